@@ -1,0 +1,116 @@
+"""Follow long-running cloud operations from a notebook: ``%op wait``, a live panel, and a client for scripts.
+
+``%load_ext ds_ops_magic`` gives the magics; ``from ds_ops_magic import connect`` gives the client.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ds_ops_magic.client import ALL, FIRST, FIRST_FAILURE, OperationClient, connect
+    from ds_ops_magic.errors import (
+        AuthenticationError,
+        CancelNotSupported,
+        InvalidOperationId,
+        NotCancelled,
+        NotConnected,
+        OperationCancelled,
+        OperationFailed,
+        OperationNotFound,
+        OperationsError,
+        OperationsFailed,
+        PermissionDenied,
+        ServiceRefused,
+        ServiceUnavailable,
+        UnreadableAnswer,
+        WaitInterrupted,
+        WaitTimeout,
+        WatchStopped,
+    )
+    from ds_ops_magic.local import LocalService
+    from ds_ops_magic.messages import UnknownPayload
+    from ds_ops_magic.operation import ErrorStatus, Operation, Status
+    from ds_ops_magic.operations import Operations
+    from ds_ops_magic.progress import Progress
+    from ds_ops_magic.schedule import Schedule
+    from ds_ops_magic.view import Change
+    from ds_ops_magic.watch import Watch
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ALL",
+    "FIRST",
+    "FIRST_FAILURE",
+    "AuthenticationError",
+    "CancelNotSupported",
+    "Change",
+    "ErrorStatus",
+    "InvalidOperationId",
+    "LocalService",
+    "NotCancelled",
+    "NotConnected",
+    "Operation",
+    "OperationCancelled",
+    "OperationClient",
+    "OperationFailed",
+    "OperationNotFound",
+    "Operations",
+    "OperationsError",
+    "OperationsFailed",
+    "PermissionDenied",
+    "Progress",
+    "Schedule",
+    "ServiceRefused",
+    "ServiceUnavailable",
+    "Status",
+    "UnknownPayload",
+    "UnreadableAnswer",
+    "WaitInterrupted",
+    "WaitTimeout",
+    "Watch",
+    "WatchStopped",
+    "connect",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+]
+
+# Where each public name lives (PEP 562): importing the package must not import grpc, or %load_ext would be felt.
+_HOMES = {
+    "client": ("ALL", "FIRST", "FIRST_FAILURE", "OperationClient", "connect"),
+    "local": ("LocalService",),
+    "messages": ("UnknownPayload",),
+    "operation": ("ErrorStatus", "Operation", "Status"),
+    "operations": ("Operations",),
+    "progress": ("Progress",),
+    "schedule": ("Schedule",),
+    "view": ("Change",),
+    "watch": ("Watch",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register the magics and the display of operations (``%load_ext ds_ops_magic``)."""
+    from ds_ops_magic import magics
+
+    magics.load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take back all that loading registered and started (``%unload_ext ds_ops_magic``)."""
+    from ds_ops_magic import magics
+
+    magics.unload(shell)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME.get(name, 'errors')}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,294 @@
+"""The client that scripts and the magics share: get, cancel, wait and watch, sync and awaitable."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
+
+from ds_ops_magic import failures
+from ds_ops_magic.connection import Connection, connection_to
+from ds_ops_magic.errors import (
+    InvalidOperationId,
+    OperationNotFound,
+    OperationsError,
+    PermissionDenied,
+    ServiceRefused,
+    WaitInterrupted,
+    check_id,
+)
+from ds_ops_magic.lifetime import EngineOwner
+from ds_ops_magic.operations import Operations
+from ds_ops_magic.schedule import Schedule
+from ds_ops_magic.view import ReturnWhen
+from ds_ops_magic.watch import Watch
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    import os
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+
+    from ds_ops_magic.engine import Engine
+    from ds_ops_magic.operation import Operation
+
+DEFAULT_RATE = 200.0
+"""Calls per second that a client makes at most, unless it is told otherwise."""
+CONNECT_TIMEOUT = 2.0
+"""Seconds of silence, before a service has ever answered, that end every wait."""
+
+ALL = ReturnWhen.ALL
+FIRST = ReturnWhen.FIRST
+FIRST_FAILURE = ReturnWhen.FIRST_FAILURE
+
+
+class OperationClient:
+    """Asks one OperationService about operations, and waits for them.
+
+    All its watches share one background engine: one thread, one channel, one rate budget. It starts with the first
+    call. After ``fork()`` the child starts an engine of its own. Use it as a context manager, or `close` it.
+
+    Args:
+        connection: Where the service is, and who we are there.
+        rate: The most calls per second, over all operations.
+        connect_timeout: Seconds of silence, before the service has ever answered, that end every wait.
+        schedule: When to ask again.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        rate: float = DEFAULT_RATE,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        schedule: Schedule | None = None,
+    ) -> None:
+        if not rate > 0:
+            raise ValueError(f"rate must be above 0 calls a second, not {rate}")
+        self.connection = connection
+        self._rate = rate
+        self._connect_timeout = connect_timeout
+        self._schedule = schedule
+
+        def engine() -> Engine:
+            from ds_ops_magic.engine import Engine  # gRPC takes a quarter of a second to import
+
+            return Engine(connection, schedule or Schedule(), rate, connect_timeout)
+
+        self._engine = EngineOwner(engine)
+
+    def __repr__(self) -> str:
+        return f"<OperationClient of {self.connection.endpoint}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        how: dict[str, Any] = {"rate": self._rate, "connect_timeout": self._connect_timeout, "schedule": self._schedule}
+        return functools.partial(type(self), **how), (self.connection,)  # nothing of the copy is started
+
+    def __enter__(self) -> OperationClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def check(self) -> None:
+        """Ask the service for nothing in particular, to learn whether it answers and accepts the credentials.
+
+        Raises:
+            ServiceUnavailable: It does not answer within the connect timeout.
+            AuthenticationError: It refuses the credentials.
+            ServiceRefused: What answers there is not an OperationService.
+        """
+        try:
+            # No operation has an empty id: the service can only refuse it.
+            self._result(self._engine.started().get(""))
+        except (InvalidOperationId, OperationNotFound, PermissionDenied):
+            return
+        except ServiceRefused as refused:
+            raise failures.no_service(refused, self.connection.endpoint) from None
+
+    def get(self, operation: str | Operation) -> Operation:
+        """Ask for an operation as it is now.
+
+        Args:
+            operation: Its id, or an earlier snapshot.
+
+        Raises:
+            OperationNotFound: The service does not know it.
+            OperationsError: The service refused, cannot be read, or did not answer within 10 s (2 s the first time).
+        """
+        return self._result(self._engine.started().get(check_id(_id_of(operation))))
+
+    def get_all(self, operations: Iterable[str | Operation]) -> Operations[Operation]:
+        """Ask for operations as they are now, at no more than the client's rate; in the order given.
+
+        Raises:
+            OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
+        """
+        return self._each(self._engine.started().get, operations)
+
+    def cancel(self, operation: str | Operation) -> Operation:
+        """Ask for an operation to be cancelled.
+
+        Args:
+            operation: Its id, or an earlier snapshot.
+
+        Returns:
+            The service's answer: often still winding down. An operation that had already ended is returned as it is.
+
+        Raises:
+            CancelNotSupported: The service does not cancel this; the operation goes on.
+            OperationsError: As for `get`.
+        """
+        return self._result(self._engine.started().cancel(check_id(_id_of(operation))))
+
+    def cancel_all(self, operations: Iterable[str | Operation]) -> Operations[Operation]:
+        """Ask for operations to be cancelled; in the order given. All are asked for, whatever becomes of one.
+
+        Raises:
+            OperationsFailed: Some cannot be cancelled; the error of the one that was asked for alone.
+        """
+        return self._each(self._engine.started().cancel, operations)
+
+    def wait(self, operation: str | Operation, timeout: float | None = None) -> Operation:
+        """Block until an operation has ended.
+
+        Args:
+            operation: Its id, or an earlier snapshot.
+            timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
+
+        Returns:
+            The operation, succeeded.
+
+        Raises:
+            OperationFailed: It failed; OperationCancelled when it was cancelled.
+            WaitTimeout: The deadline passed. Nothing was cancelled.
+            WaitInterrupted: The wait was interrupted. Nothing was cancelled.
+            OperationsError: It cannot be waited for: not found, not readable, no permission, no such service.
+        """
+        return self.wait_all([operation], timeout)[0]
+
+    async def wait_async(self, operation: str | Operation, timeout: float | None = None) -> Operation:
+        """Wait like `wait`, on the running event loop, whichever it is. Cancelling the task stops the watching."""
+        return cast("Operation", (await self.wait_all_async([operation], timeout))[0])
+
+    @overload
+    def wait_all(
+        self,
+        operations: Iterable[str | Operation],
+        timeout: float | None = None,
+        return_when: Literal[ReturnWhen.ALL, ReturnWhen.FIRST_FAILURE] = ReturnWhen.ALL,
+    ) -> Operations[Operation]: ...
+
+    @overload
+    def wait_all(
+        self, operations: Iterable[str | Operation], timeout: float | None, return_when: ReturnWhen
+    ) -> Operations[Operation | None]: ...
+
+    def wait_all(
+        self,
+        operations: Iterable[str | Operation],
+        timeout: float | None = None,
+        return_when: ReturnWhen = ReturnWhen.ALL,
+    ) -> Operations[Operation] | Operations[Operation | None]:
+        """Block until operations have ended.
+
+        Args:
+            operations: Ids or earlier snapshots; one may stand twice.
+            timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
+            return_when: ALL waits for every end. FIRST returns at the first end, whichever it is. FIRST_FAILURE
+                raises at the first failure; the others go on.
+
+        Returns:
+            The operations in the order given; under FIRST None stands for one that was not seen yet.
+
+        Raises:
+            OperationsFailed: Of several, some failed.
+            OperationsError: As for `wait`, for one.
+        """
+        watch = self.watch(*operations)
+        try:
+            return watch.wait(timeout, return_when)
+        finally:
+            watch.stop()
+
+    async def wait_all_async(
+        self,
+        operations: Iterable[str | Operation],
+        timeout: float | None = None,
+        return_when: ReturnWhen = ReturnWhen.ALL,
+    ) -> Operations[Operation | None]:
+        """Wait like `wait_all`, on the running event loop. Cancelling the task stops the watching."""
+        watch = self.watch(*operations)
+        try:
+            return await watch.wait_async(timeout, return_when)
+        finally:
+            watch.stop()
+
+    def watch(self, *operations: str | Operation) -> Watch:
+        """Start to follow operations in the background.
+
+        Args:
+            *operations: Ids or earlier snapshots; one may stand twice.
+
+        Raises:
+            InvalidOperationId: An id is empty or over 50 characters long.
+        """
+        ids = [check_id(_id_of(operation)) for operation in operations]
+        return Watch(self._engine.started(), ids, owner=self)
+
+    def close(self) -> None:
+        """Stop all watching, close the channel and end the thread. The operations go on."""
+        self._engine.close()
+        self.connection.close()
+
+    def _each(
+        self, ask: Callable[[str], concurrent.futures.Future[Operation]], operations: Iterable[str | Operation]
+    ) -> Operations[Operation]:
+        """Ask about each operation, all of them whatever becomes of one; in the order given."""
+        ids = [check_id(_id_of(operation)) for operation in operations]
+        futures = {name: ask(name) for name in dict.fromkeys(ids)}
+        answers: dict[str, Operation] = {}
+        refusals: dict[str, OperationsError] = {}
+        for name, future in futures.items():
+            try:
+                answers[name] = self._result(future)
+            except OperationsError as error:
+                refusals[name] = error
+        if refusals:
+            raise failures.one_of(refusals, Operations(answers.get(name) for name in ids), len(futures))
+        return Operations(answers[name] for name in ids)
+
+    def _result(self, future: concurrent.futures.Future[Operation]) -> Operation:
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            # A cancel that was sent may have arrived.
+            raise WaitInterrupted("Stopped waiting for the answer.", "To see how things stand: %op get ID") from None
+
+
+def connect(
+    target: object = None,
+    *,
+    token_env: str | None = None,
+    ca: str | os.PathLike[str] | None = None,
+    rate: float = DEFAULT_RATE,
+) -> OperationClient:
+    """Connect to an OperationService.
+
+    Args:
+        target: ``"local"``: a service of this process, started when needed. None or ``"yandex"``: Yandex Cloud, with
+            the credentials of the environment. ``"host:port"`` or ``"unix:/path"``: that address, in plaintext on
+            this host and with TLS anywhere else. Or a ``yandexcloud.SDK``.
+        token_env: Name of the environment variable that holds a bearer token.
+        ca: Path of a PEM file of certificates to trust.
+        rate: The most calls per second, over all operations.
+
+    Raises:
+        NotConnected: The target is none of these, or has no credentials.
+    """
+    return OperationClient(connection_to(target, token_env=token_env, ca=ca), rate=rate)
+
+
+def _id_of(operation: str | Operation) -> str:
+    return operation if isinstance(operation, str) else operation.id

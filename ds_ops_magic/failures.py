@@ -1,0 +1,194 @@
+"""Makes the errors that waits and requests end with: what is wrong, what else is known, what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.rpc import code_pb2
+
+from ds_ops_magic import wording
+from ds_ops_magic.errors import (
+    MAX_ID_LENGTH,
+    AuthenticationError,
+    NotCancelled,
+    OperationCancelled,
+    OperationFailed,
+    OperationsError,
+    OperationsFailed,
+    ServiceRefused,
+    ServiceUnavailable,
+    UnreadableAnswer,
+    WaitInterrupted,
+    WaitTimeout,
+    WatchStopped,
+)
+from ds_ops_magic.messages import in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ds_ops_magic.operation import Operation
+    from ds_ops_magic.operations import Operations
+
+
+def unavailable(words: str, endpoint: str) -> ServiceUnavailable:
+    """Make the error for a service that has never answered; ``words`` are gRPC's own."""
+    return ServiceUnavailable(
+        f"No answer from {wording.one_line(endpoint, 100)}.",
+        wording.one_line(words) or "it stayed silent",
+        "Check the address, TLS and the network, then %op connect again. Operations go on by themselves.",
+    )
+
+
+def no_service(refused: ServiceRefused, endpoint: str) -> ServiceRefused:
+    """Make the error for what refuses the first question at an address: there is no operation to speak of yet."""
+    error = ServiceRefused(
+        f"{wording.one_line(endpoint, 100)} does not answer as an OperationService.",
+        *refused.args[1:2],
+        "Connect to the endpoint of one: %op connect ENDPOINT",
+    )
+    error.code = refused.code
+    return error
+
+
+def unreadable(operation_id: str, size: int | None, why: str) -> UnreadableAnswer:
+    """Make the error for an answer that cannot be read; ``size`` in bytes, None where it is not known."""
+    weight = f" of {wording.counted(size, 'byte')}" if size is not None else ""
+    name = wording.one_line(operation_id, MAX_ID_LENGTH)
+    return UnreadableAnswer(
+        f"{name}: the answer{weight} cannot be read: {wording.one_line(why)}.",
+        f"The operation itself goes on; try again: %op get {name}",
+    )
+
+
+def failure(operation: Operation) -> OperationFailed:
+    """Make the error of an operation that failed or was cancelled.
+
+    Raises:
+        ValueError: The operation has no error.
+    """
+    status = operation.error
+    if status is None:
+        raise ValueError(f"{operation!r} has no error")
+    cancelled = status.code == code_pb2.CANCELLED
+    kind = OperationCancelled if cancelled else OperationFailed
+    name = wording.one_line(operation.id, MAX_ID_LENGTH)
+    title = wording.one_line(operation.title, 80)
+    title = "" if title == wording.one_line(operation.id, 80) else f" ({title})"
+    said = ": ".join(filter(None, (status.name, wording.one_line(status.message))))
+    said += f" ({in_words(status.details[0])})" if status.details else ""
+    error = kind(
+        f"Operation {name}{title} {'was cancelled' if cancelled else 'failed'}.",
+        said,
+        f"Its details: %op get {name}",
+    )
+    error.operation, error.status = operation, status
+    return error
+
+
+def not_cancelled(operation: Operation) -> NotCancelled:
+    """Make the error of an operation that was to be cancelled and succeeded."""
+    name = wording.one_line(operation.id, MAX_ID_LENGTH)
+    error = NotCancelled(f"Operation {name} was not cancelled: it succeeded before.", f"Its result: %op get {name}")
+    error.operation = operation
+    return error
+
+
+def failures(
+    operations: Operations[Operation | None], errors: Mapping[str, OperationsError], total: int
+) -> OperationsFailed:
+    """Make the error of a group of which some failed; names the first three."""
+    named = [_named(operation_id, error) for operation_id, error in list(errors.items())[:3]]
+    more = f"; and {len(errors) - 3:,} more" if len(errors) > 3 else ""
+    error = OperationsFailed(
+        f"{len(errors):,} of {wording.counted(total)} failed.",
+        "; ".join(named) + more,
+        "All of them are in .operations, the errors by id in .errors; --no-raise returns instead of raising.",
+    )
+    error.operations, error.errors = operations, errors
+    return error
+
+
+def one_of(
+    errors: Mapping[str, OperationsError], operations: Operations[Operation | None], total: int
+) -> OperationsError:
+    """Choose what to raise for a group: the error of one that is alone, the cause when all share one, else the group's.
+
+    A watching that was stopped is raised as such: how the rest would have ended is not known, so no count is true.
+
+    Args:
+        errors: What became of those that failed, by id; at least one.
+        operations: All as last seen, in the order given.
+        total: Number of operations.
+    """
+    for error in errors.values():
+        if isinstance(error, WatchStopped):
+            return error
+    first = next(iter(errors.values()))
+    causes = {type(error) for error in errors.values()}
+    shared = len(errors) == total and causes <= {ServiceUnavailable, AuthenticationError}
+    if total == 1 or (shared and len(causes) == 1):
+        return first
+    return failures(operations, errors, total)
+
+
+def _named(operation_id: str, error: OperationsError) -> str:
+    said = str(error.args[1 if isinstance(error, OperationFailed) else 0])
+    return f"{wording.one_line(operation_id, MAX_ID_LENGTH)}: {wording.one_line(said, 100)}"
+
+
+def timed_out(
+    unfinished: Sequence[str], operations: Operations[Operation | None], timeout: float, last_status: str | None
+) -> WaitTimeout:
+    """Make the error of a wait whose deadline has passed.
+
+    Args:
+        unfinished: Ids of those that have not ended.
+        operations: All as last seen, in the order given.
+        timeout: What the wait was given, in seconds.
+        last_status: gRPC's words for the last call that failed, None when calls are answered.
+    """
+    error = WaitTimeout(
+        f"Stopped waiting after {wording.duration(timeout)}: {_of(len(unfinished), len(operations))} not done. "
+        "Nothing was cancelled.",
+        *([f"The service does not answer: {wording.one_line(last_status)}"] if last_status else []),
+        f"To go on waiting: {_command('wait', unfinished)}",
+    )
+    error.operations, error.last_status = operations, last_status
+    return error
+
+
+def interrupted(ids: Sequence[str]) -> WaitInterrupted:
+    """Make the interrupt of a wait for these ids that had not ended."""
+    if not ids:
+        return WaitInterrupted("Stopped waiting; every operation had already ended.")
+    return WaitInterrupted(
+        f"Stopped waiting; {_goes_on(len(ids))}.",
+        f"To go on waiting: {_command('wait', ids)}",
+        f"To cancel: {_command('cancel', ids)}",
+    )
+
+
+def _of(some: int, total: int) -> str:
+    return "the operation is" if total == 1 else f"{some:,} of {wording.counted(total)} are"
+
+
+def _goes_on(number: int) -> str:
+    return "the operation goes on" if number == 1 else f"{wording.counted(number)} go on"
+
+
+def _command(verb: str, ids: Sequence[str]) -> str:
+    """Word a command that can be typed as it stands; of many ids one stands for all."""
+    if len(ids) <= 3:
+        return f"%op {verb} {' '.join(wording.one_line(name, MAX_ID_LENGTH) for name in ids)}"
+    same = (
+        " with no id, which means the same ones again"
+        if verb == "wait"
+        else " with their ids or a variable that holds them"
+    )
+    return f"%op {verb}{same}"
+
+
+def stopped() -> WatchStopped:
+    """Make the error for what still waits when the watching is stopped."""
+    return WatchStopped("The watching was stopped before the end; the operations go on.", "To go on: %op wait ID")

@@ -1,0 +1,52 @@
+"""What the engine keeps of an operation that somebody follows, and what it tells them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ds_ops_magic.errors import OperationsError
+    from ds_ops_magic.operation import Operation
+
+
+class Report(NamedTuple):
+    """What became known about an operation: one of a newer snapshot, the end of its wait, a refused cancel."""
+
+    id: str
+    operation: Operation | None = None
+    error: OperationsError | None = None
+    cancel_error: OperationsError | None = None
+
+
+class Listener(Protocol):
+    """Who follows operations."""
+
+    def receive(self, reports: list[Report]) -> None:
+        """Take over what became known. Runs on the engine's thread: it must not block."""
+
+
+@dataclass(eq=False)
+class Followed:
+    """An operation that somebody follows."""
+
+    id: str
+    since: float  # on the loop's clock: when it was created, as far as that is known
+    listeners: list[Listener] = field(default_factory=list)
+    raw: bytes = b""
+    operation: Operation | None = None
+    question: asyncio.Task[None] | None = None
+    failures: int = 0
+    unknown: int = 0
+    refreshed: bool = False
+
+
+def is_older(new: Operation, held: Operation) -> bool:
+    """Tell whether an answer was overtaken: done never returns to not done, and the end counts whatever its time."""
+    if held.done != new.done:
+        return held.done
+    if new.modified_at is None or held.modified_at is None:
+        return False
+    return new.modified_at < held.modified_at

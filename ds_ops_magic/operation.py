@@ -1,0 +1,282 @@
+"""What a service said about an operation: immutable, picklable views of one message."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from google.rpc import code_pb2
+from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
+
+from ds_ops_magic import wording
+from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.failures import failure
+from ds_ops_magic.messages import UnknownPayload, decode, target_id, to_plain, type_words
+from ds_ops_magic.progress import Progress, progress_of
+
+if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
+    from google.rpc.status_pb2 import Status as StatusMessage
+
+Payload = Message | UnknownPayload
+_CANCELLED = code_pb2.CANCELLED
+
+
+class Status(enum.Enum):
+    """The five states an operation can be in; the value is the word a user reads."""
+
+    RUNNING = "running"
+    FAILING = "failing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will happen: FAILING has an error and is not done."""
+        return self not in (Status.RUNNING, Status.FAILING)
+
+
+@dataclass(frozen=True)
+class ErrorStatus:
+    """A ``google.rpc.Status``, decoded.
+
+    Attributes:
+        code: Number of the code; any number a server sends is kept.
+        message: The service's words, as they came: hostile until escaped.
+        details: The decoded details, typed where their type is installed.
+    """
+
+    code: int
+    message: str
+    details: tuple[Payload, ...] = field(default=(), hash=False)  # messages have no hash
+
+    @classmethod
+    def from_proto(cls, status: StatusMessage) -> ErrorStatus:
+        """Decode a ``google.rpc.Status``."""
+        details = tuple(found for found in map(decode, status.details) if found is not None)
+        return cls(status.code, status.message, details)
+
+    @property
+    def name(self) -> str:
+        """Name of the code (``RESOURCE_EXHAUSTED``), or ``CODE_99`` for a number that has none."""
+        try:
+            return str(code_pb2.Code.Name(self.code))
+        except ValueError:
+            return f"CODE_{self.code}"
+
+
+class Operation:
+    """One operation as a service described it at one moment.
+
+    A frozen value: fields decode on first use, equality is by content, and it can be pickled. Times are aware UTC
+    datetimes, None where the service left them unset.
+    """
+
+    _message: OperationMessage
+
+    def __init__(self, message: OperationMessage) -> None:
+        """Take over a message: the caller must not change it afterwards (`from_proto` copies)."""
+        object.__setattr__(self, "_message", message)
+
+    @classmethod
+    def from_proto(cls, message: OperationMessage) -> Operation:
+        """Make a view of a copy of a ``yandex.cloud.operation.Operation``."""
+        copy = OperationMessage()
+        copy.CopyFrom(message)
+        return cls(copy)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Operation:
+        """Parse a serialized message.
+
+        Raises:
+            google.protobuf.message.DecodeError: The bytes are not an Operation (broken UTF-8 included).
+        """
+        return cls(OperationMessage.FromString(data))
+
+    def to_proto(self) -> OperationMessage:
+        """Return a copy of the message, free to change."""
+        copy = OperationMessage()
+        copy.CopyFrom(self._message)
+        return copy
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON mapping of protobuf, payloads decoded where their type is installed."""
+        plain: dict[str, Any] = MessageToDict(
+            OperationMessage(
+                id=self.id,
+                description=self.description,
+                created_by=self.created_by,
+                done=self.done,
+                created_at=_representable(self._message, "created_at"),
+                modified_at=_representable(self._message, "modified_at"),
+            ),
+            preserving_proto_field_name=True,
+        )
+        if self._message.HasField("metadata"):
+            plain["metadata"] = to_plain(self._message.metadata)
+        if self.error is not None:
+            details = [to_plain(detail) for detail in self._message.error.details]
+            plain["error"] = {"code": self.error.code, "message": self.error.message, "details": details}
+        elif self._message.HasField("response"):
+            plain["response"] = to_plain(self._message.response)
+        return plain
+
+    @property
+    def id(self) -> str:
+        """The operation's id, at most 50 characters at the service."""
+        return self._message.id
+
+    @property
+    def description(self) -> str:
+        """The description, 0-256 characters, as it came: hostile until escaped."""
+        return self._message.description
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When the operation was created, UTC."""
+        return _time(self._message, "created_at")
+
+    @property
+    def created_by(self) -> str:
+        """Id of the user or service account that asked for it."""
+        return self._message.created_by
+
+    @property
+    def modified_at(self) -> datetime | None:
+        """When the operation last changed, UTC."""
+        return _time(self._message, "modified_at")
+
+    @property
+    def done(self) -> bool:
+        """Whether the operation is over. A failing operation is not done."""
+        return self._message.done
+
+    @cached_property
+    def metadata(self) -> Payload | None:
+        """The typed metadata, UnknownPayload where its type is not installed, None where unset."""
+        return decode(self._message.metadata)
+
+    @cached_property
+    def error(self) -> ErrorStatus | None:
+        """The error; set while the operation is still failing, and after it failed or was cancelled."""
+        error = self._message.error
+        # Code 0 is OK (google.rpc.Status): without words it says nothing.
+        if not self._message.HasField("error") or not (error.code or error.message):
+            return None
+        return ErrorStatus.from_proto(error)
+
+    @cached_property
+    def response(self) -> Payload | None:
+        """The typed response once succeeded; None for Empty, and for a response that is set before the end."""
+        if self.status is not Status.SUCCEEDED:
+            return None
+        response = decode(self._message.response)
+        return None if isinstance(response, Empty) else response
+
+    @cached_property
+    def status(self) -> Status:
+        """The state: done with neither an error nor a response counts as succeeded."""
+        if self.error is None:
+            return Status.SUCCEEDED if self.done else Status.RUNNING
+        if not self.done:
+            return Status.FAILING
+        return Status.CANCELLED if self.error.code == _CANCELLED else Status.FAILED
+
+    @property
+    def status_word(self) -> str:
+        """The word a user reads: that of the status, or ``cancelling`` while a cancellation winds down."""
+        cancelling = self.status is Status.FAILING and self.error is not None and self.error.code == _CANCELLED
+        return "cancelling" if cancelling else self.status.value
+
+    @cached_property
+    def progress(self) -> Progress:
+        """How far it is, as far as its metadata says."""
+        return progress_of(self.metadata)
+
+    @property
+    def kind(self) -> str:
+        """Full name of the metadata's type, empty where there is none: what sort of operation this is."""
+        return self._message.metadata.type_url.rpartition("/")[2]
+
+    @property
+    def title(self) -> str:
+        """One line that says what it is: the description, else the metadata's type in words, else the id."""
+        words = " ".join(type_words(self.kind)).capitalize()
+        return wording.one_line(self.description) or words or wording.one_line(self.id)
+
+    @property
+    def elapsed(self) -> float | None:
+        """Seconds from `created_at` to `modified_at` when done, else to now; None where the service does not say."""
+        return self.elapsed_at(datetime.now(timezone.utc))
+
+    def elapsed_at(self, now: datetime) -> float | None:
+        """Return `elapsed` as of an aware time; never negative, because clocks differ."""
+        end = self.modified_at if self.done else now
+        if self.created_at is None or end is None:
+            return None
+        return max(0.0, (end - self.created_at).total_seconds())
+
+    @cached_property
+    def resource_id(self) -> str | None:
+        """Id of what the operation works on, out of the metadata; None where it does not say."""
+        return target_id(self.metadata)
+
+    def result(self) -> Payload | None:
+        """Return the typed response (None for Empty) of an operation that succeeded.
+
+        Raises:
+            OperationFailed: It failed; OperationCancelled when it was cancelled.
+            OperationsError: It is not done yet.
+        """
+        if not self.done:
+            raise OperationsError(
+                f"Operation {wording.one_line(self.id)} is not done yet ({self.status_word}).",
+                f"Wait for it: %op wait {wording.one_line(self.id)}",
+            )
+        if self.error is not None:
+            raise failure(self)
+        return self.response
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # cached_property writes to __dict__ itself and does not pass here.
+        raise AttributeError(f"an Operation is a snapshot: {name} cannot be set")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Operation) and self._message == other._message
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.done, self._message.modified_at.seconds, self._message.modified_at.nanos))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Operation.from_bytes, (self._message.SerializeToString(),)
+
+    def __repr__(self) -> str:
+        words = f"Operation({wording.one_line(self.id, 50)!r}, {self.status_word}"
+        return f"{words}, {self.title!r})" if self.title != wording.one_line(self.id) else f"{words})"
+
+
+def _time(message: OperationMessage, field: str) -> datetime | None:
+    stamp: Timestamp | None = _representable(message, field)
+    return stamp.ToDatetime(timezone.utc) if stamp is not None else None
+
+
+def _representable(message: OperationMessage, field: str) -> Timestamp | None:
+    """Return a timestamp, None where it is unset or no calendar holds it (1 to 9999, timestamp.proto)."""
+    if not message.HasField(field):  # type: ignore[arg-type]  # the stub wants a literal
+        return None
+    stamp: Timestamp = getattr(message, field)
+    if not (stamp.seconds or stamp.nanos):
+        return None
+    try:
+        stamp.ToDatetime(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+    return stamp

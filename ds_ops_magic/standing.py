@@ -1,0 +1,88 @@
+"""How the operations of a Watch stand: an entry each, and how many have come how far."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ds_ops_magic.view import Change, Entry, ReturnWhen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ds_ops_magic.errors import OperationsError
+    from ds_ops_magic.followed import Report
+
+
+class Standing:
+    """The entries of a Watch, which holds a lock around every use.
+
+    Args:
+        ids: The operations, in the order given; an id may stand more than once.
+
+    Attributes:
+        entries: What is known of each, by id.
+        ended: How many have ended.
+        ended_while_watched: How many were seen to run, and then to end.
+        seen: How many were answered about, or have ended.
+    """
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self.entries = {name: Entry(name) for name in ids}
+        self.ended = self.ended_while_watched = self.seen = self._failed = self._reached = 0
+
+    @property
+    def all_ended(self) -> bool:
+        """Whether nothing more will be learned."""
+        return self.ended == len(self.entries)
+
+    @property
+    def all_seen(self) -> bool:
+        """Whether each was answered about, or has ended."""
+        return self.seen == len(self.entries)
+
+    def apply(self, report: Report) -> Change | None:
+        """Take over one report; None where it says nothing new about the operation."""
+        entry = self.entries[report.id]
+        if entry.ended:
+            return None
+        if report.cancel_error is not None:
+            new = replace(entry, cancelling=False, cancel_error=report.cancel_error)
+        elif report.error is not None:
+            new = replace(entry, error=report.error)
+        else:
+            new = replace(entry, operation=report.operation)
+        self.entries[report.id] = new
+        self.seen += entry.operation is None and not report.cancel_error
+        self.ended += new.ended
+        self.ended_while_watched += new.ended and entry.operation is not None
+        self._failed += new.ended and new.failure is not None
+        self._reached += new.ended and new.error is None
+        return Change(report.id, entry.operation, new.operation, report.error, report.cancel_error)
+
+    def cancelling(self, ids: Iterable[str]) -> list[str]:
+        """Note that a cancel was asked for; return those of the ids that have not ended.
+
+        Raises:
+            KeyError: An id is not watched here.
+        """
+        wanted = [name for name in ids if not self.entries[name].ended]
+        for name in wanted:
+            self.entries[name] = replace(self.entries[name], cancelling=True, cancel_error=None)
+        return wanted
+
+    def is_settled(self, return_when: ReturnWhen) -> bool:
+        """Tell whether a wait has what it waits for."""
+        if self.all_ended or (return_when is ReturnWhen.FIRST and self._reached):
+            return True
+        return return_when is ReturnWhen.FIRST_FAILURE and self._failed > 0
+
+    def failures(self, return_when: ReturnWhen) -> dict[str, OperationsError]:
+        """Return what a wait that is settled ends with, by id; nothing where FIRST has found one that ended."""
+        if return_when is ReturnWhen.FIRST and self._reached:
+            return {}
+        return {name: entry.failure for name, entry in self.entries.items() if entry.failure is not None}
+
+    def unfinished(self) -> list[str]:
+        """Return the ids of those that have not ended."""
+        return [name for name, entry in self.entries.items() if not entry.ended]

@@ -1,0 +1,96 @@
+"""What a Watch shows: its entries at one moment, and the changes between two moments."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ds_ops_magic.failures import failure
+from ds_ops_magic.operation import Operation, Status
+
+if TYPE_CHECKING:
+    from ds_ops_magic.calls import Health
+    from ds_ops_magic.errors import OperationsError
+
+
+class ReturnWhen(enum.Enum):
+    """What ends a wait for several operations."""
+
+    ALL = "all"
+    FIRST = "first"
+    FIRST_FAILURE = "first failure"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One step in an operation's course, as one poll showed it.
+
+    Attributes:
+        id: The operation.
+        before: What was known before; None the first time.
+        after: What is known now; the same as before where the change is an error.
+        error: Why the wait for it ended without an end of the operation; None while all goes well.
+        cancel_error: Why a cancel was refused; the wait goes on.
+    """
+
+    id: str
+    before: Operation | None
+    after: Operation | None
+    error: OperationsError | None = None
+    cancel_error: OperationsError | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether this is the last change of the operation."""
+        return self.error is not None or (self.cancel_error is None and self.after is not None and self.after.done)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a Watch knows about one operation.
+
+    Attributes:
+        id: The operation.
+        operation: The newest snapshot; None before the first answer.
+        error: Why the wait for it ended without an end of the operation.
+        cancelling: Whether a cancel was asked for here and has not been refused.
+        cancel_error: Why a cancel was refused.
+    """
+
+    id: str
+    operation: Operation | None = None
+    error: OperationsError | None = None
+    cancelling: bool = False
+    cancel_error: OperationsError | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be learned about it."""
+        return self.error is not None or (self.operation is not None and self.operation.done)
+
+    @property
+    def failure(self) -> OperationsError | None:
+        """Why it ended in any way but success; None when it succeeded, and before its end."""
+        if self.error is not None or self.operation is None or not self.operation.done:
+            return self.error
+        return None if self.operation.status is Status.SUCCEEDED else failure(self.operation)
+
+
+@dataclass(frozen=True)
+class View:
+    """A Watch at one moment: what a display draws from.
+
+    Attributes:
+        entries: One an operation, in the order given.
+        health: What the service has been saying lately.
+        stopped: Whether the watching was stopped.
+        ended_while_watched: How many were seen to run, and then to end.
+        watched_for: Seconds since the watch was made.
+    """
+
+    entries: tuple[Entry, ...]
+    health: Health
+    stopped: bool = False
+    ended_while_watched: int = 0
+    watched_for: float = 0.0

@@ -1,0 +1,291 @@
+"""A Watch: the following of one or many operations, and the one object that all layers share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from ds_ops_magic import failures
+from ds_ops_magic.errors import WatchStopped
+from ds_ops_magic.operations import Operations
+from ds_ops_magic.standing import Standing
+from ds_ops_magic.view import Change, ReturnWhen, View
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+
+    from ds_ops_magic.engine import Engine
+    from ds_ops_magic.followed import Report
+    from ds_ops_magic.operation import Operation
+
+_log = logging.getLogger(__name__)
+_TICK = 0.05  # seconds between two calls of a waiter's `tick`
+_ASK_ONCE = 5.0  # seconds in which a wait with timeout 0 must have its one answer
+
+
+class Watch:
+    """Follows operations in the background from the moment it is made.
+
+    Use `OperationClient.watch` to make one. All methods may be called from any thread.
+
+    Args:
+        engine: What asks.
+        ids: The operations, in the order in which results are given; an id may stand more than once.
+        owner: Whose end would end the engine: kept alive as long as the watch is.
+    """
+
+    def __init__(self, engine: Engine, ids: Sequence[str], owner: object = None) -> None:
+        self.ids: tuple[str, ...] = tuple(ids)
+        self._engine = engine
+        self._owner = owner
+        self._standing = Standing(self.ids)
+        self._news = threading.Condition()  # re-entrant: its lock is an RLock
+        self._signals: list[Callable[[], None]] = []
+        self._readers: list[Callable[[Change | None], None]] = []
+        self._since = time.monotonic()
+        self._stopped = False
+        engine.follow(self._standing.entries, self)
+
+    def __repr__(self) -> str:
+        with self._news:
+            total = len(self._standing.entries)
+            state = "stopped" if self._stopped else f"{self._standing.ended:,} of {total:,} ended"
+        return f"<Watch of {total:,}, {state}>"
+
+    @property
+    def operations(self) -> Operations[Operation | None]:
+        """The newest snapshots, in the order given; None for an operation not seen yet."""
+        with self._news:
+            return Operations(self._standing.entries[name].operation for name in self.ids)
+
+    @property
+    def done(self) -> bool:
+        """Whether every operation has ended."""
+        with self._news:
+            return self._standing.all_ended
+
+    def view(self) -> View:
+        """Return all that is known now."""
+        with self._news:
+            return View(
+                tuple(self._standing.entries.values()),
+                self._engine.health,
+                self._stopped,
+                self._standing.ended_while_watched,
+                time.monotonic() - self._since,
+            )
+
+    def subscribe(self, signal: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called whenever `view` is newer.
+
+        Args:
+            signal: Runs on the engine's thread: it must not block, print or display.
+
+        Returns:
+            A function that ends the subscription.
+        """
+        with self._news:
+            self._signals.append(signal)
+
+        def unsubscribe() -> None:
+            with self._news:
+                if signal in self._signals:
+                    self._signals.remove(signal)
+
+        return unsubscribe
+
+    def cancel(self, *ids: str) -> None:
+        """Ask for operations to be cancelled, all that have not ended when none is named.
+
+        Returns at once; what comes of it arrives as a Change. The wait goes on until the operations end.
+
+        Raises:
+            KeyError: An id is not watched here.
+        """
+        with self._news:
+            wanted = self._standing.cancelling(ids or self._standing.entries)
+        self._engine.cancel_followed(wanted)
+        self._signal()
+
+    def stop(self) -> None:
+        """Stop watching; the operations go on. What waits on this watch ends with WatchStopped."""
+        with self._news:
+            if self._stopped or self._standing.all_ended:
+                return
+            self._stopped = True
+            self._news.notify_all()
+            readers, self._readers = self._readers, []
+        with contextlib.suppress(WatchStopped):  # a closed client's engine follows nothing any more
+            self._engine.unfollow(self._standing.entries, self)
+        for read in readers:
+            read(None)
+        self._signal()
+
+    def wait(
+        self,
+        timeout: float | None = None,
+        return_when: ReturnWhen = ReturnWhen.ALL,
+        *,
+        tick: Callable[[], None] | None = None,
+    ) -> Operations[Operation | None]:
+        """Block until the operations have ended.
+
+        Args:
+            timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
+            return_when: What ends the wait; FIRST returns even if the first to end failed.
+            tick: Called about every 0.05 s while waiting, on the waiting thread.
+
+        Returns:
+            The newest snapshots, in the order given.
+
+        Raises:
+            OperationFailed: The one operation failed; OperationCancelled when it was cancelled.
+            OperationsFailed: Of several, some failed.
+            WaitTimeout: The deadline passed. Nothing was cancelled.
+            WaitInterrupted: The wait was interrupted. Nothing was cancelled, and the watch goes on.
+            WatchStopped: The watch was stopped meanwhile.
+            OperationsError: The one operation cannot be waited for: not found, not readable, no permission.
+        """
+        deadline = _deadline(timeout, time.monotonic())
+        try:
+            while not self._sleep(return_when, timeout, deadline, None if tick is None else _TICK):
+                if tick is not None:
+                    tick()
+        except KeyboardInterrupt:
+            raise failures.interrupted(self._unfinished()) from None
+        return self._outcome(return_when, timeout)
+
+    async def wait_async(
+        self, timeout: float | None = None, return_when: ReturnWhen = ReturnWhen.ALL
+    ) -> Operations[Operation | None]:
+        """Wait like `wait`, on the running event loop, whichever it is."""
+        loop = asyncio.get_running_loop()
+        news = asyncio.Event()
+        unsubscribe = self.subscribe(lambda: _call_soon(loop, news.set))
+        deadline = _deadline(timeout, loop.time())
+        try:
+            while not self._is_over(return_when, timeout) and (deadline is None or loop.time() < deadline):
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(news.wait(), None if deadline is None else deadline - loop.time())
+                news.clear()
+        finally:
+            unsubscribe()
+        return self._outcome(return_when, timeout)
+
+    def __await__(self) -> Generator[Any, None, Operations[Operation | None]]:
+        return self.wait_async().__await__()
+
+    def __iter__(self) -> Iterator[Change]:
+        """Iterate over the changes, what is known already first; ends when every operation has ended."""
+        changes: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
+        self._read(changes.put)
+        try:
+            while (change := changes.get()) is not None:
+                yield change
+        finally:
+            self._stop_reading(changes.put)
+
+    async def __aiter__(self) -> AsyncIterator[Change]:
+        """Iterate like `__iter__`, on the running event loop."""
+        loop = asyncio.get_running_loop()
+        changes: asyncio.Queue[Change | None] = asyncio.Queue()
+
+        def read(change: Change | None) -> None:
+            _call_soon(loop, changes.put_nowait, change)
+
+        self._read(read)
+        try:
+            while (change := await changes.get()) is not None:
+                yield change
+        finally:
+            self._stop_reading(read)
+
+    def receive(self, reports: list[Report]) -> None:
+        """Take over what the engine learned (`ds_ops_magic.followed.Listener`)."""
+        with self._news:
+            changes = [change for report in reports if (change := self._standing.apply(report)) is not None]
+            over = self._standing.all_ended
+            readers = list(self._readers)
+            self._news.notify_all()
+        for read in readers:
+            for change in changes:
+                read(change)
+            if over:
+                read(None)
+        self._signal()
+
+    def _is_over(self, return_when: ReturnWhen, timeout: float | None) -> bool:
+        """Tell whether a wait has nothing more to wait for: settled, stopped, or asked once where that is all."""
+        with self._news:
+            asked = timeout == 0 and self._standing.all_seen
+            return self._is_stopped() or asked or self._standing.is_settled(return_when)
+
+    def _sleep(
+        self, return_when: ReturnWhen, timeout: float | None, deadline: float | None, longest: float | None
+    ) -> bool:
+        """Sleep until there is news or it is late; True when the wait is over."""
+        with self._news:
+            left = None if deadline is None else deadline - time.monotonic()
+            if self._is_over(return_when, timeout) or (left is not None and left <= 0):
+                return True
+            self._news.wait(min((limit for limit in (left, longest) if limit is not None), default=None))
+            return False
+
+    def _outcome(self, return_when: ReturnWhen, timeout: float | None) -> Operations[Operation | None]:
+        """Return or raise what a wait that is over came to."""
+        with self._news:
+            operations, unfinished = self.operations, self._standing.unfinished()
+            settled, failed = self._standing.is_settled(return_when), self._standing.failures(return_when)
+        if not settled:
+            if self._is_stopped() or timeout is None:
+                raise failures.stopped()
+            raise failures.timed_out(unfinished, operations, timeout, self._engine.health.last_status)
+        if failed:
+            raise failures.one_of(failed, operations, len(self._standing.entries))
+        return operations
+
+    def _is_stopped(self) -> bool:
+        return self._stopped or self._engine.left_in_parent
+
+    def _unfinished(self) -> list[str]:
+        with self._news:
+            return self._standing.unfinished()
+
+    def _read(self, reader: Callable[[Change | None], None]) -> None:
+        """Hand a reader what is known, then every change from now on, then None."""
+        with self._news:
+            for entry in self._standing.entries.values():
+                if entry.operation is not None or entry.error is not None:
+                    reader(Change(entry.id, None, entry.operation, entry.error))
+            if self._is_stopped() or self._standing.all_ended:
+                reader(None)
+            else:
+                self._readers.append(reader)
+
+    def _stop_reading(self, reader: Callable[[Change | None], None]) -> None:
+        with self._news:
+            if reader in self._readers:
+                self._readers.remove(reader)
+
+    def _signal(self) -> None:
+        with self._news:
+            signals = list(self._signals)
+        for signal in signals:
+            try:
+                signal()
+            except Exception:
+                _log.exception("a subscriber of %r failed", self)
+
+
+def _deadline(timeout: float | None, now: float) -> float | None:
+    return None if timeout is None else now + (timeout or _ASK_ONCE)
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, work: Callable[..., object], *args: object) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
+        loop.call_soon_threadsafe(work, *args)

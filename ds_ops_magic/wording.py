@@ -1,0 +1,65 @@
+"""How quantities and foreign text read in one line: durations, counts, and strings that came from a server."""
+
+from __future__ import annotations
+
+import re
+
+# C0 and C1 controls (terminal escapes start with one), line and paragraph separators, zero-width characters,
+# the bidirectional overrides that make a line read as something else (UAX #9), and lone surrogates, which no
+# stream can encode.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
+_SPACE = re.compile(r"[ \t\r\n]+")
+
+
+def one_line(text: str, limit: int = 256) -> str:
+    """Make foreign text safe to print in one line.
+
+    Args:
+        text: Anything; a string from a server is hostile until it has passed here.
+        limit: The most characters to keep; what is cut ends in an ellipsis.
+
+    Returns:
+        The text with runs of white space folded into one space and every control or direction character
+        replaced by U+FFFD. It still has to be escaped for HTML.
+    """
+    text = text.strip()
+    # Cut first, so that ten megabytes cost no more than a line does.
+    folded = _UNSAFE.sub("\ufffd", _SPACE.sub(" ", text[: 4 * limit])).strip()
+    if len(folded) > limit or len(text) > 4 * limit:
+        return folded[: limit - 1].rstrip() + "…"
+    return folded
+
+
+def printable(text: str) -> str:
+    """Make text of several lines safe to print: like `one_line`, with its line breaks and tabs kept."""
+    return _UNSAFE.sub(lambda found: found[0] if found[0] in "\n\t" else "\ufffd", text)
+
+
+def duration(seconds: float, *, ticking: bool = False) -> str:
+    """Word a length of time the way the panel shows it: ``3.2 s``, ``41 s``, ``2 min 10 s``, ``1 h 05 min``.
+
+    Args:
+        seconds: Length in seconds; a negative one counts as 0.
+        ticking: Whether it still grows: then it counts in whole seconds, down to the last full one.
+    """
+    seconds = max(0.0, seconds)
+    if ticking:
+        seconds = int(seconds)
+    if seconds < 9.95 and not ticking:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def counted(number: int, noun: str = "operation") -> str:
+    """Word a count with its noun: ``1 operation``, ``10,000 operations``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
