@@ -1,0 +1,47 @@
+"""An OperationService of one's own: a real gRPC server of the same service, on durable SQLite.
+
+With it a notebook runs with no cloud, a test suite has something true to talk to, and background work of one's own
+gets ids, progress, cancel and history::
+
+    from ds_ops_magic.local import LocalService
+
+    with LocalService() as service:
+        operation = service.submit(train, epochs=5)
+        other = service.simulate(duration=3, steps=5, outcome="success")
+
+``python -m ds_ops_magic.local --help`` starts one in a process of its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ds_ops_magic.local.jobs import Reporter
+    from ds_ops_magic.local.outcomes import JobCancelled
+    from ds_ops_magic.local.per_process import close_shared, shared
+    from ds_ops_magic.local.server import LocalService
+
+__all__ = ["JobCancelled", "LocalService", "Reporter", "close_shared", "shared"]
+
+_HOMES = {
+    "JobCancelled": "outcomes",
+    "LocalService": "server",
+    "Reporter": "jobs",
+    "close_shared": "per_process",
+    "shared": "per_process",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Found on first use (PEP 562), so that importing the package costs nothing.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,144 @@
+"""``python -m ds_ops_magic.local``: the service in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import queue
+import secrets
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ds_ops_magic.local.server import LocalService
+
+_DEMO = (
+    ("success", 20.0, 5, "Train a model"),
+    ("failure", 15.0, 3, "Start more jobs than the quota allows"),
+    ("failing", 30.0, 10, "Train on an instance that breaks down"),
+    ("cancelled", 10.0, 4, "Run a job that someone else cancels"),
+    ("no-cancel", 60.0, 12, "Copy a bucket"),
+)
+
+
+_ABOUT = (
+    "A yandex.cloud.operation.OperationService on a SQLite file, until SIGINT or SIGTERM. It listens on loopback or a "
+    "unix socket only, and asks for a bearer token that it writes to a file."
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        arguments: Of the command line, None for those of this process.
+
+    Returns:
+        The exit code: 0 after a signal, 1 when the service cannot be started. Bad arguments exit with 2.
+    """
+    # Not an Event, whose lock the main thread may hold when a signal comes: SimpleQueue.put may be called by a handler.
+    ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _frame: ended.put(number))
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    with _folder(options.db) as folder:
+        database = Path(options.db).expanduser() if options.db else folder / "operations.sqlite"
+        return _serve(parser, options, database, ended)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="python -m ds_ops_magic.local", description=_ABOUT, allow_abbrev=False)
+    parser.add_argument(
+        "--listen",
+        default="127.0.0.1:0",
+        metavar="ADDR",
+        help="unix:PATH or 127.0.0.1:PORT (0: any free port, the default)",
+    )
+    parser.add_argument("--db", metavar="FILE", help="the database; without it a temporary one, removed at the end")
+    token = parser.add_mutually_exclusive_group()
+    token.add_argument("--no-token", action="store_true", help="ask for no bearer token")
+    token.add_argument(
+        "--token-file", metavar="FILE", help="where to write the token (default: FILE.token beside the database)"
+    )
+    parser.add_argument("--demo", action="store_true", help="begin a simulated operation of each outcome")
+    return parser
+
+
+def _serve(parser: _Parser, options: argparse.Namespace, database: Path, ended: queue.SimpleQueue[int]) -> int:
+    # Not before the signals are taken care of: it is most of the time of starting.
+    from ds_ops_magic.errors import OperationsError
+    from ds_ops_magic.local.server import LocalService
+
+    token = None if options.no_token else secrets.token_urlsafe()
+    token_file = Path(options.token_file or f"{database}.token")
+    try:
+        service = LocalService(database, listen=options.listen, token=token)
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        with service:
+            if token is not None:
+                _write_private(token_file, token)
+            _say(f"listening on {service.address}")
+            if token is not None:
+                _say(f"token in {token_file}")
+            if options.demo:
+                _begin_demo(service)
+            ended.get()
+    except OperationsError as error:
+        sys.stderr.write(f"{parser.prog}: {error}\n")
+    except OSError as error:
+        sys.stderr.write(f"{parser.prog}: {token_file} cannot be written: {error.strerror}.\n")
+    else:
+        return 0
+    return 1
+
+
+def _begin_demo(service: LocalService) -> None:
+    for outcome, duration, steps, description in _DEMO:
+        operation = service.simulate(duration, steps, outcome, description)
+        _say(f"{operation.id}  {outcome:<9}  {description}")
+
+
+def _say(line: str) -> None:
+    # Who started this may read the address and close the pipe; the service goes on.
+    with contextlib.suppress(BrokenPipeError):
+        print(line, flush=True)
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file of mode 0600 whole: nobody reads half of it, and one of another mode is replaced."""
+    descriptor, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"{text}\n")
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+@contextlib.contextmanager
+def _folder(database: str | None) -> Iterator[Path]:
+    """Make a folder for a database that nobody named, and remove it with all that is in it."""
+    if database is not None:
+        yield Path(database).parent
+        return
+    with tempfile.TemporaryDirectory(prefix="ds-ops-") as name:
+        yield Path(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""Where a service may listen: loopback, or a unix socket. Nothing here is encrypted, so nothing else may be."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import stat
+
+from ds_ops_magic import wording
+from ds_ops_magic.errors import OperationsError
+
+MAX_SOCKET_PATH = 103
+"""The most bytes of a unix socket's path on every system: macOS has 104 with the closing zero, Linux 108."""
+
+_UNIX = "unix:"
+
+
+def check(listen: str) -> str:
+    """Return an address in the form that is listened on: ``unix:PATH``, or ``HOST:PORT`` with a numeric host.
+
+    Raises:
+        ValueError: It is no such address, or reachable from other machines.
+    """
+    if listen.startswith(_UNIX):
+        path = _socket_path(listen)
+        path = path and os.path.abspath(path)
+        if not path or len(os.fsencode(path)) > MAX_SOCKET_PATH:
+            raise ValueError(f"The path of a unix socket has 1 to {MAX_SOCKET_PATH} bytes, unlike {_shown(listen)}.")
+        return f"{_UNIX}{path}"
+    host, port = _split(listen)
+    # By its name gRPC listens on both loopback addresses, or on one of them where the other is taken.
+    host = "127.0.0.1" if host == "localhost" else host
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        address = None
+    if address is None or not address.is_loopback:
+        raise ValueError(
+            f"{_shown(listen)} is neither loopback nor unix:PATH, "
+            "and a service that is not encrypted listens nowhere else."
+        )
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
+def check_free(listen: str) -> None:
+    """Check that an address can be listened on; gRPC itself would take a unix socket away from another server.
+
+    Raises:
+        OperationsError: It cannot, and why.
+    """
+    try:
+        if listen.startswith(_UNIX):
+            _check_socket(_socket_path(listen))
+        else:
+            host, port = _split(listen)
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            with socket.socket(family) as probe:
+                # As gRPC does: a port that only waits out its last connections is free.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((host, port))
+    except OSError as error:
+        raise OperationsError(f"Cannot listen on {_shown(listen)}: {error.strerror or error}.") from error
+
+
+def make_private(listen: str) -> None:
+    """Close a unix socket to other users, whatever the umask."""
+    if listen.startswith(_UNIX):
+        os.chmod(_socket_path(listen), 0o600)
+
+
+def with_port(listen: str, port: int) -> str:
+    """Return an address with the real port in the place of 0."""
+    return listen if listen.startswith(_UNIX) else f"{listen.rpartition(':')[0]}:{port}"
+
+
+def _check_socket(path: str) -> None:
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        os.stat(os.path.dirname(os.path.abspath(path)))  # raises where the folder is missing too
+        return
+    if not stat.S_ISSOCK(mode):
+        raise OSError(None, "there is a file of another kind")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return  # left behind by a server that was killed
+    raise OSError(None, "Address already in use")
+
+
+def _socket_path(listen: str) -> str:
+    path = listen.removeprefix(_UNIX)
+    return path[2:] if path.startswith("//") else path
+
+
+def _split(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"An address is HOST:PORT or unix:PATH, unlike {_shown(listen)}.")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _shown(listen: str) -> str:
+    return repr(wording.one_line(listen, 120))

@@ -1,0 +1,223 @@
+"""What is true of an operation now: rows of the store, moved on by the clock, by cancels, and by processes that end."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import string
+import time
+from typing import TYPE_CHECKING
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
+from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
+
+from ds_ops_magic import wording
+from ds_ops_magic.errors import MAX_ID_LENGTH
+from ds_ops_magic.local import owners
+from ds_ops_magic.local.courses import Course, state_at
+from ds_ops_magic.local.outcomes import ABORTED, CANCELLED, CANCELLING, End, failed
+from ds_ops_magic.local.store import Row, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from google.protobuf.message import Message
+
+MAX_DESCRIPTION = 256
+"""The most characters of a description, as at the real service (``operation.proto``)."""
+
+_LETTERS = string.ascii_lowercase + string.digits
+
+
+class Refusal(Exception):
+    """A request that is answered with a gRPC status.
+
+    Args:
+        code: Name of the code, for example ``NOT_FOUND``.
+        words: What the service says.
+    """
+
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(code, words)
+        self.code = code
+        self.words = words
+
+
+class Ledger:
+    """The operations of one store, as the service answers them.
+
+    Args:
+        store: Where they are kept.
+        clock: Nanoseconds since the epoch.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], int] = time.time_ns) -> None:
+        self.store = store
+        self._clock = clock
+
+    def add_course(self, course: Course, description: str = "") -> OperationMessage:
+        """Begin a simulated operation.
+
+        Raises:
+            ValueError: The description is over `MAX_DESCRIPTION` characters.
+        """
+        row = self._new(description)._replace(course=course.to_json())
+        self.store.insert(row, durable=False)
+        return _message(_going(row, row.created_at))
+
+    def add_work(self, owner: str, description: str = "") -> OperationMessage:
+        """Record work that waits for its turn; ``owner`` is the process that has it.
+
+        Raises:
+            ValueError: The description is over `MAX_DESCRIPTION` characters.
+        """
+        row = self._new(description)._replace(owner=owner, metadata=packed(ExecuteProjectJobMetadata()))
+        self.store.insert(row, durable=True)
+        return _message(row)
+
+    def get(self, operation_id: str) -> OperationMessage:
+        """Answer Get.
+
+        Raises:
+            Refusal: INVALID_ARGUMENT or NOT_FOUND.
+        """
+        return _message(self._current(self._read(operation_id)))
+
+    def cancel(self, operation_id: str) -> OperationMessage:
+        """Answer Cancel: the state of what is over; of anything else, that it is being cancelled.
+
+        Raises:
+            Refusal: INVALID_ARGUMENT, NOT_FOUND, or UNIMPLEMENTED by a course that cannot be cancelled.
+        """
+        current = self._current(self._read(operation_id))
+        if current.done:
+            return _message(current)
+        asked = self.store.update(operation_id, self._ask) or current
+        # As of the request: however long the answer takes, it is that the cancelling has begun.
+        return _message(_going(asked, asked.cancel_requested or self._clock()))
+
+    def list(self) -> list[OperationMessage]:
+        """Return every operation, the newest first."""
+        return [_message(self._current(row)) for row in self.store.rows()]
+
+    def end(self, operation_id: str, end: End) -> None:
+        """Record how work ended, unless it is over already."""
+        end_work(self.store, operation_id, end, self._clock())
+
+    def _new(self, description: str) -> Row:
+        if len(description) > MAX_DESCRIPTION:
+            raise ValueError(
+                f"A description has at most {MAX_DESCRIPTION} characters, and this one has {len(description):,}."
+            )
+        now = self._clock()
+        operation_id = "loc" + "".join(secrets.choice(_LETTERS) for _ in range(17))
+        # Protobuf refuses the lone surrogates a Python string can hold.
+        kept = description.encode("utf-8", "replace").decode("utf-8")
+        return Row(operation_id, kept, created_at=now, created_by=_user(), modified_at=now)
+
+    def _read(self, operation_id: str) -> Row:
+        if not operation_id or len(operation_id) > MAX_ID_LENGTH:
+            raise Refusal("INVALID_ARGUMENT", f"An operation id has 1 to {MAX_ID_LENGTH} characters")
+        row = self.store.read(operation_id)
+        if row is None:
+            raise Refusal("NOT_FOUND", f"Operation {wording.one_line(operation_id)} not found")
+        return row
+
+    def _current(self, row: Row) -> Row:
+        """Return a row as it is now; an end that is seen for the first time is written down, and stays."""
+        current = self._as_of_now(row)
+        if current.done and not row.done:
+            return self.store.update(row.id, self._settled) or current
+        return current
+
+    def _settled(self, row: Row) -> Row | None:
+        current = self._as_of_now(row)
+        return current if current.done and not row.done else None
+
+    def _ask(self, row: Row) -> Row | None:
+        settled = self._settled(row)
+        if row.done or settled is not None:
+            return settled
+        if row.course is not None and not Course.from_json(row.course).cancellable:
+            raise Refusal("UNIMPLEMENTED", "Cancel is not supported for this operation")
+        if row.cancel_requested is not None:
+            return None
+        now = self._clock()
+        now = max(now, _going(row, now).modified_at)
+        # A course has its times computed, and says itself when it changed.
+        return row._replace(cancel_requested=now, modified_at=now if row.course is None else row.modified_at)
+
+    def _as_of_now(self, row: Row) -> Row:
+        now = self._clock()
+        if row.done or row.course is not None:
+            return _going(row, now)
+        if row.cancel_requested is not None and not row.started:
+            return _over(row, failed(CANCELLED), now)
+        if not owners.alive(self.store.path, row.owner):
+            return _over(row, failed(ABORTED), now)
+        return _going(row, now)
+
+
+def begin_work(store: Store, operation_id: str) -> bool:
+    """Record that this process begins with the work; False when it was cancelled before, or is over."""
+    owner = owners.mine(store.path)
+
+    def begin(row: Row) -> Row | None:
+        waiting = not row.done and row.cancel_requested is None
+        return row._replace(started=True, owner=owner) if waiting else None
+
+    row = store.update(operation_id, begin, durable=True)
+    return row is not None and row.started and row.owner == owner and not row.done
+
+
+def end_work(store: Store, operation_id: str, end: End, now: int) -> None:
+    """Record how work ended; the first end that is recorded stays."""
+    store.update(operation_id, lambda row: None if row.done else _over(row, end, now), durable=True)
+
+
+def packed(message: Message) -> bytes:
+    """Return the serialized ``Any`` that holds a message."""
+    wrapped = AnyMessage()
+    wrapped.Pack(message)
+    return wrapped.SerializeToString()
+
+
+def _going(row: Row, now: int) -> Row:
+    """Return a row as it shows while it goes on: where its course is, and that it is being cancelled."""
+    if row.done:
+        return row
+    if row.course is None:
+        return row if row.cancel_requested is None else row._replace(error=CANCELLING.SerializeToString())
+    state = state_at(Course.from_json(row.course), row.created_at, row.cancel_requested, now)
+    return row._replace(
+        modified_at=state.modified_at,
+        done=state.done,
+        metadata=packed(state.metadata),
+        error=None if state.error is None else state.error.SerializeToString(),
+        response=None if state.response is None else packed(state.response),
+    )
+
+
+def _over(row: Row, end: End, now: int) -> Row:
+    return row._replace(done=True, modified_at=max(now, row.modified_at), error=end.error, response=end.response)
+
+
+def _message(row: Row) -> OperationMessage:
+    message = OperationMessage(id=row.id, description=row.description, created_by=row.created_by, done=bool(row.done))
+    message.created_at.FromNanoseconds(row.created_at)
+    message.modified_at.FromNanoseconds(row.modified_at)
+    message.metadata.ParseFromString(row.metadata)
+    if row.error is not None:
+        message.error.ParseFromString(row.error)
+    elif row.response is not None:
+        message.response.ParseFromString(row.response)
+    return message
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a user id that has no name
+        return f"uid {os.getuid()}"

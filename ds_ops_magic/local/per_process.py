@@ -1,0 +1,69 @@
+"""The one service of a process, on the one database of a user."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from ds_ops_magic.local.server import LocalService
+
+_lock = threading.Lock()
+_service: LocalService | None = None
+_left_to_parent: list[LocalService | None] = []
+
+
+def shared() -> LocalService:
+    """Return the service of this process, started on first use.
+
+    Its database is the file named by ``DS_OPS_MAGIC_LOCAL_DB``, else ``ds_ops_magic/local.sqlite`` in
+    ``$XDG_STATE_HOME`` or ``~/.local/state``; a temporary file where that folder cannot be written. Several processes
+    share the database, and each has a socket of its own. A forked child gets its own service.
+
+    Raises:
+        OperationsError: The file is there, and cannot be used.
+    """
+    global _service
+    with _lock:
+        if _service is None:
+            _service = LocalService(_usable_path()).start()
+        return _service
+
+
+def close_shared() -> None:
+    """Stop the service of this process, if there is one; `shared` starts another."""
+    global _service
+    with _lock:
+        service, _service = _service, None
+    if service is not None:
+        service.close()
+
+
+def _usable_path() -> Path | None:
+    try:
+        path = _path()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home
+        return None
+    return path if os.access(path.parent, os.W_OK | os.X_OK) else None
+
+
+def _path() -> Path:
+    named = os.environ.get("DS_OPS_MAGIC_LOCAL_DB")
+    if named:
+        return Path(named).expanduser().absolute()
+    state = os.environ.get("XDG_STATE_HOME", "")
+    # A relative path there is to be ignored (XDG base directory specification).
+    folder = Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state"
+    return folder / "ds_ops_magic" / "local.sqlite"
+
+
+def _after_fork() -> None:
+    global _lock, _service
+    _lock = threading.Lock()
+    # Kept, because to collect it would run the end of a gRPC server whose threads are the parent's.
+    _left_to_parent.append(_service)
+    _service = None
+
+
+os.register_at_fork(after_in_child=_after_fork)
