@@ -1,0 +1,91 @@
+"""The one thread of a kernel that redraws live panels."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+AT_MOST_EVERY = 0.5
+"""Seconds between two drawings, however much is new."""
+AT_LEAST_EVERY = 1.0
+"""Seconds between two drawings when nothing is new: clocks move on."""
+
+
+class Drawer:
+    """Calls the drawing functions of live panels, each until it says that it is over.
+
+    The thread starts with the first panel and ends with the last. A drawing runs on it alone, so that traits are
+    written by one thread; subscribers and button callbacks only call `wake`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # re-entrant: a drawing may find that its own panel is over
+        self._news = threading.Event()
+        self._draws: list[Callable[[], bool]] = []
+        self._thread: threading.Thread | None = None
+
+    def add(self, draw: Callable[[], bool]) -> None:
+        """Call a function about every second, sooner after `wake`, until it returns True."""
+        with self._lock:
+            self._draws.append(draw)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="ds_ops_magic drawer", daemon=True)
+                self._thread.start()
+        self.wake()
+
+    def remove(self, draw: Callable[[], bool]) -> None:
+        """Stop calling a function; when this returns it is not running any more."""
+        with self._lock:
+            if draw in self._draws:
+                self._draws.remove(draw)
+        self.wake()
+
+    def wake(self) -> None:
+        """Say that something is new. May be called from any thread; returns at once."""
+        self._news.set()
+
+    def settle(self) -> None:
+        """Draw every panel once more, so that those that are over are finished, and `close`."""
+        with self._lock:
+            self._draw_all()
+        self.close()
+
+    def close(self) -> None:
+        """Drop every panel and end the thread."""
+        with self._lock:
+            self._draws.clear()
+            thread = self._thread
+        self.wake()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(2.0)
+
+    def _run(self) -> None:
+        while True:
+            self._news.wait(AT_LEAST_EVERY)
+            self._news.clear()
+            with self._lock:
+                self._draw_all()
+                if not self._draws:
+                    self._thread = None
+                    return
+            time.sleep(AT_MOST_EVERY)
+
+    def _draw_all(self) -> None:
+        for draw in list(self._draws):
+            if draw in self._draws and _drawn(draw):
+                self.remove(draw)
+
+
+def _drawn(draw: Callable[[], bool]) -> bool:
+    """Draw; True when the panel is over, which a panel that cannot be drawn is too."""
+    try:
+        return draw()
+    except Exception:
+        _log.exception("a panel could not be drawn")
+        return True

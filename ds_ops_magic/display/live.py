@@ -1,0 +1,117 @@
+"""A watch shown live in a page: as HTML that is replaced, or as a widget with Cancel buttons."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ds_ops_magic.display import static
+from ds_ops_magic.display.drawer import Drawer
+from ds_ops_magic.display.plain import PATIENCE, Shown, panel, publish
+
+if TYPE_CHECKING:
+    from ds_ops_magic.display.widget import WidgetPanel
+    from ds_ops_magic.watch import Watch
+
+drawer = Drawer()
+
+
+class HtmlShown(Shown):
+    """Static HTML that is replaced while the watch runs: for pages without a widget manager."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(watch)
+        self._handle: Any = None
+        self._unsubscribe = watch.subscribe(drawer.wake)
+
+    def tick(self) -> None:
+        """Show the panel when each has answered, or it is time to show that some have not."""
+        if self._handle is None and (self._is_worth_showing() or time.monotonic() - self._since > PATIENCE):
+            self.start()
+
+    def start(self) -> None:
+        """Show the panel now, and have it drawn in the background."""
+        self._handle = publish(static.bundle(panel(self._watch)), updatable=True)
+        drawer.add(self._draw)
+
+    def start_alone(self) -> None:
+        """Show the panel now, and finish it when the watch is over."""
+        self.start()
+        drawer.add(self._finish_when_over)
+
+    def finish(self) -> None:
+        """Replace the live panel by the static one, for good."""
+        self._unsubscribe()
+        drawer.remove(self._draw)
+        result = static.bundle(panel(self._watch, static.MOST_ROWS))
+        if self._handle is None:
+            publish(result)
+        else:
+            self._handle.update(result, raw=True)
+
+    def _is_worth_showing(self) -> bool:
+        """Tell whether each has answered, and some still run: of what is over at once there is nothing to see live."""
+        entries = self._watch.view().entries
+        return all(entry.operation or entry.error for entry in entries) and not all(entry.ended for entry in entries)
+
+    def _draw(self) -> bool:
+        self._handle.update(static.bundle(panel(self._watch)), raw=True)
+        return False
+
+    def _finish_when_over(self) -> bool:
+        if not (self._watch.done or self._watch.view().stopped):
+            return False
+        self.finish()
+        return True
+
+
+class WidgetShown(HtmlShown):
+    """The live panel with Cancel buttons, replaced by static HTML at the end."""
+
+    _panel: WidgetPanel
+
+    def start(self) -> None:
+        """Show the panel now, and have it drawn in the background."""
+        from ds_ops_magic.display.widget import WidgetPanel
+
+        self._page = _page()
+        self._refused = False
+        now = panel(self._watch)
+        self._panel = WidgetPanel(self._cancel, drawer.wake)
+        self._panel.box.comm.on_close(self._note_refusal)
+        self._panel.draw(now)
+        # The text forms are for front ends that show no widgets, and for nbconvert.
+        self._handle = publish({**static.bundle(now), **self._panel.bundle()}, updatable=True)
+        drawer.add(self._draw)
+
+    def finish(self) -> None:
+        """Replace the widget by static HTML, and close it."""
+        super().finish()
+        if self._handle is None:
+            return
+        if _page() is self._page:
+            self._panel.close()
+        else:  # a page that was loaded again meanwhile has dropped that update: it shows what the widget shows
+            self._panel.show_result(static.html(panel(self._watch, static.MOST_ROWS)))
+
+    def _draw(self) -> bool:
+        if self._refused:
+            return super()._draw()
+        self._panel.draw(panel(self._watch))
+        return False
+
+    def _note_refusal(self, _message: Any) -> None:
+        """Note that the page has no widget manager: it closes what it is told to open, and shows the HTML form."""
+        self._refused = True
+        drawer.wake()
+
+    def _cancel(self, operation_id: str | None) -> None:
+        self._watch.cancel(*([] if operation_id is None else [operation_id]))
+        drawer.wake()
+
+
+def _page() -> object:
+    """Return something that changes when a page is loaded: each opens a control channel of its own to the widgets."""
+    import ipywidgets
+
+    return getattr(ipywidgets.Widget, "_control_comm", None)

@@ -1,0 +1,155 @@
+"""A panel as HTML and as text: what stays in the saved notebook, and the pieces of the live panel."""
+
+from __future__ import annotations
+
+import functools
+import html as html_module
+import json
+import re
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import markupsafe
+
+from ds_ops_magic import wording
+from ds_ops_magic.calls import Health
+from ds_ops_magic.display.model import Panel, Row, panel_of
+from ds_ops_magic.view import Entry, View
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from ds_ops_magic.operation import Operation
+
+MOST_ROWS = 50
+"""The most operations that a static panel lists one by one."""
+MOST_BYTES = 100_000
+"""The most bytes of a static panel's HTML."""
+_TEX = re.compile(r"[$\\]")
+_MOST_RESULT = 2_500  # bytes of a response that are kept, as HTML
+
+
+def bundle(panel: Panel) -> dict[str, str]:
+    """Return the MIME bundle of a panel: text/html and text/plain."""
+    return {"text/html": html(panel), "text/plain": text(panel)}
+
+
+def html(panel: Panel) -> str:
+    """Render a panel as a table that reads well where styles are dropped; of one too large the results go first."""
+    written = _render("static", panel)
+    if len(written) > MOST_BYTES:
+        panel = replace(panel, rows=tuple(replace(row, result=None, details=()) for row in panel.rows))
+        written = _render("static", panel)
+    while len(written) > MOST_BYTES:
+        kept = panel.rows[: len(panel.rows) * 3 // 4]
+        panel = replace(panel, rows=kept, rest=f"and {panel.total - len(kept):,} more")
+        written = _render("static", panel)
+    return written
+
+
+def part(name: str, panel: Panel | None = None) -> str:
+    """Render a piece of the live panel: ``style``, ``head``, ``live``, ``ended`` or ``foot``."""
+    return _render(name, panel).strip()
+
+
+def text(panel: Panel) -> str:
+    """Render a panel as plain lines."""
+    lines = [] if panel.total == 1 else [f"{wording.counted(panel.total)}: {panel.counts}"]
+    for row in panel.rows:
+        lines += _row_lines(row)
+    return "\n".join([*lines, *filter(None, (panel.rest, panel.foot))])
+
+
+def line(panel: Panel) -> str:
+    """Render a panel as one line, for a terminal or a log."""
+    if panel.total == 1:
+        row = panel.rows[0]
+        share = f"{row.fraction:.0%}" if row.fraction is not None and not row.ended else ""
+        title = row.title if row.title != row.id else ""
+        parts = [f"{row.symbol} {row.word}", title, row.id, share, row.note, row.error]
+    else:
+        parts = [wording.counted(panel.total), panel.counts]
+    if panel.troubled:
+        parts.append(panel.foot)
+    return " · ".join(part for part in parts if part)
+
+
+def finished(operation: Operation) -> str:
+    """Say of an operation that was to be cancelled that it had ended before."""
+    ended = operation.modified_at
+    ago = f" {wording.duration((datetime.now(timezone.utc) - ended).total_seconds())} ago" if ended else ""
+    return f"{wording.one_line(operation.id, 50)} finished{ago}: {operation.status_word}"
+
+
+def panel_for(operations: list[Operation | None]) -> Panel:
+    """Compute the static panel of snapshots that nobody watches."""
+    entries = tuple(Entry(operation.id, operation) for operation in operations if operation is not None)
+    panel = panel_of(View(entries, Health()), datetime.now(timezone.utc), MOST_ROWS)
+    return replace(panel, foot="")  # which would say how to stop a wait that there is not
+
+
+def _row_lines(row: Row) -> list[str]:
+    title = f"{row.title} · {row.id}" if row.title != row.id else row.id
+    note = f" · {row.note}" if row.note else ""
+    lines = [f"{row.symbol} {row.word}  {title}{note}"]
+    if row.facts:
+        lines.append("    " + ", ".join(f"{label} {value}" for label, value in row.facts))
+    lines += [f"    {said}" for said in (row.error, *row.details, row.link) if said]
+    if row.result is not None:
+        written = json.dumps(_shortened(row.result), indent=2, ensure_ascii=False, default=str)
+        lines += [f"    {result}" for result in written.splitlines()]
+    return lines
+
+
+def _shortened(plain: Any) -> Any:
+    """Copy plain data with every text safe to print, and what is past the limit left out."""
+    return _copy(plain, [_MOST_RESULT], 0)
+
+
+def _copy(plain: Any, left: list[int], depth: int) -> Any:
+    left[0] -= 40  # what the tags of one more item come to, about
+    if left[0] < 0 or depth > 8:
+        return "…"
+    if isinstance(plain, dict):
+        items = ((_safe(str(name), left), inner) for name, inner in plain.items() if left[0] > 0)
+        return {name: _copy(inner, left, depth + 1) for name, inner in items}
+    if isinstance(plain, list):
+        return [_copy(inner, left, depth + 1) for inner in plain if left[0] > 0]
+    return _safe(plain, left) if isinstance(plain, str) else plain
+
+
+def _safe(foreign: str, left: list[int]) -> str:
+    safe = wording.one_line(foreign, 200)
+    left[0] -= len(html_module.escape(safe).encode())
+    return safe
+
+
+def _render(name: str, panel: Panel | None) -> str:
+    return _environment().get_template(f"{name}.html.j2").render(panel=panel)
+
+
+def _without_math(value: Any) -> Any:
+    """Escape a text for HTML, and keep what starts TeX apart: pages typeset ``$...$``, links in it included."""
+    if not isinstance(value, str) or isinstance(value, markupsafe.Markup):
+        return value
+    escaped = str(markupsafe.escape(value))
+    return markupsafe.Markup(_TEX.sub(r"<span>\g<0></span>", escaped))  # noqa: S704  # escaped the line before
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("ds_ops_magic.display"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_without_math,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["attribute"] = markupsafe.escape
+    made.filters["shortened"] = _shortened
+    made.filters["count"] = wording.counted
+    return made
