@@ -1,0 +1,47 @@
+"""Tab completion of ``%op``: subcommands, flags, ids seen in this kernel, and variables that hold operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ds_ops_magic.magics.commands import SUBCOMMANDS, flags_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_HOLDERS = {"Operation", "Operations", "Watch"}
+
+
+def complete(line: str, symbol: str, namespace: Mapping[str, Any], ids: Iterable[str]) -> list[str]:
+    """Complete the word at the end of a line.
+
+    Args:
+        line: The line up to the cursor, with its ``%op``.
+        symbol: The word to complete, empty for a new one.
+        namespace: The user's variables.
+        ids: The operations this kernel has asked about.
+    """
+    words = line.split()
+    before = words[1:] if not symbol else words[1:-1]
+    if not before:
+        return [name for name in SUBCOMMANDS if name.startswith(symbol)]
+    subcommand = before[0]
+    if subcommand not in SUBCOMMANDS:
+        return []
+    if symbol.startswith("-"):
+        return [flag for flag in flags_of(subcommand) if flag.startswith(symbol)]
+    return [word for word in _words(subcommand, namespace, ids) if word.startswith(symbol)]
+
+
+def _words(subcommand: str, namespace: Mapping[str, Any], ids: Iterable[str]) -> list[str]:
+    if subcommand == "help":
+        return list(SUBCOMMANDS)
+    if subcommand == "connect":
+        return ["local", "yandex", *_variables(namespace, {"SDK"})]
+    return [*_variables(namespace, _HOLDERS), *sorted(ids)]
+
+
+def _variables(namespace: Mapping[str, Any], types: set[str]) -> list[str]:
+    return sorted(
+        name for name, value in namespace.items() if not name.startswith("_") and type(value).__name__ in types
+    )

@@ -1,0 +1,74 @@
+"""How `Operation`, `Operations` and `Watch` look as the result of a cell, registered by type name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ds_ops_magic.display.model import Panel
+
+_TYPES = (
+    ("ds_ops_magic.operation", "Operation"),
+    ("ds_ops_magic.operations", "Operations"),
+    ("ds_ops_magic.watch", "Watch"),
+    ("ds_ops_magic.client", "OperationClient"),
+)
+_MIMES = ("text/html", "text/plain")
+
+
+def register(shell: Any, already_shown: Callable[[Any], bool]) -> None:
+    """Have results displayed as panels.
+
+    Args:
+        shell: The IPython shell.
+        already_shown: Tells whether the running cell has displayed a value already: then it is not shown again.
+    """
+
+    def skip_if_shown(value: Any) -> None:
+        # A terminal has printed its Out[] prompt by now: `plain` gives the short form there.
+        if getattr(shell, "kernel", None) is None or not already_shown(value):
+            raise NotImplementedError  # IPython's way to decline
+
+    def plain(value: Any, printer: Any, cycle: bool) -> None:
+        inside = len(printer.stack) > 1  # of a list or another container, which has a line for it at most
+        printer.text(repr(value) if cycle or inside or already_shown(value) else _text(value))
+
+    formatter = shell.display_formatter
+    for module, name in _TYPES:
+        formatter.ipython_display_formatter.for_type_by_name(module, name, skip_if_shown)
+        if name != "OperationClient":
+            formatter.formatters["text/html"].for_type_by_name(module, name, _html)
+            formatter.formatters["text/plain"].for_type_by_name(module, name, plain)
+
+
+def unregister(shell: Any) -> None:
+    """Take back what `register` did."""
+    formatter = shell.display_formatter
+    for module, name in _TYPES:
+        formatter.ipython_display_formatter.pop(f"{module}.{name}", None)
+        for mime in _MIMES:
+            formatter.formatters[mime].pop(f"{module}.{name}", None)
+
+
+def _html(value: Any) -> str:
+    from ds_ops_magic.display import static
+
+    return static.html(_panel(value))
+
+
+def _text(value: Any) -> str:
+    from ds_ops_magic.display import static
+
+    return static.text(_panel(value))
+
+
+def _panel(value: Any) -> Panel:
+    from ds_ops_magic.display import plain, static
+    from ds_ops_magic.operation import Operation
+    from ds_ops_magic.watch import Watch
+
+    if isinstance(value, Watch):
+        return plain.panel(value, static.MOST_ROWS)
+    return static.panel_for([value] if isinstance(value, Operation) else list(value))

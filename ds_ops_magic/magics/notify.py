@@ -1,0 +1,66 @@
+"""Tell the user's own functions how a wait ended: ``--notify`` and ``on_end``."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+
+from ds_ops_magic import wording
+
+if TYPE_CHECKING:
+    from ds_ops_magic.watch import Watch
+
+Notified = Callable[[Any], object]
+
+
+def functions(named: str | None, on_end: Notified | None, evaluate: Callable[[str], Any]) -> list[Notified]:
+    """Return whom to tell.
+
+    Args:
+        named: What ``--notify`` was given: a name, or ``{an expression}``.
+        on_end: The function of the configuration.
+        evaluate: Evaluates an expression among the user's variables.
+
+    Raises:
+        UsageError: What was named is not there, or cannot be called.
+    """
+    found = [on_end] if on_end is not None else []
+    if named is None:
+        return found
+    shown = wording.one_line(named, 80)
+    try:
+        function = evaluate(named[1:-1] if named.startswith("{") else named)
+    except Exception as error:
+        said = wording.one_line(f"{type(error).__name__}: {error}", 200)
+        raise UsageError(f"%op: --notify {shown} cannot be evaluated: {said}") from None
+    if not callable(function):
+        raise UsageError(f"%op: --notify {shown} cannot be called. Give a function that takes the outcome.")
+    return [*found, function]
+
+
+def tell(told: list[Notified], outcome: Any) -> None:
+    """Call each function once with the outcome; what one raises is shown, and breaks nothing."""
+    for function in told:
+        try:
+            function(outcome)
+        except Exception as error:
+            name = getattr(function, "__name__", repr(function))
+            said = wording.one_line(f"{type(error).__name__}: {error}", 300)
+            print(f"%op: {wording.one_line(name, 80)} failed to take the outcome: {said}", file=sys.stderr)
+
+
+def tell_when_over(watch: Watch, told: list[Notified], outcome: Callable[[], Any]) -> None:
+    """Call each function once a watch that nobody waits on is over; a watch that is stopped has no outcome."""
+
+    def run() -> None:
+        for _change in watch:
+            pass
+        if watch.done:
+            tell(told, outcome())
+
+    if told:
+        threading.Thread(target=run, name="ds_ops_magic notify", daemon=True).start()

@@ -1,0 +1,294 @@
+"""The magic itself: parse a line, call the client, show what comes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from traitlets import Callable, Enum, Float, TraitError, Unicode, validate
+
+from ds_ops_magic.errors import OperationCancelled, OperationFailed, OperationsError, OperationsFailed
+from ds_ops_magic.magics import cell as cells
+from ds_ops_magic.magics import commands, completion, notify
+from ds_ops_magic.magics.targets import Targets, resolve, resolve_value, service
+
+if TYPE_CHECKING:
+    import argparse
+    from collections import abc
+
+    from ds_ops_magic.client import OperationClient
+    from ds_ops_magic.connection import LocalConnection
+    from ds_ops_magic.operation import Operation
+    from ds_ops_magic.operations import Operations
+    from ds_ops_magic.watch import Watch
+
+ResultT = TypeVar("ResultT")
+
+
+@magics_class
+class OpMagics(Magics):
+    """Follow long-running operations: see ``%op help``."""
+
+    endpoint = Unicode(
+        "", help="What the first %op connects to: local, or an address; Yandex Cloud when it is empty."
+    ).tag(config=True)
+    timeout = Float(None, allow_none=True, help="Seconds after which %op wait stops waiting; None: it never does.").tag(
+        config=True
+    )
+    rate = Float(200.0, help="Calls per second at most; takes effect at the next %op connect.").tag(config=True)
+    display = Enum(["auto", "widget", "html", "text", "none"], "auto", help="How waits are shown.").tag(config=True)
+    on_end = Callable(None, allow_none=True, help="Function to call once with the outcome of each wait.").tag(
+        config=True
+    )
+
+    shell: Any  # always there: these magics are made by `load` alone
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self._client: OperationClient | None = None
+        self._local: LocalConnection | None = None
+        self._last: Targets | None = None
+        self._ids: dict[str, None] = {}  # in the order of use
+        self._shown: list[Any] = []  # what the running cell has displayed
+        self._watches: list[Watch] = []
+
+    @validate("rate", "timeout")
+    def _check_number(self, proposal: Any) -> float | None:
+        name, value = proposal["trait"].name, proposal["value"]
+        if value is None or (math.isfinite(value) and (value > 0 or (value == 0 and name == "timeout"))):
+            return value  # type: ignore[no-any-return]
+        raise TraitError(f"OpMagics.{name} is a number of {'seconds' if name == 'timeout' else 'calls'}, not {value}")
+
+    @no_var_expand
+    @line_cell_magic
+    def op(self, line: str, cell: str | None = None) -> Any:
+        """Follow long-running operations."""
+        __tracebackhide__ = True  # IPython's: the error of a user's cell is about the cell
+        hidden = line.rstrip().endswith(";")
+        words = commands.split(line.rstrip().rstrip(";"))
+        if cell is not None and words[:1] != ["wait"]:
+            raise UsageError("%%op runs a cell and waits for what it gives: write %%op wait. See: %op help")
+        if not words or words[0] in ("-h", "--help"):
+            words = ["help"]
+        if words[0] not in commands.SUBCOMMANDS:
+            raise UsageError(f"%op has no {words[0]!r}: it has {', '.join(commands.SUBCOMMANDS)}. See: %op help")
+        options = commands.parse(words[0], words[1:])
+        if isinstance(options, str):
+            print(options)
+            return None
+        options.hidden = hidden
+        mode = "none" if hidden or getattr(options, "quiet", False) else self.display
+        result = getattr(self, f"_{words[0]}")(options, mode, cell)
+        if hidden:
+            self._shown.append(result)
+        return result
+
+    op.__doc__ = commands.OVERVIEW
+
+    def client(self) -> OperationClient:
+        """Return the client, connected: by `endpoint`, else with the credentials of the environment.
+
+        Raises:
+            OperationsError: It cannot be connected.
+        """
+        return self._client or self._connect_to(self.endpoint or None)
+
+    def close(self) -> None:
+        """Stop every watch, leave its panel as a static result, and close all that was connected."""
+        watched = bool(self._watches)
+        self._disconnect()
+        if watched:
+            from ds_ops_magic.display.live import drawer
+
+            drawer.settle()
+        if self._local is not None:
+            self._local.close()
+            self._local = None
+
+    def _disconnect(self) -> None:
+        for watch in self._watches:
+            watch.stop()
+        self._watches.clear()
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def was_shown(self, value: Any) -> bool:
+        """Tell whether the running cell has displayed this very value."""
+        return any(value is shown for shown in self._shown)
+
+    def forget_shown(self, *_: Any) -> None:
+        """Forget what the last cell has displayed."""
+        self._shown.clear()
+
+    def complete(self, _shell: Any, event: Any) -> list[str]:
+        """Complete a word for IPython's ``complete_command`` hook."""
+        return completion.complete(event.line, event.symbol, self.shell.user_ns, self._ids)
+
+    def _help(self, options: argparse.Namespace, mode: str, cell: str | None) -> None:
+        print(commands.parser_of(options.subcommand).format_help() if options.subcommand else commands.OVERVIEW)
+
+    def _connect(self, options: argparse.Namespace, mode: str, cell: str | None) -> OperationClient:
+        target = service(options.target, self.shell.user_ns, self.shell.ev)
+        client = self._connect_to(target, token_env=options.iam_token_env, ca=options.ca)
+        if not options.hidden:
+            print(f"connected to {client.connection.endpoint} as {client.connection.identity}")
+        self._shown.append(client)
+        return client
+
+    def _connect_to(self, target: Any, **how: Any) -> OperationClient:
+        from ds_ops_magic.client import connect
+        from ds_ops_magic.connection import LocalConnection
+
+        client = connect(target, rate=self.rate, **how)
+        try:
+            client.check()
+        except BaseException:
+            client.close()
+            raise
+        self._disconnect()
+        self._client = client
+        if isinstance(client.connection, LocalConnection) and self._local is None:
+            self._local = LocalConnection()  # the service and its work go on wherever %op connects next
+        return client
+
+    def _get(self, options: argparse.Namespace, mode: str, cell: str | None) -> Any:
+        targets = self._targets(options.targets)
+        operations = self._answers(options, targets, self.client().get_all)
+        return self._give(options, _as_named(operations, targets))
+
+    def _wait(self, options: argparse.Namespace, mode: str, cell: str | None) -> Any:
+        __tracebackhide__ = True
+        told = notify.functions(options.notify, self.on_end, self.shell.ev)
+        targets = self._targets(options.targets) if cell is None else self._targets_of_cell(options.targets, cell)
+        watch = self.client().watch(*targets.ids)
+        when = "FIRST" if options.any else "FIRST_FAILURE" if options.fail_fast else "ALL"
+        timeout = self.timeout if options.timeout is None else options.timeout
+        try:
+            self._wait_and_show(watch, mode, timeout, when)
+        except KeyboardInterrupt:
+            told = []  # who has pressed Stop knows
+            raise
+        except Exception:
+            if not options.no_raise:
+                raise
+        finally:
+            result = self._give(options, _as_named(watch.operations, targets))
+            self._shown.append(result)
+            notify.tell(told, result)
+        return result
+
+    def _wait_and_show(self, watch: Watch, mode: str, timeout: float | None, when: str = "ALL") -> None:
+        from ds_ops_magic.display.pump import pumped
+        from ds_ops_magic.display.shown import show
+        from ds_ops_magic.view import ReturnWhen
+
+        shown = show(watch, self.shell, mode)
+        with pumped(self.shell) as pump:
+
+            def tick() -> None:
+                pump()
+                shown.tick()
+
+            try:
+                watch.wait(timeout, ReturnWhen[when], tick=tick)
+            finally:
+                watch.stop()
+                shown.finish()
+
+    def _watch(self, options: argparse.Namespace, mode: str, cell: str | None) -> Watch:
+        from ds_ops_magic.display.shown import show_freely
+
+        targets = self._targets(options.targets)
+        told = notify.functions(options.notify, self.on_end, self.shell.ev)
+        watch = self.client().watch(*targets.ids)
+        notify.tell_when_over(watch, told, lambda: _as_named(watch.operations, targets))
+        self._watches = [*(known for known in self._watches if not known.done), watch]
+        if show_freely(watch, self.shell, mode) or mode == "none":
+            self._shown.append(watch)
+        return self._give(options, watch)
+
+    def _cancel(self, options: argparse.Namespace, mode: str, cell: str | None) -> Any:
+        from ds_ops_magic.display import static
+
+        targets, client = self._targets(options.targets), self.client()
+        operations = self._answers(options, targets, client.cancel_all)
+        for operation in operations:
+            if operation.done and not options.hidden:
+                print(static.finished(operation))
+        if not options.wait:
+            return self._give(options, _as_named(operations, targets))
+        watch = client.watch(*targets.ids)
+        try:
+            self._wait_for_the_cancelled(watch, mode, options.timeout)
+        finally:
+            result = self._give(options, _as_named(watch.operations, targets))
+            self._shown.append(result)
+        return result
+
+    def _wait_for_the_cancelled(self, watch: Watch, mode: str, timeout: float | None) -> None:
+        """Wait for the end, which should be cancelled: raises for one that failed, or that went through."""
+        from ds_ops_magic import failures
+        from ds_ops_magic.operation import Status
+
+        # Cancelled is a failure to who waits for a result; here it is what was asked for.
+        with contextlib.suppress(OperationFailed, OperationsFailed):
+            self._wait_and_show(watch, mode, timeout)
+        for entry in watch.view().entries:
+            if entry.operation is not None and entry.operation.status is Status.SUCCEEDED:
+                raise failures.not_cancelled(entry.operation)
+            failure = entry.failure
+            if failure is not None and not isinstance(failure, OperationCancelled):
+                raise failure
+
+    def _answers(
+        self,
+        options: argparse.Namespace,
+        targets: Targets,
+        ask: abc.Callable[[abc.Sequence[str]], Operations[Operation]],
+    ) -> Operations[Operation]:
+        """Ask about every target; where that fails, what was answered is bound to the name of ``-o`` all the same."""
+        try:
+            return ask(targets.ids)
+        except OperationsError as error:
+            self._give(options, _as_named(getattr(error, "operations", [None] * len(targets.ids)), targets))
+            raise
+
+    def _targets(self, words: list[str]) -> Targets:
+        """Resolve what a user named; nothing named means the last ones used."""
+        if words:
+            return self._remember(resolve(words, self.shell.user_ns, self.shell.ev))
+        if self._last is None:
+            raise UsageError("%op: name an operation; there is no last one yet. For example: %op wait ID")
+        return self._last
+
+    def _targets_of_cell(self, words: list[str], cell: str) -> Targets:
+        __tracebackhide__ = True
+        if words:
+            raise UsageError("%%op wait waits for what the cell gives: name no target, or use %op wait.")
+        self.client()  # before the cell runs: what it starts should not be left without a service to ask
+        value = cells.run(self.shell, cell)
+        if value is cells.NOTHING:
+            raise UsageError(
+                "%%op wait: the cell gives nothing to wait for: end it with an operation, or assign one at its end."
+            )
+        return self._remember(resolve_value(value, "what the cell gives"))
+
+    def _remember(self, targets: Targets) -> Targets:
+        self._last = targets
+        self._ids.update(dict.fromkeys(targets.ids))
+        return targets
+
+    def _give(self, options: argparse.Namespace, value: ResultT) -> ResultT:
+        """Return a value, bound to the name of ``-o`` first."""
+        if options.output:
+            self.shell.user_ns[options.output] = value
+        return value
+
+
+def _as_named(operations: abc.Sequence[Operation | None], targets: Targets) -> Any:
+    """Return the one operation that was named alone, else all of them."""
+    return operations[0] if targets.single else operations
