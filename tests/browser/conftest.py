@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import ipykernels
+import pytest
+from jupyter_lab import Lab, Notebook, running_browser, running_lab, write_notebook
+from playwright.sync_api import Browser
+
+SETUP = """\
+%load_ext ds_ops_magic
+%op connect local
+from ds_ops_magic.local import shared
+simulate = shared().simulate"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for one module: while it runs, no other event loop can run in this thread."""
+    with running_browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One JupyterLab with a kernel of each version of ipykernel."""
+    installed = ipykernels.install(tmp_path_factory.mktemp("kernels"))
+    with running_lab(tmp_path_factory.mktemp("lab"), kernels=installed) as running:
+        yield running
+
+
+@pytest.fixture
+def opened(lab: Lab, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+    """Opens notebooks of the given cells, after one that connects; ends their pages and kernels afterwards."""
+    pages: list[Notebook] = []
+
+    def open_notebook(
+        *cells: str, version: str = ipykernels.VERSIONS[-1], kernel: str = "", app: str = "doc/tree"
+    ) -> Notebook:
+        kernel = kernel or ipykernels.kernel_name(version)
+        name = f"{request.node.originalname}-{kernel}-{len(pages)}.ipynb"
+        write_notebook(lab.folder / name, SETUP, *cells, kernel=kernel)
+        pages.append(lab.open(browser, name, app=app))
+        return pages[-1]
+
+    yield open_notebook
+    for notebook in pages:
+        notebook.close()

@@ -1,0 +1,85 @@
+"""What a hostile server sends is text: in the live panel, in the result, in nbconvert's page."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_lab import Notebook
+
+pytestmark = pytest.mark.timeout(240)
+
+Opener = Callable[..., Notebook]
+_TESTS = Path(__file__).parents[1]
+_SERVE = f"import sys; sys.path.insert(0, {str(_TESTS)!r}); import hostile; server = hostile.serve(running=RUNNING)\n"
+
+_STRANGERS = """root => [...root.querySelectorAll('*')].filter(node =>
+    node.matches('script, iframe, object, embed, img, video, form, link, meta, base, math')
+    || [...node.attributes].some(({name, value}) =>
+        name.startsWith('on') || (!['title', 'aria-label'].includes(name) && /^\\s*javascript:/i.test(value)))
+).map(node => node.outerHTML)"""
+
+
+def strangers(page: Any, selector: str) -> list[str]:
+    """Find elements in the output that no template of ours writes."""
+    return [found for root in page.locator(selector).all() for found in root.evaluate(_STRANGERS)]
+
+
+def test_nothing_a_server_sends_runs_or_breaks_the_layout(opened: Opener) -> None:
+    setup = _SERVE.replace("RUNNING", "9") + "server_address = server.address"
+    batches = "batches = [hostile.IDS[n:n + 16] for n in range(0, len(hostile.IDS), 16)]"
+    notebook = opened(
+        setup, "%op connect {server_address}", batches, *(f"%op wait {{batches[{n}]}} --no-raise" for n in range(4))
+    )
+    notebook.run_all()
+    for index in range(4, 8):
+        panel = notebook.cell(index)
+        panel.locator(".dsops-status").first.wait_for(timeout=60_000)
+        heights = panel.locator(".dsops-row").evaluate_all("rows => rows.map(row => row.offsetHeight)")
+        assert set(heights) == {44}
+        assert panel.locator(".jp-OutputArea-output").first.evaluate("o => o.scrollWidth <= o.clientWidth + 1")
+        assert strangers(notebook.page, ".dsops") == []
+        notebook.wait_done(index, timeout=60)
+        panel.locator("table").wait_for()
+    assert strangers(notebook.page, ".jp-RenderedHTMLCommon table") == []
+    assert notebook.page.evaluate("window.pwned") is None
+    saved = notebook.save()
+    for index in range(4, 8):
+        (output,) = saved.cells[index].outputs
+        assert len(output.data["text/html"]) < 100_000
+        assert not set(output.data["text/plain"]) & set(
+            map(chr, [*range(10), *range(11, 32), *range(127, 160), 0x202E])
+        )
+    _check_nbconvert(notebook)
+
+
+def _check_nbconvert(notebook: Notebook) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "nbconvert", "--to", "html", "--output", "converted", str(notebook.path)],
+        check=True,
+        capture_output=True,
+    )
+    page = notebook.page.context.new_page()
+    page.goto(notebook.path.with_name("converted.html").as_uri(), wait_until="domcontentloaded")
+    assert page.locator("table").count() >= 4
+    assert strangers(page, ".jp-RenderedHTMLCommon table") == []
+    assert page.evaluate("window.pwned") is None
+
+
+def test_ten_megabytes_of_description_are_shown_cut(opened: Opener) -> None:
+    notebook = opened(
+        _SERVE.replace("RUNNING", "4") + "server_address = server.address",
+        "%op connect {server_address}",
+        "%op wait huge",
+    )
+    notebook.run_all()
+    panel = notebook.cell(3)
+    panel.locator(".dsops-row").wait_for()
+    assert panel.locator(".dsops-row").evaluate("row => row.offsetHeight") == 44
+    notebook.wait_done(3)
+    panel.locator("table").wait_for()
+    assert len(panel.inner_text()) < 3000

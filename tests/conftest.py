@@ -1,0 +1,89 @@
+"""What tests of several folders share: a service, a shell of one's own, and a real kernel that is connected."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+# The helpers of one folder are found from another, however few test files are collected.
+sys.path.append(str(Path(__file__).parent / "magics"))
+
+if TYPE_CHECKING:
+    from kernels import Kernel
+
+    from ds_ops_magic import LocalService
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the operations of every kernel that the tests start out of the home folder."""
+    folder = tempfile.TemporaryDirectory()
+    os.environ["DS_OPS_MAGIC_LOCAL_DB"] = f"{folder.name}/local.sqlite"
+    config.add_cleanup(folder.cleanup)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let two workers share the suite: one browser in one of them, and no file or notebook in two."""
+    for item in items:
+        browser = item.path.parent.name == "browser"
+        item.add_marker(pytest.mark.xdist_group("browser" if browser else item.path.name))
+
+
+@pytest.fixture(scope="module")
+def operation_service() -> Iterator[LocalService]:
+    """A LocalService in this process: tests begin operations here, and kernels ask over its socket.
+
+    Not of the whole session: its threads would be in the way of tests that look for threads that were left behind.
+    """
+    from ds_ops_magic import LocalService
+
+    with LocalService() as service:
+        yield service
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """A shell with the magics loaded: not the global one, without a terminal, a kernel or a history file."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    from ds_ops_magic import load_ipython_extension, unload_ipython_extension
+
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # a shell puts its own there
+    config = Config({"HistoryManager": {"enabled": False}, "InteractiveShell": {"colors": "nocolor"}})
+    made = InteractiveShell(config=config, ipython_dir=str(tmp_path))
+    load_ipython_extension(made)
+    yield made
+    unload_ipython_extension(made)
+
+
+@pytest.fixture(scope="session")
+def one_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """The one kernel that all tests share which leave it as it was, with the extension loaded."""
+    from kernels import started
+
+    database = tmp_path_factory.mktemp("kernel") / "local.sqlite"
+    with started(DS_OPS_MAGIC_LOCAL_DB=str(database)) as kernel:
+        kernel.ok("%load_ext ds_ops_magic")
+        yield kernel
+
+
+@pytest.fixture(scope="module")
+def connected_kernel(one_kernel: Kernel, operation_service: LocalService) -> Kernel:
+    """That kernel, connected to the service."""
+    one_kernel.ok(f"%op connect {operation_service.address}")
+    return one_kernel
+
+
+@pytest.fixture
+def kernel(connected_kernel: Kernel) -> Iterator[Kernel]:
+    """The shared kernel, connected, with its configuration and without what the last test has left."""
+    connected_kernel.messages.clear()
+    yield connected_kernel
+    connected_kernel.ok("%config OpMagics.display = 'auto'\n%config OpMagics.timeout = None")

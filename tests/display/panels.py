@@ -1,0 +1,59 @@
+"""Views made by hand, for the tests of what a panel says."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status as StatusMessage
+from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
+from yandex.cloud.datasphere.v2.project_pb2 import Project
+from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
+
+from ds_ops_magic.calls import Health
+from ds_ops_magic.display.model import Panel, panel_of
+from ds_ops_magic.operation import Operation
+from ds_ops_magic.view import Entry, View
+
+NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=timezone.utc)
+
+
+def snapshot(
+    operation_id: str = "op1",
+    *,
+    done: bool = False,
+    code: int = 0,
+    words: str = "",
+    age: float = 130.0,
+    took: float = 130.0,
+    percent: int | None = None,
+    name: str = "nlp-demo",
+    **fields: Any,
+) -> Operation:
+    """Make an operation that was created `age` seconds before NOW and last changed `took` seconds after that."""
+    message = OperationMessage(id=operation_id, done=done, **fields)
+    message.created_at.FromDatetime(NOW - timedelta(seconds=age))
+    message.modified_at.FromDatetime(NOW - timedelta(seconds=age - took))
+    if percent is not None:
+        metadata = ExecuteProjectJobMetadata()
+        metadata.progress.progress = percent
+        metadata.progress.message = f"step {percent} of 100"
+        message.metadata.Pack(metadata)
+    if code:
+        message.error.CopyFrom(StatusMessage(code=code, message=words, details=[packed(ErrorInfo(reason="QUOTA"))]))
+    elif done:
+        message.response.Pack(Project(id="p1", name=name, community_id="c1"))
+    return Operation(message)
+
+
+def packed(message: Any) -> AnyMessage:
+    holder = AnyMessage()
+    holder.Pack(message)
+    return holder
+
+
+def panel(*known: Operation | Entry, health: Health | None = None, stopped: bool = False, most: int = 20) -> Panel:
+    entries = tuple(one if isinstance(one, Entry) else Entry(one.id, one) for one in known)
+    return panel_of(View(entries, health or Health(), stopped), NOW, most)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import functools
+import html
+from html.parser import HTMLParser
+
+import pytest
+from panels import panel, snapshot
+
+from ds_ops_magic.display import static
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "</table></div><b>out",
+    "{{ 7 * 7 }} {% raw %}",
+    "\x1b[2J\x1b[31mred\x07",
+    "\u202egnp.exe",
+    "a\x00b\nc\td",
+    "javascript:alert(1)",
+]
+
+
+DRAWINGS = [static.html, *(functools.partial(static.part, name) for name in ("head", "live", "ended", "foot"))]
+ALLOWED = {"a", "b", "br", "code", "details", "div", "li", "p", "span", "summary", "ul"}
+ALLOWED |= {"table", "thead", "tbody", "tr", "th", "td"}
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.attributes: set[str] = set()
+        self.links: set[str | None] = set()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+        self.links.update(value for name, value in attrs if name == "href")
+        if tag not in ("br", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def tags_of(source: str) -> _Tags:
+    parser = _Tags()
+    parser.feed(source)
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_stays_text(text):
+    operation = snapshot("op1", done=True, code=8, words=text, description=text, created_by=text)
+    shown = panel(operation, snapshot(text[:50], description=text), snapshot("b", done=True, name=text))
+    for draw in DRAWINGS:
+        found = tags_of(draw(shown))
+        assert found.found <= ALLOWED
+        assert not any(name.startswith("on") or name == "src" for name in found.attributes)
+        assert found.links <= {"https://datasphere.yandex.cloud/communities/c1/projects/p1"}
+    assert not set(static.text(shown)) & set("\x00\x07\x1b\u202e\t")
+
+
+def test_html_of_every_status_is_well_formed_and_says_all_there_is():
+    shown = panel(
+        snapshot("a", percent=40, description="Tune a model"),
+        snapshot("b", code=13, words="an instance is lost"),
+        snapshot("c", done=True, code=8, words="no room"),
+        snapshot("d", done=True, code=1),
+        snapshot("e", done=True),
+    )
+    for draw in DRAWINGS:
+        tags_of(draw(shown))
+    written = html.unescape(static.html(shown))
+    for word in ("running", "failing", "failed", "cancelled", "succeeded", "Tune a model", "an instance is lost"):
+        assert word in written
+    for fact in ("RESOURCE_EXHAUSTED: no room", "ErrorInfo: reason QUOTA", "2026-03-04 11:57:50 UTC", "nlp-demo"):
+        assert fact in written
+        assert fact in static.text(shown)
+
+
+def test_a_known_fraction_is_a_bar_with_a_value_and_an_unknown_one_has_none():
+    known = static.part("live", panel(snapshot(percent=40)))
+    assert 'aria-valuenow="40"' in known
+    assert "width:40.0%" in known
+    unknown = static.part("live", panel(snapshot()))
+    assert "aria-valuenow" not in unknown
+
+
+def test_one_operation_needs_no_headline():
+    assert static.text(panel(snapshot("a"))).startswith("● running  a · 2 min 10 s")
+    assert static.text(panel(snapshot("a"), snapshot("b"))).startswith("2 operations: 2 running\n")
+
+
+def test_a_line_tells_one_operation_or_counts_many():
+    assert static.line(panel(snapshot("a", percent=40, description="Tune"))).startswith(
+        "● running · Tune · a · 40% · step 40 of 100 · 2 min 10 s"
+    )
+    assert static.line(panel(snapshot("a"), snapshot("b", done=True))) == "2 operations · 1 running · 1 succeeded"
+
+
+def test_ten_megabytes_are_cut():
+    huge = "x" * 10_000_000
+    shown = panel(snapshot("a", done=True, code=8, words=huge, description=huge))
+    assert len(static.html(shown)) < 10_000
+    assert len(static.text(shown)) < 10_000
+
+
+def test_thousands_stay_under_a_hundred_kilobytes():
+    many = [snapshot(f"op{number}", done=True, code=8, words="w" * 500) for number in range(10_000)]
+    assert len(static.html(panel(*many, most=static.MOST_ROWS))) < 100_000
+
+
+def test_snapshots_that_nobody_watches_have_no_foot():
+    assert static.panel_for([snapshot("a"), None]).foot == ""

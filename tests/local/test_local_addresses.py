@@ -1,0 +1,83 @@
+"""Where a service may listen."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+
+import pytest
+
+from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.local import addresses
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("127.8.9.10:80", "127.8.9.10:80"),
+        ("localhost:65535", "127.0.0.1:65535"),
+        ("[::1]:5", "[::1]:5"),
+        ("unix:/tmp/x.sock", "unix:/tmp/x.sock"),
+        ("unix:///tmp/x.sock", "unix:/tmp/x.sock"),
+        ("unix:x.sock", f"unix:{os.getcwd()}/x.sock"),
+    ],
+)
+def test_loopback_and_sockets_pass(given, kept):
+    assert addresses.check(given) == kept
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["0.0.0.0:80", "[::]:80", "10.0.0.1:80", "example.com:80", "localhost.example.com:80", "dns:///x:80", "*:80"],
+)
+def test_what_other_machines_reach_is_refused(given):
+    with pytest.raises(ValueError, match="neither loopback nor unix:PATH"):
+        addresses.check(given)
+
+
+@pytest.mark.parametrize(
+    "given", ["", "127.0.0.1", ":80", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1", "localhost:٣"]
+)
+def test_what_is_no_address_is_refused(given):
+    with pytest.raises(ValueError, match="HOST:PORT or unix:PATH"):
+        addresses.check(given)
+
+
+@pytest.mark.parametrize("given", ["unix:", "unix:/" + "x" * 200])
+def test_a_path_that_no_socket_can_have_is_refused(given):
+    with pytest.raises(ValueError, match="path of a unix socket"):
+        addresses.check(given)
+
+
+def test_a_port_in_use_is_told():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OperationsError, match=f"Cannot listen on '127.0.0.1:{port}': Address already in use"):
+            addresses.check_free(f"127.0.0.1:{port}")
+    addresses.check_free(f"127.0.0.1:{port}")
+
+
+def test_a_socket_in_use_is_told_and_one_left_behind_is_not(tmp_path):
+    path = tmp_path / "x.sock"
+    addresses.check_free(f"unix:{path}")
+    with socket.socket(socket.AF_UNIX) as taken:
+        taken.bind(str(path))
+        taken.listen()
+        with pytest.raises(OperationsError, match="already in use"):
+            addresses.check_free(f"unix:{path}")
+        addresses.make_private(f"unix:{path}")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    addresses.check_free(f"unix:{path}")
+
+
+def test_a_file_in_the_place_of_a_socket_is_told(tmp_path):
+    (tmp_path / "x.sock").write_text("mine")
+    with pytest.raises(OperationsError, match="a file of another kind"):
+        addresses.check_free(f"unix:{tmp_path}/x.sock")
+
+
+def test_a_missing_folder_is_told(tmp_path):
+    with pytest.raises(OperationsError, match="No such file or directory"):
+        addresses.check_free(f"unix:{tmp_path}/no/x.sock")

@@ -1,0 +1,148 @@
+"""The command line of %op: what is understood, and that what is not gets one sentence."""
+
+from __future__ import annotations
+
+import pytest
+from IPython.core.error import UsageError
+
+from ds_ops_magic.magics.commands import OVERVIEW, SUBCOMMANDS, flags_of, parse, seconds, split
+
+
+def refusal(subcommand: str, *words: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        parse(subcommand, list(words))
+    said = str(caught.value)
+    assert "\n" not in said
+    return said
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", []),
+        ("  \t ", []),
+        ("wait a  b", ["wait", "a", "b"]),
+        ("wait {a + b} c", ["wait", "{a + b}", "c"]),
+        ("wait jobs[0] jobs[1 + 1]", ["wait", "jobs[0]", "jobs[1 + 1]"]),
+        ("wait jobs['x y'].last", ["wait", "jobs['x y'].last"]),
+        ('wait jobs["x ] y"]', ["wait", 'jobs["x ] y"]']),
+        ("wait {[o for o in (a, b)]} --any", ["wait", "{[o for o in (a, b)]}", "--any"]),
+        ("wait {f('}')} b", ["wait", "{f('}')}", "b"]),
+        ("wait {{'a': 1}['a']}", ["wait", "{{'a': 1}['a']}"]),
+        ("connect unix:/tmp/a.sock", ["connect", "unix:/tmp/a.sock"]),
+        ("wait a)", ["wait", "a)"]),  # a bracket that closes nothing is part of the word
+    ],
+)
+def test_a_line_is_split_outside_of_brackets_and_quotes(line: str, words: list[str]) -> None:
+    assert split(line) == words
+
+
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [("wait {a", "}"), ("wait jobs[0", "]"), ("wait f(a", ")"), ("wait 'a", "'"), ('wait jobs["a]', '"')],
+)
+def test_what_is_not_closed_is_named(line: str, missing: str) -> None:
+    with pytest.raises(UsageError, match="is missing at the end of") as caught:
+        split(line)
+    assert f"%op: {missing} is missing" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("30", 30), ("30s", 30), ("0", 0), ("0.5", 0.5), ("10m", 600), ("2h", 7200), ("1d", 86400), (" 1.5H ", 5400)],
+)
+def test_lengths_of_time(text: str, value: float) -> None:
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1", "1x", "1 m", "1e3", "inf", "nan", "0x10", "9" * 400, "1m30s", "None"])
+def test_what_is_no_length_of_time(text: str) -> None:
+    assert "is no length of time: give 30, 30s, 10m, 2h or 1d" in refusal("wait", f"--timeout={text}")
+
+
+def test_the_options_of_wait() -> None:
+    options = parse("wait", ["a", "--timeout", "10m", "--any", "--no-raise", "--quiet", "-o", "x"])
+    assert vars(options) == {
+        "targets": ["a"],
+        "timeout": 600.0,
+        "any": True,
+        "fail_fast": False,
+        "no_raise": True,
+        "quiet": True,
+        "notify": None,
+        "output": "x",
+    }
+
+
+def test_nothing_is_set_that_was_not_named() -> None:
+    options = parse("wait", [])
+    assert (options.targets, options.timeout, options.output) == ([], None, None)
+    assert not any((options.any, options.fail_fast, options.no_raise, options.quiet))
+    assert parse("get", []).targets == []
+    assert not parse("cancel", ["a"]).wait
+
+
+@pytest.mark.parametrize("words", [["a", "--no-raise", "b"], ["--timeout", "5", "a", "b"], ["a", "-o", "x", "b"]])
+def test_options_may_stand_anywhere(words: list[str]) -> None:
+    assert parse("wait", words).targets == ["a", "b"]
+    assert parse("cancel", ["a", "--wait", "b"]).targets == ["a", "b"]
+
+
+def test_the_options_of_connect() -> None:
+    options = parse("connect", ["127.0.0.1:80", "--iam-token-env", "TOKEN", "--ca", "ca.pem"])
+    assert vars(options) == {"target": "127.0.0.1:80", "iam_token_env": "TOKEN", "ca": "ca.pem"}
+    assert parse("connect", []).target is None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("wait", "--frobnicate"), "%op wait: unrecognized arguments: --frobnicate. See: %op help wait"),
+        (("wait", "a", "--any", "--fail-fast"), "not allowed with argument --any"),
+        (("wait", "a", "--timeout"), "argument --timeout: expected one argument"),
+        (("wait", "a", "--time", "3"), "unrecognized arguments: --time"),  # abbreviations would bind us for ever
+        (("wait", "a", "-o"), "expected one argument"),
+        (("wait", "a", "-o", "1x"), "'1x' is no name of a variable"),
+        (("wait", "a", "-o", "class"), "'class' is no name of a variable"),
+        (("wait", "a", "-o", "a.b"), "'a.b' is no name of a variable"),
+        (("watch",), "%op watch: the following arguments are required: TARGET. See: %op help watch"),
+        (("cancel",), "%op cancel: the following arguments are required: TARGET. See: %op help cancel"),
+        (("cancel", "--wait"), "the following arguments are required: TARGET"),
+        (("connect", "a", "b"), "unrecognized arguments: b"),
+        (("help", "nonsense"), "invalid choice: 'nonsense'"),
+    ],
+)
+def test_bad_words_get_one_sentence(words: tuple[str, ...], said: str) -> None:
+    assert said in refusal(*words)
+
+
+@pytest.mark.parametrize("subcommand", SUBCOMMANDS)
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_is_text_and_no_exit(subcommand: str, flag: str) -> None:
+    text = parse(subcommand, [flag])
+    assert isinstance(text, str)
+    assert text.startswith(f"usage: %op {subcommand}")
+    assert all(option in text for option in flags_of(subcommand))
+
+
+def test_help_wins_over_what_is_wrong_beside_it() -> None:
+    assert isinstance(parse("wait", ["-h", "--frobnicate"]), str)
+
+
+def test_the_overview_names_every_subcommand() -> None:
+    assert all(f"%op {subcommand}" in OVERVIEW for subcommand in SUBCOMMANDS)
+
+
+def test_parsers_keep_nothing_from_one_line_to_the_next() -> None:
+    parse("wait", ["a", "--any", "-o", "x"])
+    refusal("wait", "a", "--frobnicate")
+    assert vars(parse("wait", ["b"])) == {
+        "targets": ["b"],
+        "timeout": None,
+        "any": False,
+        "fail_fast": False,
+        "no_raise": False,
+        "quiet": False,
+        "notify": None,
+        "output": None,
+    }

@@ -1,0 +1,87 @@
+"""Tab completion of %op: subcommands, flags, ids and the variables that hold operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from scripted import message
+
+from ds_ops_magic import Operation, Operations
+from ds_ops_magic.magics.commands import SUBCOMMANDS, flags_of
+from ds_ops_magic.magics.completion import complete
+
+if TYPE_CHECKING:
+    from kernels import Kernel
+
+
+class SDK:
+    """Stands for yandexcloud.SDK, which is found by its name so that nothing has to be imported."""
+
+
+OPERATION = Operation.from_proto(message("a"))
+NAMESPACE = {"job": OPERATION, "jobs": Operations([OPERATION]), "number": 3, "sdk": SDK(), "_9": OPERATION}
+IDS = {"loc2": None, "loc1": None, "epd1": None}
+
+
+def completed(line: str, symbol: str | None = None) -> list[str]:
+    """Complete at the end of a line; the word there unless another is given, as IPython cuts words its own way."""
+    word = "" if line.endswith(" ") else line.split()[-1]
+    return complete(line, word if symbol is None else symbol, NAMESPACE, IDS)
+
+
+def test_subcommands() -> None:
+    assert completed("%op ") == list(SUBCOMMANDS)
+    assert completed("%op wa") == ["wait", "watch"]
+    assert completed("%op x") == []
+    assert completed("%%op wa") == ["wait", "watch"]
+
+
+@pytest.mark.parametrize("subcommand", SUBCOMMANDS)
+def test_flags(subcommand: str) -> None:
+    assert completed(f"%op {subcommand} --", "--") == [flag for flag in flags_of(subcommand) if flag.startswith("--")]
+
+
+def test_flags_after_targets_and_other_flags() -> None:
+    assert completed("%op wait loc1 --no-") == ["--no-raise"]
+    assert completed("%op wait --any --q") == ["--quiet"]
+    assert completed("%op connect --iam") == ["--iam-token-env"]
+    assert completed("%op get --t") == []
+
+
+@pytest.mark.parametrize("subcommand", ["get", "wait", "watch", "cancel"])
+def test_targets_are_variables_and_then_ids(subcommand: str) -> None:
+    assert completed(f"%op {subcommand} ") == ["job", "jobs", "epd1", "loc1", "loc2"]
+    assert completed(f"%op {subcommand} lo") == ["loc1", "loc2"]
+    assert completed(f"%op {subcommand} loc1 jo") == ["job", "jobs"]
+
+
+def test_what_can_be_connected_to_and_what_there_is_help_for() -> None:
+    assert completed("%op connect ") == ["local", "yandex", "sdk"]
+    assert completed("%op help w") == ["wait", "watch"]
+
+
+def test_nothing_for_a_subcommand_that_there_is_not() -> None:
+    assert completed("%op frobnicate ") == []
+
+
+def test_the_shell_completes_by_it(shell: Any) -> None:
+    shell.user_ns.update(job=OPERATION)
+
+    def at_the_end(line: str) -> list[str]:
+        with provisionalcompleter():
+            return [found.text for found in shell.Completer.completions(line, len(line))]
+
+    assert {"wait", "watch"} <= set(at_the_end("%op wa"))
+    assert "--no-raise" in at_the_end("%op wait --no")
+    assert "job" in at_the_end("%op wait jo")
+    assert "wait" in at_the_end("%%op wa")
+
+
+def test_a_kernel_completes_ids_it_has_asked_about(kernel: Kernel, operation_service: Any) -> None:
+    operation = operation_service.simulate(0)
+    kernel.ok(f"%op get {operation.id}")
+    code = f"%op wait {operation.id[:8]}"
+    request = kernel.request("complete_request", {"code": code, "cursor_pos": len(code)})
+    assert operation.id in kernel.cell(request).reply["matches"]

@@ -1,0 +1,55 @@
+"""An engine under test, and a listener that keeps what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from following import QUICK
+from scripted import ScriptedServer
+
+from ds_ops_magic.connection import EndpointConnection
+from ds_ops_magic.engine import Engine
+from ds_ops_magic.followed import Report
+from ds_ops_magic.schedule import Schedule
+
+
+class Recorder:
+    """Follows operations, and keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+
+    def receive(self, reports: list[Report]) -> None:
+        self.reports.extend(reports)
+
+    def seen(self, name: str = "a") -> list[str]:
+        """Return what was told of one operation: descriptions, and errors by their class."""
+        told = [report for report in self.reports if report.id == name]
+        return [
+            report.operation.description if report.operation else type(report.error or report.cancel_error).__name__
+            for report in told
+        ]
+
+    def ended(self, *names: str) -> bool:
+        return {
+            report.id for report in self.reports if report.error or (report.operation and report.operation.done)
+        } >= set(names)
+
+
+@contextmanager
+def engine_of(
+    target: ScriptedServer | EndpointConnection,
+    *,
+    schedule: Schedule = QUICK,
+    rate: float = 10_000.0,
+    connect_timeout: float = 2.0,
+    token_env: str | None = None,
+) -> Iterator[Engine]:
+    if isinstance(target, ScriptedServer):
+        target = EndpointConnection(target.address, token_env=token_env)
+    engine = Engine(target, schedule, rate, connect_timeout)
+    try:
+        yield engine
+    finally:
+        engine.close()

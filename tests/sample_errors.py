@@ -1,0 +1,73 @@
+"""Errors of every sort, made from words that a test chooses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
+
+from ds_ops_magic import errors, failures
+from ds_ops_magic.codes import refused
+from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.operation import Operation
+from ds_ops_magic.operations import Operations
+
+# Terminal escapes, a title, one-byte CSI, backspaces, NUL, every sort of line break, overrides of direction.
+HOSTILE = "\x1b[2J\x1b]0;t\x07\x9b31m\x08\x00a\r\nb\x0bc\x0cd\x85e\u2028f\u2029g\u202etxt.exe\u2066\u200b{id}%s"
+RUNNING = Operation(OperationMessage(id="op2"))
+
+
+def failed(
+    code: int = 8, message: str = "no quota", *details: Any, name: str = "op1", description: str = "train"
+) -> Operation:
+    found = OperationMessage(id=name, description=description, done=True, error=Status(code=code, message=message))
+    for detail in details:
+        found.error.details.add().Pack(detail)
+    return Operation(found)
+
+
+def group(*names: str) -> errors.OperationsFailed:
+    operations: Operations[Operation | None] = Operations([*(failed(name=name) for name in names), RUNNING])
+    several = {name: failures.failure(failed(name=name)) for name in names}
+    return failures.failures(operations, several, len(operations))
+
+
+def refused_id(text: str) -> OperationsError:
+    with pytest.raises(errors.InvalidOperationId) as caught:
+        errors.check_id(text)
+    return caught.value
+
+
+def not_done(text: str) -> OperationsError:
+    with pytest.raises(OperationsError) as caught:
+        Operation(OperationMessage(id=text)).result()
+    return caught.value
+
+
+def every_error(text: str) -> list[OperationsError | errors.WaitInterrupted]:
+    """Make an error of every sort, with the text in every place that a server or a user can fill."""
+    codes = [code.name for code in grpc.StatusCode]
+    return [
+        *(refused(code, text, text, doing, text) for code in codes for doing in ("wait", "get", "cancel")),
+        *(failures.failure(failed(code, text, name=text, description=text)) for code in (0, 1, 8, 99)),
+        failures.failure(failed(8, text, ErrorInfo(reason=text, metadata={text: text}))),
+        failures.failure(failed(8, text, AnyMessage(type_url=f"x/{text}"))),
+        failures.unavailable(text, text),
+        failures.unreadable(text, 17_000_000, text),
+        group(text),
+        failures.failures(Operations([None]), {text: refused("NOT_FOUND", text, text)}, 1),
+        failures.failures(Operations(), {text + name: failures.failure(failed(8, text)) for name in "abc"}, 3),
+        failures.timed_out([text], Operations([None]), 5, text),
+        failures.timed_out([text] * 9, Operations([None] * 9), 5, text),
+        failures.interrupted([text]),
+        failures.interrupted([text] * 9),
+        failures.stopped(),
+        failures.not_cancelled(Operation(OperationMessage(id=text, description=text, done=True))),
+        refused_id(text * 60),
+        not_done(text),
+    ]

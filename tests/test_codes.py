@@ -1,0 +1,72 @@
+"""The one table: what every gRPC code means, and how its refusal reads."""
+
+from __future__ import annotations
+
+import re
+
+import grpc
+import pytest
+
+from ds_ops_magic import errors
+from ds_ops_magic.codes import CODES, Meaning, OnCancel, OnGet, meaning_of, refused
+from ds_ops_magic.errors import OperationsError
+
+RETRIED = Meaning(OnGet.AGAIN, OnCancel.AGAIN, errors.ServiceUnavailable)
+REFUSED = Meaning(OnGet.END, OnCancel.RAISE, errors.ServiceRefused)
+Code = grpc.StatusCode
+MEANINGS = {
+    Code.UNAVAILABLE: RETRIED,
+    Code.DEADLINE_EXCEEDED: RETRIED,
+    Code.ABORTED: RETRIED,
+    Code.INTERNAL: RETRIED,
+    Code.CANCELLED: RETRIED,
+    Code.RESOURCE_EXHAUSTED: Meaning(OnGet.SLOWER, OnCancel.AGAIN, errors.ServiceUnavailable),
+    Code.UNAUTHENTICATED: Meaning(OnGet.REFRESH, OnCancel.REFRESH, errors.AuthenticationError),
+    Code.NOT_FOUND: Meaning(OnGet.END, OnCancel.RAISE, errors.OperationNotFound),
+    Code.PERMISSION_DENIED: Meaning(OnGet.END, OnCancel.RAISE, errors.PermissionDenied),
+    Code.INVALID_ARGUMENT: Meaning(OnGet.END, OnCancel.RAISE, errors.InvalidOperationId),
+    Code.UNKNOWN: Meaning(OnGet.THRICE, OnCancel.RAISE, errors.ServiceRefused),
+    Code.UNIMPLEMENTED: Meaning(OnGet.END, OnCancel.UNSUPPORTED, errors.ServiceRefused),
+    Code.FAILED_PRECONDITION: Meaning(OnGet.END, OnCancel.SETTLED, errors.ServiceRefused),
+    # Not in the contract's table: nothing says that asking again would help.
+    Code.ALREADY_EXISTS: REFUSED,
+    Code.OUT_OF_RANGE: REFUSED,
+    Code.DATA_LOSS: REFUSED,
+}
+
+
+@pytest.mark.parametrize("code", [code for code in Code if code is not Code.OK])
+def test_what_every_code_means(code: grpc.StatusCode) -> None:
+    assert meaning_of(code.name) == CODES[code.name] == MEANINGS[code]
+    for doing in ("wait", "get", "cancel"):
+        error = refused(code.name, "its words", "op1", doing)
+        unsupported = code is Code.UNIMPLEMENTED and doing == "cancel"
+        assert type(error) is (errors.CancelNotSupported if unsupported else MEANINGS[code].error)
+        assert error.args[1] == f"{code.name}: its words"
+        assert getattr(error, "code", code.name) == code.name
+
+
+def test_a_code_from_tomorrow_ends_the_wait() -> None:
+    assert meaning_of("CODE_99") == REFUSED
+    assert set(CODES) == {code.name for code in MEANINGS}
+
+
+@pytest.mark.parametrize(
+    ("error", "parts"),
+    [
+        (refused("NOT_FOUND", "", "op1"), ["op1", "NOT_FOUND\n", "%op connect"]),
+        (refused("PERMISSION_DENIED", "", "op1"), ["op1: the service refused to answer", "role"]),
+        (refused("PERMISSION_DENIED", "", "op1", "cancel"), ["op1: the service refused to cancel it", "role"]),
+        (refused("INVALID_ARGUMENT", "too long", "op1"), ["op1 is no operation id", "too long\n", "Check the id"]),
+        (refused("UNIMPLEMENTED", "", "op1"), ["not an OperationService", "%op connect ENDPOINT"]),
+        (refused("UNIMPLEMENTED", "", "op1", "cancel"), ["cannot be cancelled", "goes on", "%op wait op1"]),
+        (refused("UNAUTHENTICATED", "", "op1", "get", "$TOKEN"), ["credentials from $TOKEN.\n", "%op get op1"]),
+        (refused("UNAUTHENTICATED", "", "op1"), ["refused the credentials.\n", "%op wait op1"]),
+        (refused("UNKNOWN", "it broke", "op1"), ["failed to answer", "UNKNOWN: it broke\n", "%op wait op1"]),
+        (refused("DATA_LOSS", "gone", "op1"), ["op1: the service refused to answer", "DATA_LOSS: gone\n", "%op get"]),
+        (refused("FAILED_PRECONDITION", " ", "op1", "cancel"), ["to cancel it", "FAILED_PRECONDITION\n", "%op get"]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_words(error: OperationsError, parts: list[str]) -> None:
+    assert re.search(".*".join(map(re.escape, parts)), str(error), re.DOTALL)

@@ -1,0 +1,300 @@
+"""Payloads: any type that is installed decodes with no hint, and nothing that a server sends raises."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from google.protobuf import any_pb2, json_format, struct_pb2, wrappers_pb2
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.status_pb2 import Status
+from yandex.cloud.ai.batch_inference.v1.batch_inference_service_pb2 import BatchInferenceMetadata
+from yandex.cloud.cdn.v1.origin_service_pb2 import CreateOriginMetadata
+from yandex.cloud.compute.v1.instance_service_pb2 import MoveInstanceMetadata
+from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import Job
+from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import CreateProjectJobMetadata, ExecuteProjectJobMetadata
+from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
+from yandex.cloud.logging.v1.export_service_pb2 import RunExportMetadata
+from yandex.cloud.mdb.postgresql.v1.database_service_pb2 import CreateDatabaseMetadata
+
+import ds_ops_magic
+from ds_ops_magic.messages import UnknownPayload, decode, find_type, in_words, target_id, to_plain, type_words
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+GOOGLE = "type.googleapis.com/"
+UNKNOWN = AnyMessage(type_url="x/vendor.v1.Secret", value=b"123")
+BROKEN = AnyMessage(type_url="x/google.rpc.ErrorInfo", value=b"\xff")
+VIOLATION = BadRequest.FieldViolation(field="имя")
+HOSTILE = [
+    *("../../os", "x/../../os", "os.path", "x/os.path", "x/yandex.cloud/../../os.Thing"),
+    *("x/yandex.cloud.antigravity.Flight", "x/yandex.cloud.nothing.v9.Thing", "x/google.rpc.Nothing"),
+    *("x/yandex.cloud.", "x/yandex.cloud..Thing", "x/google.protobuf.Имя", "x/Thing", "x/", "/"),
+    # The names of the C library end at a NUL, and $ matches before a line break.
+    *("\x00", "x/google.protobuf.Empty\x00", "x/google.protobuf.Empty\x00evil", "x/google.protobuf.Empty\n"),
+    *("x/" + "." * 100_000, "x/" + "A." * 1_000_000 + "Thing"),
+    *("x/yandex.cloud." + "a" * 300 + ".Thing", "x/yandex.cloud." + "a." * 5_000 + "Thing"),
+]
+
+
+def packed(message: Message) -> AnyMessage:
+    payload = AnyMessage()
+    payload.Pack(message)
+    return payload
+
+
+def wrapped(payload: AnyMessage, times: int) -> AnyMessage:
+    for _ in range(times):
+        payload = packed(payload)
+    return payload
+
+
+def fresh(code: str, given: str = "") -> Any:
+    """Run code in a new interpreter, where no stub is imported yet, and return the JSON it prints."""
+    home = Path(ds_ops_magic.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=given, cwd=home, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+DECODE = """
+import json, sys
+from google.protobuf.any_pb2 import Any
+from ds_ops_magic.messages import decode
+before = set(sys.modules)
+found = {}
+for name, value in json.loads(input()).items():
+    message = decode(Any(type_url="type.googleapis.com/" + name, value=bytes.fromhex(value)))
+    module = type(message).__module__
+    found[name] = [message.DESCRIPTOR.full_name, module, module in before, message.SerializeToString().hex()]
+print(json.dumps(found))
+"""
+
+
+def test_types_are_found_without_being_imported_first() -> None:
+    text = "0a0178"  # field 1: the string "x"
+    types = {
+        "yandex.cloud.datasphere.v2.CreateProjectMetadata": "yandex.cloud.datasphere.v2.project_service_pb2",
+        "yandex.cloud.datasphere.v2.Project": "yandex.cloud.datasphere.v2.project_pb2",
+        # The package is not the folder.
+        "yandex.cloud.clouddesktop.v1.api.CreateDesktopMetadata": "yandex.cloud.clouddesktop.v1.desktop_service_pb2",
+        "speechkit.stt.v3.RecognitionModelOptions": "yandex.cloud.ai.stt.v3.stt_pb2",
+        # A message inside a message.
+        "yandex.cloud.compute.v1.AttachedDiskSpec.DiskSpec": "yandex.cloud.compute.v1.instance_service_pb2",
+        "google.rpc.BadRequest.FieldViolation": "google.rpc.error_details_pb2",
+        "google.rpc.ErrorInfo": "google.rpc.error_details_pb2",
+        "google.protobuf.StringValue": "google.protobuf.wrappers_pb2",
+        "google.type.Money": "google.type.money_pb2",
+    }
+    found = fresh(DECODE, json.dumps(dict.fromkeys(types, text)))
+    assert found == {name: [name, module, False, text] for name, module in types.items()}
+
+
+def test_every_metadata_type_of_the_stubs_is_found() -> None:
+    names = fresh("""
+import importlib, json, pkgutil, yandex.cloud
+stubs = [found.name for found in pkgutil.walk_packages(yandex.cloud.__path__, "yandex.cloud.")]
+files = [importlib.import_module(name).DESCRIPTOR for name in stubs if name.endswith("_pb2")]
+types = [type for file in files for type in file.message_types_by_name.values()]
+print(json.dumps([type.full_name for type in types if type.name.endswith("Metadata")]))
+""")
+    missing = """
+import json, sys
+from ds_ops_magic.messages import find_type
+print(json.dumps([name for name in json.loads(input()) if find_type(name) is None]))
+"""
+    assert len(names) > 900
+    assert fresh(missing, json.dumps(names)) == []
+
+
+def test_a_type_inside_a_payload_is_found_without_being_imported_first() -> None:
+    inner = packed(CreateProjectMetadata(project_id="p1"))
+    code = """
+import json, sys
+from google.protobuf.any_pb2 import Any
+from ds_ops_magic.messages import to_plain
+print(json.dumps(to_plain(Any.FromString(bytes.fromhex(input())))))
+"""
+    plain = fresh(code, packed(Status(code=5, details=[inner])).SerializeToString().hex())
+    assert plain["details"] == [{"@type": inner.type_url, "project_id": "p1"}]
+
+
+def test_a_stub_that_cannot_be_imported_is_an_unknown_type() -> None:
+    # A user's own stubs, made from the same .proto files under another path, take the names first.
+    code = """
+import json
+from google.protobuf import descriptor_pb2, descriptor_pool
+from google.protobuf.any_pb2 import Any
+from ds_ops_magic.messages import decode
+own = descriptor_pb2.FileDescriptorProto(name="own.proto", package="yandex.cloud.datasphere.v2", syntax="proto3")
+own.message_type.add(name="CreateProjectRequest")
+descriptor_pool.Default().AddSerializedFile(own.SerializeToString())
+unknown = decode(Any(type_url="x/yandex.cloud.datasphere.v2.CreateProjectMetadata", value=b"123"))
+print(json.dumps([type(unknown).__name__, unknown.size]))
+"""
+    assert fresh(code) == ["UnknownPayload", 3]
+
+
+def test_an_unset_payload_is_none() -> None:
+    assert decode(AnyMessage()) is None
+    assert decode(AnyMessage(value=b"123")) is None
+
+
+@pytest.mark.parametrize("message", [Empty(), CreateProjectMetadata(project_id="p"), struct_pb2.Value(number_value=1)])
+@pytest.mark.parametrize("prefix", [GOOGLE, "/", "", "https://example.com/a/b/"])
+def test_only_what_follows_the_last_slash_names_the_type(message: Message, prefix: str) -> None:
+    payload = AnyMessage(type_url=prefix + message.DESCRIPTOR.full_name, value=message.SerializeToString())
+    found = decode(payload)
+    assert found == message
+    assert type(found) is type(message)
+
+
+@pytest.mark.parametrize("type_url", HOSTILE, ids=lambda url: repr(url)[:40])
+def test_a_hostile_type_url_is_an_unknown_type(type_url: str) -> None:
+    payload = AnyMessage(type_url=type_url, value=b"\x0a\x01x")
+    before = set(sys.modules)
+    start = time.perf_counter()
+    assert decode(payload) == UnknownPayload(type_url, 3)
+    assert to_plain(payload) == {"@type": type_url, "size": 3}
+    assert time.perf_counter() - start < 5
+    assert {name for name in set(sys.modules) - before if not name.startswith(("google", "yandex"))} == set()
+
+
+@pytest.mark.parametrize("value", [b"\xff", b"\x0a\x05x", b"\x0a\x01\xff", b"\x0b" * 200, b"\x0a\xff\xff\xff\xff\x0f"])
+def test_broken_bytes_are_an_unknown_payload(value: bytes) -> None:
+    url = GOOGLE + "yandex.cloud.datasphere.v2.CreateProjectMetadata"
+    payload = AnyMessage(type_url=url, value=value)
+    assert decode(payload) == UnknownPayload(url, len(value))
+    assert to_plain(payload) == {"@type": url, "size": len(value)}
+
+
+def test_an_any_inside_an_any() -> None:
+    payload = wrapped(packed(CreateProjectMetadata(project_id="p")), 2)
+    outer = decode(payload)
+    assert isinstance(outer, AnyMessage)
+    inner = decode(outer)
+    assert isinstance(inner, AnyMessage)
+    assert decode(inner) == CreateProjectMetadata(project_id="p")
+
+
+def test_find_type() -> None:
+    assert find_type("google.protobuf.Any") is any_pb2.Any
+    assert find_type("yandex.cloud.datasphere.v2.CreateProjectMetadata") is CreateProjectMetadata
+    assert find_type("google.rpc.Code") is None  # an enum
+    assert find_type("") is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        CreateProjectMetadata(project_id="п"),
+        BadRequest(field_violations=[VIOLATION, VIOLATION]),
+        wrappers_pb2.DoubleValue(value=float("nan")),
+        Empty(),
+        Timestamp(seconds=5, nanos=7),
+    ],
+)
+def test_to_plain_is_the_json_mapping(message: Message) -> None:
+    plain = to_plain(packed(message))
+    again = json_format.ParseDict(plain, AnyMessage())
+    assert again.SerializeToString() == packed(message).SerializeToString()
+    assert json_format.ParseDict(to_plain(message), type(message)()).SerializeToString() == message.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("message", "plain"),
+    [
+        (UNKNOWN, {"@type": "x/vendor.v1.Secret", "size": 3}),
+        (AnyMessage(), {}),
+        (AnyMessage(value=b"123"), {"@type": "", "size": 3}),
+        (Timestamp(seconds=2**60), {"@type": "google.protobuf.Timestamp", "size": 10}),
+        (Status(details=[UNKNOWN]), {"@type": "google.rpc.Status", "size": 27}),
+    ],
+)
+def test_what_the_mapping_refuses_becomes_type_and_size(message: Message, plain: dict[str, Any]) -> None:
+    assert to_plain(message) == plain
+
+
+def test_nesting_without_end_is_no_error() -> None:
+    bottomless = wrapped(packed(Empty()), 2_000)
+    assert to_plain(bottomless) == {"@type": GOOGLE + "google.protobuf.Any", "size": len(bottomless.value)}
+    assert in_words(bottomless).endswith("bytes")
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        (ErrorInfo(reason="QUOTA", domain="compute"), "ErrorInfo: reason QUOTA, domain compute"),
+        (BadRequest(field_violations=[VIOLATION]), "BadRequest: field_violations field имя"),
+        (Empty(), "Empty"),
+        (UnknownPayload("x/vendor.v1.Secret", 1), "vendor.v1.Secret, 1 byte"),
+        (ErrorInfo(reason="a" * 5000), "google.rpc.ErrorInfo, 5,003 bytes"),
+        (Status(details=[BROKEN]), "google.rpc.Status, 29 bytes"),
+    ],
+)
+def test_a_payload_in_words(payload: Message | UnknownPayload, words: str) -> None:
+    assert in_words(payload) == words
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        ErrorInfo(reason="\x1b[2J\u202e\nx\x00", metadata={"\x07": "\u2028"}),
+        UnknownPayload("x/\x1b]0;title\x07\u202e\n" + "y" * 10_000_000, 1),
+        ErrorInfo(reason="b" * 300),
+    ],
+)
+def test_a_payload_in_words_is_one_safe_line(payload: Message | UnknownPayload) -> None:
+    words = in_words(payload)
+    assert words.isprintable()
+    assert len(words) <= 160
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("yandex.cloud.datasphere.v2.CreateProjectMetadata", ["Create", "Project"]),
+        ("a.CreateGPUClusterMetadata", ["Create", "GPU", "Cluster"]),
+        ("a.UpdateK8SCluster", ["Update", "K8", "S", "Cluster"]),
+        ("a.CreateS3Ipv6Rule2Metadata", ["Create", "S3", "Ipv6", "Rule2"]),
+        ("Metadata", []),
+        ("", []),
+        ("a.\x1b[31m\u202e", []),
+    ],
+)
+def test_type_words(name: str, words: list[str]) -> None:
+    assert type_words(name) == words
+
+
+@pytest.mark.parametrize(
+    ("metadata", "target"),
+    [
+        (CreateProjectMetadata(project_id="p"), "p"),
+        (CreateProjectJobMetadata(project_id="p", job_id="j"), "j"),
+        (ExecuteProjectJobMetadata(job=Job(id="j", name="n")), "j"),
+        (MoveInstanceMetadata(instance_id="i", source_folder_id="a", destination_folder_id="b"), "i"),
+        (CreateDatabaseMetadata(cluster_id="c", database_name="d"), "c"),  # the only id there is
+        (BatchInferenceMetadata(task_id="t"), "t"),
+        (CreateOriginMetadata(origin_id=7, origin_group_id=9), "7"),  # a number
+        (RunExportMetadata(group_id="g", sink_id="s"), None),  # either could be meant
+        (CreateProjectJobMetadata(project_id="p"), None),  # about the job, which is not known yet
+        (ExecuteProjectJobMetadata(), None),
+        (CreateOriginMetadata(), None),
+        (Empty(), None),
+        (UnknownPayload("x/a.B", 1), None),
+        (None, None),
+    ],
+)
+def test_the_target_is_the_id_that_the_type_is_named_after(metadata: object, target: str | None) -> None:
+    assert target_id(metadata) == target

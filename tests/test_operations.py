@@ -1,0 +1,69 @@
+"""Operations: a list by outcome, and a table."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import sys
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from google.rpc.status_pb2 import Status as StatusMessage
+from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
+
+from ds_ops_magic.operation import Operation
+from ds_ops_magic.operations import Operations
+
+START = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+
+
+def operation(**fields: Any) -> Operation:
+    return Operation(OperationMessage(**fields))
+
+
+def full() -> Operation:
+    message = OperationMessage(id="op1", description="create a project", created_by="user1", done=True)
+    message.created_at.FromDatetime(START)
+    message.modified_at.FromDatetime(START + timedelta(seconds=90))
+    return Operation(message)
+
+
+STATES = {
+    "running": operation(id="running"),
+    "failing": operation(id="failing", error=StatusMessage(code=8)),
+    "good": operation(id="good", done=True),
+    "bad": operation(id="bad", done=True, error=StatusMessage(code=8, message="no quota")),
+    "cancelled": operation(id="cancelled", done=True, error=StatusMessage(code=1)),
+}
+
+
+def test_by_outcome() -> None:
+    several = Operations([None, *STATES.values(), None])
+    names = {name: [found.id for found in getattr(several, name)] for name in ("succeeded", "failed", "running")}
+    assert names == {"succeeded": ["good"], "failed": ["bad", "cancelled"], "running": ["running", "failing"]}
+    assert isinstance(several.failed, Operations)
+    assert Operations().succeeded == []
+
+
+def test_pickles_and_copies_are_equal() -> None:
+    several = Operations([full(), None])
+    for again in (copy.copy(several), copy.deepcopy(several), pickle.loads(pickle.dumps(several))):  # noqa: S301
+        assert (type(again), again) == (Operations, several)
+
+
+def test_to_frame() -> None:
+    pytest.importorskip("pandas")
+    frame = Operations([full(), None, *STATES.values()]).to_frame()
+    assert list(frame["id"]) == ["op1", *STATES]
+    assert list(frame["status"]) == ["succeeded", "running", "failing", "succeeded", "failed", "cancelled"]
+    assert list(frame["error"].dropna()) == ["RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED: no quota", "CANCELLED"]
+    first = frame.iloc[0]
+    assert (first["created_at"], first["elapsed"], first["description"]) == (START, 90.0, "create a project")
+    assert list(Operations([None]).to_frame().columns) == list(frame.columns)
+
+
+def test_to_frame_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)  # how Python itself marks what cannot be imported
+    with pytest.raises(ImportError, match=r"to_frame\(\) needs pandas.*%pip install pandas"):
+        Operations([full()]).to_frame()

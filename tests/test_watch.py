@@ -1,0 +1,297 @@
+"""A Watch: what it knows, who is told, cancel and stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import pytest
+from following import client_of, lasting, until
+from scripted import Call, ScriptedServer, Stage, message, running_then
+
+from ds_ops_magic import errors
+from ds_ops_magic.operation import Status
+from ds_ops_magic.operations import Operations
+from ds_ops_magic.view import ReturnWhen
+
+
+def test_a_view_before_the_first_answer_and_after() -> None:
+    answering, stage = threading.Event(), Stage()
+
+    def get(call: Call) -> Any:
+        answering.wait(5)
+        return stage(call)
+
+    with ScriptedServer(get) as server, client_of(server) as client:
+        watch = client.watch("a", "b")
+        before = watch.view()
+        assert [(entry.id, entry.operation, entry.error, entry.cancelling) for entry in before.entries] == [
+            ("a", None, None, False),
+            ("b", None, None, False),
+        ]
+        assert (before.health.last_answer, before.stopped, watch.done) == (None, False, False)
+        assert watch.operations == [None, None]
+        assert repr(watch) == "<Watch of 2, 0 of 2 ended>"
+        answering.set()
+        until(lambda: all(watch.operations))
+        stage.set("b", done=True)
+        until(lambda: watch.view().entries[1].ended)
+        after = watch.view()
+        assert [entry.operation.status for entry in after.entries] == [Status.RUNNING, Status.SUCCEEDED]
+        assert after.health.last_answer is not None
+        assert after.health.silent_for is None
+        assert repr(watch) == "<Watch of 2, 1 of 2 ended>"
+        assert before.entries[0].operation is None  # a view does not change
+
+
+def test_results_come_in_the_order_given_and_an_id_may_stand_twice() -> None:
+    with ScriptedServer(running_then(message(done=True))) as server, client_of(server) as client:
+        watch = client.watch("b", "a", "b")
+        found = watch.wait(5)
+        assert isinstance(found, Operations)
+        assert [operation.id for operation in found] == ["b", "a", "b"]
+        assert found == watch.operations
+        assert watch.wait(0) == watch.wait() == found  # as often as one likes
+        assert watch.done
+        assert (server.gets("a"), server.gets("b")) == (3, 3)
+        assert len(watch.view().entries) == 2
+
+
+def test_a_watch_of_nothing_is_done() -> None:
+    with ScriptedServer(Stage()) as server, client_of(server) as client:
+        watch = client.watch()
+        assert (watch.done, watch.wait(), list(watch), watch.view().entries) == (True, [], [], ())
+        watch.stop()
+        assert watch.wait() == []
+
+
+def test_subscribers_are_told_that_there_is_something_new() -> None:
+    stage, told = Stage(), threading.Semaphore(0)
+    with ScriptedServer(stage) as server, client_of(server) as client:
+        watch = client.watch("a")
+        unsubscribe = watch.subscribe(told.release)
+        until(lambda: watch.operations[0])
+        for text in ("one", "two", "three"):
+            stage.set("a", description=text)
+            while watch.operations[0].description != text:
+                assert told.acquire(timeout=5)
+        unsubscribe()
+        unsubscribe()
+        while told.acquire(blocking=False):
+            pass
+        stage.set("a", done=True)
+        watch.wait(5)
+        assert not told.acquire(blocking=False)
+
+
+def test_a_subscriber_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        raise RuntimeError("a fault of a display")
+
+    told = threading.Event()
+    with ScriptedServer(running_then(message(done=True))) as server, client_of(server) as client:
+        watch = client.watch("a")
+        watch.subscribe(fail)
+        watch.subscribe(told.set)
+        with caplog.at_level(logging.ERROR):
+            assert watch.wait(5)[0].done
+            until(told.is_set)
+    assert "a fault of a display" in caplog.text
+
+
+def test_a_waiter_is_given_a_tick_on_its_own_thread() -> None:
+    stage, ticks = Stage(), []
+
+    def tick() -> None:
+        ticks.append((threading.get_ident(), time.monotonic()))
+        if len(ticks) == 5:
+            stage.set("a", done=True)
+
+    with ScriptedServer(stage) as server, client_of(server) as client, lasting(0.1, 2.0):
+        assert client.watch("a").wait(tick=tick)[0].done
+    assert {thread for thread, _ in ticks} == {threading.get_ident()}
+    assert len(ticks) >= 5
+
+
+def cancelling(stage: Stage) -> Any:
+    """Cancel as the services do: failing at once, cancelled a little later."""
+
+    def cancel(call: Call) -> Any:
+        stage.set(call.id, done=True, error=(1, "by user"))
+        return message(call.id, error=(1, "by user"))
+
+    return cancel
+
+
+def test_cancelling_some_leaves_the_others() -> None:
+    stage = Stage()
+    with ScriptedServer(stage, cancelling(stage)) as server, client_of(server) as client:
+        watch = client.watch("a", "b", "c")
+        until(lambda: all(watch.operations))
+        watch.cancel("a", "c")
+        assert [entry.cancelling for entry in watch.view().entries] == [True, False, True]
+        until(lambda: watch.view().entries[0].ended and watch.view().entries[2].ended)
+        stage.set("b", done=True)
+        with pytest.raises(errors.OperationsFailed) as caught:
+            watch.wait(5)
+        assert {name: type(error) for name, error in caught.value.errors.items()} == {
+            "a": errors.OperationCancelled,
+            "c": errors.OperationCancelled,
+        }
+        assert server.cancels() == 2
+        assert [operation.status.value for operation in watch.operations] == ["cancelled", "succeeded", "cancelled"]
+
+
+def test_cancelling_all_spares_what_has_ended() -> None:
+    stage = Stage()
+    stage.set("b", done=True)
+    with ScriptedServer(stage, cancelling(stage)) as server, client_of(server) as client:
+        watch = client.watch("a", "b", "c")
+        until(lambda: all(watch.operations))
+        watch.cancel()
+        with pytest.raises(errors.OperationsFailed):
+            watch.wait(5)
+        assert (server.cancels("a"), server.cancels("b"), server.cancels("c")) == (1, 0, 1)
+        watch.cancel()
+        watch.cancel("a")
+        client.get("a")  # by now a third cancel would have been sent
+        assert server.cancels() == 2
+
+
+def test_what_is_not_watched_cannot_be_cancelled_here() -> None:
+    with ScriptedServer(Stage()) as server, client_of(server) as client:
+        watch = client.watch("a")
+        with pytest.raises(KeyError):
+            watch.cancel("a", "other")
+        assert not watch.view().entries[0].cancelling
+        assert server.cancels() == 0
+
+
+def test_cancel_returns_before_the_service_answers() -> None:
+    with ScriptedServer(Stage(), Call.hang) as server, client_of(server) as client:
+        watch = client.watch("a")
+        with lasting(0.0, 0.2):
+            watch.cancel()
+        until(lambda: server.cancels("a"))
+
+
+def test_a_refused_cancel_is_a_change_and_the_wait_goes_on() -> None:
+    stage = Stage()
+    with ScriptedServer(stage) as server, client_of(server) as client:
+        watch = client.watch("a")
+        changes = []
+
+        def read() -> None:
+            for change in watch:
+                changes.append(change)
+                if change.cancel_error is not None:
+                    stage.set("a", done=True)
+
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(read)
+            until(lambda: watch.operations[0])
+            watch.cancel("a")
+            assert watch.wait(5)[0].status is Status.SUCCEEDED
+            reading.result(5)
+    [refusal] = [change for change in changes if change.cancel_error is not None]
+    assert isinstance(refusal.cancel_error, errors.CancelNotSupported)
+    assert "goes on" in str(refusal.cancel_error)
+    assert (refusal.ended, refusal.error, refusal.before, refusal.after) == (False, None, refusal.after, refusal.before)
+    assert changes[-1].ended
+    entry = watch.view().entries[0]
+    assert (entry.cancelling, entry.cancel_error, entry.failure) == (False, refusal.cancel_error, None)
+
+
+@pytest.mark.parametrize("end", ["stop", "close"])
+@pytest.mark.parametrize("return_when", ReturnWhen)
+def test_stopping_ends_what_waits(end: str, return_when: ReturnWhen) -> None:
+    stage = Stage()
+    with ScriptedServer(stage) as server, client_of(server) as client, ThreadPoolExecutor(3) as pool:
+        watch = client.watch("a", "b")
+        waiting = pool.submit(watch.wait, None, return_when)
+        timed = pool.submit(watch.wait, 60, return_when)
+        reading = pool.submit(lambda: list(watch))
+        until(lambda: all(watch.operations))
+        with lasting(0.0, 1.0):
+            getattr(watch if end == "stop" else client, end)()
+            for future in (waiting, timed):
+                with pytest.raises(errors.WatchStopped):
+                    future.result(5)
+            changes = reading.result(5)
+        assert {change.id for change in changes} == {"a", "b"}
+        with pytest.raises(errors.WatchStopped):
+            watch.wait(5)
+        watch.stop()
+
+
+def test_stopping_when_some_have_ended_says_stopped_and_not_failed() -> None:
+    stage = Stage()
+    stage.set("a", done=True, error=(8, "no quota"))
+    stage.set("b", done=True)
+    for end in ("stop", "close"):
+        with ScriptedServer(stage) as server, client_of(server) as client:
+            watch = client.watch("a", "b", "c")
+            until(lambda watch=watch: all(watch.operations))
+            getattr(watch if end == "stop" else client, end)()
+            with pytest.raises(errors.WatchStopped):
+                watch.wait(5)
+
+
+def test_stopping_leaves_the_operations_and_what_is_known() -> None:
+    stage = Stage()
+    with ScriptedServer(stage, cancelling(stage)) as server, client_of(server) as client:
+        watch, other = client.watch("a"), client.watch("b")
+        told = threading.Event()
+        watch.subscribe(told.set)
+        until(lambda: watch.operations[0] and other.operations[0])
+        watch.stop()
+        assert told.is_set()
+        assert watch.view().stopped
+        assert repr(watch) == "<Watch of 1, stopped>"
+        assert watch.operations[0].status is Status.RUNNING
+        client.get("b")  # by now the engine has heard of it
+        asked = server.gets("a")
+        most = server.gets("b") + 10
+        until(lambda: server.gets("b") >= most)
+        assert server.gets("a") == asked
+        assert server.cancels() == 0
+        assert not other.view().stopped
+
+
+def test_stopping_after_the_end_changes_nothing() -> None:
+    with ScriptedServer(running_then(message(done=True))) as server, client_of(server) as client:
+        watch = client.watch("a")
+        watch.wait(5)
+        watch.stop()
+        assert not watch.view().stopped
+        assert watch.wait()[0].done
+
+
+def test_a_closed_client_watches_nothing() -> None:
+    with ScriptedServer(Stage()) as server:
+        client = client_of(server)
+        client.close()
+        for ask in (client.watch, client.get, client.cancel, client.wait):
+            with pytest.raises(errors.WatchStopped):
+                ask("a")
+        assert server.gets() == 0
+        client.close()
+
+
+def test_an_operation_that_cannot_be_followed_ends_with_its_error() -> None:
+    def get(call: Call) -> Any:
+        return call.refuse(grpc.StatusCode.NOT_FOUND, "no such") if call.id == "x" else message(call.id, done=True)
+
+    with ScriptedServer(get) as server, client_of(server) as client:
+        watch = client.watch("a", "x")
+        changes = list(watch)
+        assert watch.done
+        [last] = [change for change in changes if change.id == "x"]
+        assert isinstance(last.error, errors.OperationNotFound)
+        assert (last.before, last.after, last.ended) == (None, None, True)
+        assert watch.view().entries[1].failure is last.error
+        assert watch.operations[1] is None

@@ -1,0 +1,211 @@
+"""The changes of a Watch, one after the other: sync and async, begun early and late, left and cut short."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from following import client_of, lasting, until
+from scripted import Call, ScriptedServer, Stage, message, running_then
+
+from ds_ops_magic.operation import Status
+from ds_ops_magic.view import Change
+from ds_ops_magic.watch import Watch
+
+
+def read(watch: Watch) -> list[Change]:
+    return list(watch)
+
+
+def read_async(watch: Watch) -> list[Change]:
+    async def main() -> list[Change]:
+        return [change async for change in watch]
+
+    return asyncio.run(main())
+
+
+READERS = pytest.mark.parametrize("reader", [read, read_async])
+COURSE = [{}, {"description": "half way"}, {"error": (8, "failing")}, {"error": (8, "failed"), "done": True}]
+
+
+def course(call: Call) -> Any:
+    made = message(call.id, **COURSE[min(call.number, len(COURSE)) - 1])
+    made.modified_at.FromSeconds(1_700_000_000)  # not touched while its metadata and its error change
+    return made
+
+
+@READERS
+def test_the_whole_course_of_an_operation(reader: Callable[[Watch], list[Change]]) -> None:
+    reading = threading.Event()
+
+    def answer(call: Call) -> Any:
+        reading.wait(5)
+        return course(call)
+
+    with ScriptedServer(answer) as server, client_of(server) as client, ThreadPoolExecutor(1) as pool:
+        watch = client.watch("a")
+        read_all = pool.submit(reader, watch)
+        until(lambda: watch._readers)  # from here on it misses nothing
+        reading.set()
+        changes = read_all.result(5)
+    assert [change.after.status.value for change in changes] == ["running", "running", "failing", "failed"]
+    assert changes[0].before is None
+    assert all(later.before == earlier.after for earlier, later in pairwise(changes))
+    assert [change.ended for change in changes] == [False, False, False, True]
+
+
+@READERS
+def test_every_end_comes_once_to_every_reader(reader: Callable[[Watch], list[Change]]) -> None:
+    names = [f"o{number}" for number in range(30)]
+    answer = running_then(message(done=True), after=3)
+    with ScriptedServer(answer) as server, client_of(server, rate=10_000.0) as client, ThreadPoolExecutor(5) as pool:
+        watch = client.watch(*names)
+        reading = [pool.submit(reader, watch) for _ in range(4)]
+        watch.wait(10)
+        reading.append(pool.submit(reader, watch))
+        for future in reading:
+            changes = future.result(5)
+            ends = Counter(change.id for change in changes if change.ended)
+            assert ends == dict.fromkeys(names, 1)
+            last = {change.id: index for index, change in enumerate(changes)}
+            assert all(changes[index].ended for index in last.values())  # and nothing comes after an end
+
+
+@READERS
+def test_a_reader_that_begins_late_is_told_what_is_known_first(reader: Callable[[Watch], list[Change]]) -> None:
+    stage = Stage()
+    stage.set("a", done=True)
+    with ScriptedServer(stage) as server, client_of(server) as client, ThreadPoolExecutor(1) as pool:
+        watch = client.watch("a", "b")
+        until(lambda: all(watch.operations))
+        reading = pool.submit(reader, watch)
+        stage.set("b", done=True)
+        first, *others = reading.result(5)
+    assert (first.id, first.before, first.after.status, first.ended) == ("a", None, Status.SUCCEEDED, True)
+    assert {change.id for change in others} == {"b"}
+    assert others[0].before is None
+    assert others[-1].ended
+
+
+@READERS
+def test_a_reader_of_what_is_over_gets_each_last_state(reader: Callable[[Watch], list[Change]]) -> None:
+    with ScriptedServer(running_then(message(done=True))) as server, client_of(server) as client:
+        watch = client.watch("a", "b")
+        watch.wait(5)
+        assert [(change.id, change.before, change.ended) for change in reader(watch)] == [
+            ("a", None, True),
+            ("b", None, True),
+        ]
+
+
+@READERS
+@pytest.mark.parametrize("end", ["stop", "close"])
+def test_a_reader_is_released_when_the_watching_ends(reader: Callable[[Watch], list[Change]], end: str) -> None:
+    with ScriptedServer(Stage()) as server, client_of(server) as client, ThreadPoolExecutor(1) as pool:
+        watch = client.watch("a")
+        reading = pool.submit(reader, watch)
+        until(lambda: watch.operations[0])
+        with lasting(0.0, 1.0):
+            getattr(watch if end == "stop" else client, end)()
+            changes = reading.result(5)
+        assert [change.error is not None for change in changes] == [False] + [True] * (end == "close")
+        assert len(reader(watch)) == 1  # what was known; it ends there
+
+
+def test_a_reader_that_leaves_early_harms_nobody() -> None:
+    with ScriptedServer(running_then(message(done=True), after=3)) as server, client_of(server) as client:
+        watch = client.watch("a", "b")
+        for change in watch:
+            assert change.before is None
+            break
+
+        async def first() -> Change:
+            async for found in watch:
+                return found
+            raise AssertionError("no change came")
+
+        assert asyncio.run(first()).id in ("a", "b")
+        assert [operation.done for operation in watch.wait(5)] == [True, True]
+
+
+def test_several_event_loops_and_several_tasks_read_and_wait_at_once() -> None:
+    stage, together = Stage(), threading.Barrier(4)
+
+    async def one(watch: Watch, how: int) -> int:
+        if how == 0:
+            return len([change async for change in watch if change.ended])
+        return len(await watch if how == 1 else await watch.wait_async(10))
+
+    def loop(watch: Watch) -> list[int]:
+        async def main() -> list[int]:
+            tasks = [asyncio.create_task(one(watch, how)) for how in (0, 1, 2, 0)]
+            await asyncio.sleep(0)
+            await asyncio.to_thread(together.wait, 5)
+            return await asyncio.gather(*tasks)
+
+        return asyncio.run(main())
+
+    with ScriptedServer(stage) as server, client_of(server) as client, ThreadPoolExecutor(3) as pool:
+        watch = client.watch("a", "b")
+        loops = [pool.submit(loop, watch) for _ in range(3)]
+        together.wait(5)
+        stage.set("a", done=True)
+        stage.set("b", done=True)
+        assert [found.result(5) for found in loops] == [[2, 2, 2, 2]] * 3
+
+
+def test_a_loop_that_is_closed_while_it_reads_is_forgotten() -> None:
+    stage = Stage()
+    with ScriptedServer(stage) as server, client_of(server) as client:
+        watch = client.watch("a")
+
+        async def begin() -> None:
+            reader = watch.__aiter__()
+            await reader.__anext__()
+            held.append(reader)  # kept, so that its end comes after that of the loop
+
+        held: list[Any] = []
+        asyncio.run(begin())
+        stage.set("a", done=True)
+        assert watch.wait(5)[0].done
+
+
+def test_awaiting_leaves_the_loop_free() -> None:
+    stage = Stage()
+
+    async def main(watch: Watch) -> int:
+        waiting, turns = asyncio.create_task(watch.wait_async()), 0
+        while not waiting.done():
+            turns += 1
+            if turns == 50:
+                stage.set("a", done=True)
+            await asyncio.sleep(0.001)
+        assert (await waiting)[0].done
+        return turns
+
+    with ScriptedServer(stage) as server, client_of(server) as client:
+        assert asyncio.run(main(client.watch("a"))) >= 50
+
+
+def test_cancelling_a_task_that_awaits_a_watch_leaves_the_watch() -> None:
+    stage = Stage()
+
+    async def main(watch: Watch) -> None:
+        waiting = asyncio.create_task(watch.wait_async())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert not watch.view().stopped
+        assert not watch._signals  # nothing is left of the wait
+        stage.set("a", done=True)
+        assert (await watch)[0].done
+
+    with ScriptedServer(stage) as server, client_of(server) as client:
+        asyncio.run(main(client.watch("a")))
