@@ -29,10 +29,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let two workers share the suite: one browser in one of them, and no file or notebook in two."""
+    """Let two workers share the suite: one browser in one of them, and no file in two, but for those of notebooks."""
     for item in items:
-        browser = item.path.parent.name == "browser"
-        item.add_marker(pytest.mark.xdist_group("browser" if browser else item.path.name))
+        groups = {"browser": "browser", "notebooks": item.nodeid}
+        item.add_marker(pytest.mark.xdist_group(groups.get(item.path.parent.name, item.path.name)))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import ipykernels
 import pytest
@@ -12,6 +12,17 @@ SETUP = """\
 %op connect local
 from ds_ops_magic.local import shared
 simulate = shared().simulate"""
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let fixtures know that their test has failed, so that they can say what its page looked like."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
 
 
 @pytest.fixture(scope="module")
@@ -45,4 +56,6 @@ def opened(lab: Lab, browser: Browser, request: pytest.FixtureRequest) -> Iterat
 
     yield open_notebook
     for notebook in pages:
+        if request.node.stash.get(FAILED, False):
+            print(notebook.describe())
         notebook.close()

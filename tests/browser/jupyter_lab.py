@@ -97,6 +97,11 @@ class Notebook:
         self.page.reload()
         self.page.locator(".jp-Notebook").wait_for(timeout=60_000)
 
+    def describe(self) -> str:
+        """Say what the page shows and what the server has logged, for the report of a test that failed."""
+        log = (self.path.parent / ".jupyter.log").read_text().splitlines()[-40:]
+        return "\n".join([f"the page of {self.path.name}:", self.page.locator("body").inner_text(), "the log:", *log])
+
     def close(self) -> None:
         """End the page and the kernel."""
         self.page.evaluate(
@@ -207,6 +212,8 @@ def _server(folder: Path, dark: bool, also: dict[str, str]) -> Iterator[tuple[st
     }
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ip=127.0.0.1"]
     command += [f"--IdentityProvider.token={token}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"]
+    # Not over TCP: a kernel's ports are free only when they are chosen, not yet when the kernel binds them.
+    command += ["--KernelManager.transport=ipc"]
     log = folder / ".jupyter.log"
     with log.open("w") as out:
         server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=folder)

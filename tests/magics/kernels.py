@@ -7,6 +7,7 @@ import json
 import os
 import queue
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -169,17 +170,20 @@ def started(**environment: str) -> Iterator[Kernel]:
 
     It is that of this environment, or the one named by ``DS_OPS_MAGIC_TEST_KERNEL``: of another version of ipykernel.
     """
-    manager = KernelManager(kernel_name=os.environ.get("DS_OPS_MAGIC_TEST_KERNEL", "python3"))
+    name = os.environ.get("DS_OPS_MAGIC_TEST_KERNEL", "python3")
     inherited = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
-    manager.start_kernel(env={**inherited, **environment})
-    client = manager.blocking_client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=60)
-        yield Kernel(manager, client)
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
+    with tempfile.TemporaryDirectory() as folder:
+        # Not over TCP: the ports are free only when they are chosen, not yet when the kernel binds them.
+        manager = KernelManager(kernel_name=name, transport="ipc", ip=f"{folder}/kernel")
+        manager.start_kernel(env={**inherited, **environment})
+        client = manager.blocking_client()
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=60)
+            yield Kernel(manager, client)
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
 
 
 def wait_until(condition: Callable[[], Any], timeout: float = DEADLINE) -> Any:

@@ -1,47 +1,38 @@
-"""The notebooks where nobody looks: `jupyter execute` and papermill. (nbval runs them as part of the suite itself.)"""
+"""The notebooks where nobody looks: `jupyter execute` and papermill."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 
 import nbformat
+import pytest
+import unattended
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
-
-def start(*command: object, cwd: Path) -> subprocess.Popen[str]:
-    program, *arguments = map(str, command)
-    installed = Path(sys.executable).with_name(program)
-    return subprocess.Popen([installed, *arguments], cwd=cwd, stderr=subprocess.PIPE, text=True)
+pytestmark = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=[notebook.stem for notebook in NOTEBOOKS])
 
 
-def finish(process: subprocess.Popen[str]) -> None:
-    _, errors = process.communicate(timeout=110)
-    assert process.returncode == 0, errors[-2000:]
+def assert_complete_and_static(executed: Path) -> None:
+    """Nothing may be kept that only a live page could show, and no cell may have failed."""
+    saved = nbformat.read(executed, as_version=4)
+    outputs = [output for cell in saved.cells for output in cell.get("outputs", [])]
+    shown = [output for output in outputs if output.output_type in ("display_data", "execute_result")]
+    assert outputs
+    assert all(set(output.data) <= {"text/html", "text/plain"} for output in shown)
+    assert not saved.metadata.get("widgets")
+    assert not any(output.output_type == "error" for output in outputs)
 
 
-def test_every_notebook_runs_and_keeps_nothing_that_only_a_live_page_could_show(tmp_path: Path) -> None:
-    assert len(NOTEBOOKS) >= 3
-    executed, milled = tmp_path / "executed", tmp_path / "milled"
-    for folder in (executed, milled):
-        folder.mkdir()
-    runs = []
-    for notebook in NOTEBOOKS:
-        nbformat.write(nbformat.read(notebook, as_version=4), executed / notebook.name)
-        milling = ("papermill", "--log-level", "ERROR", "--no-progress-bar", notebook, milled / notebook.name)
-        runs += [
-            start("jupyter-execute", "--inplace", executed / notebook.name, cwd=executed),
-            start(*milling, cwd=milled),
-        ]
-    for run in runs:
-        finish(run)
-    for folder in (executed, milled):
-        for notebook in NOTEBOOKS:
-            saved = nbformat.read(folder / notebook.name, as_version=4)
-            outputs = [output for cell in saved.cells for output in cell.get("outputs", [])]
-            shown = [output for output in outputs if output.output_type in ("display_data", "execute_result")]
-            assert all(set(output.data) <= {"text/html", "text/plain"} for output in shown)
-            assert not saved.metadata.get("widgets")
-            assert not any(output.output_type == "error" for output in outputs)
+def test_under_jupyter_execute(notebook: Path, tmp_path: Path) -> None:
+    executed = tmp_path / notebook.name
+    shutil.copy(notebook, executed)
+    unattended.run("jupyter-execute", "--inplace", executed, cwd=tmp_path)
+    assert_complete_and_static(executed)
+
+
+def test_under_papermill(notebook: Path, tmp_path: Path) -> None:
+    executed = tmp_path / notebook.name
+    unattended.run("papermill", "--log-level", "ERROR", "--no-progress-bar", notebook, executed, cwd=tmp_path)
+    assert_complete_and_static(executed)
