@@ -148,9 +148,9 @@ def timed_out(
         timeout: What the wait was given, in seconds.
         last_status: gRPC's words for the last call that failed, None when calls are answered.
     """
+    tried = f"Stopped waiting after {wording.duration(timeout)}" if timeout else "Asked once"
     error = WaitTimeout(
-        f"Stopped waiting after {wording.duration(timeout)}: {_of(len(unfinished), len(operations))} not done. "
-        "Nothing was cancelled.",
+        f"{tried}: {_of(len(unfinished), len(operations))} not done. Nothing was cancelled.",
         *([f"The service does not answer: {wording.one_line(last_status)}"] if last_status else []),
         f"To go on waiting: {_command('wait', unfinished)}",
     )

@@ -92,6 +92,8 @@ def test_a_timeout_tells_done_from_not_done() -> None:
     alone = failures.timed_out(["op2"], Operations([RUNNING]), 5, None)
     assert str(alone).startswith("Stopped waiting after 5.0 s: the operation is not done.")
     assert (len(alone.args), alone.last_status) == (2, None)
+    once = failures.timed_out(["op2"], Operations([RUNNING]), 0, None)
+    assert str(once).startswith("Asked once: the operation is not done. Nothing was cancelled.")
 
 
 def test_a_command_for_many_ids_names_none_that_would_be_left_out() -> None:

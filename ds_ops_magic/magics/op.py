@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,17 +9,18 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Callable, Enum, Float, TraitError, Unicode, validate
 
-from ds_ops_magic.errors import OperationCancelled, OperationFailed, OperationsError, OperationsFailed
+from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.magics import cell as cells
 from ds_ops_magic.magics import commands, completion, notify
+from ds_ops_magic.magics.session import Session
 from ds_ops_magic.magics.targets import Targets, resolve, resolve_value, service
+from ds_ops_magic.magics.waiting import wait_and_show, wait_for_the_cancelled
 
 if TYPE_CHECKING:
     import argparse
     from collections import abc
 
     from ds_ops_magic.client import OperationClient
-    from ds_ops_magic.connection import LocalConnection
     from ds_ops_magic.operation import Operation
     from ds_ops_magic.operations import Operations
     from ds_ops_magic.watch import Watch
@@ -48,12 +48,10 @@ class OpMagics(Magics):
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
-        self._client: OperationClient | None = None
-        self._local: LocalConnection | None = None
+        self._session = Session()
         self._last: Targets | None = None
         self._ids: dict[str, None] = {}  # in the order of use
         self._shown: list[Any] = []  # what the running cell has displayed
-        self._watches: list[Watch] = []
 
     @validate("rate", "timeout")
     def _check_number(self, proposal: Any) -> float | None:
@@ -94,27 +92,11 @@ class OpMagics(Magics):
         Raises:
             OperationsError: It cannot be connected.
         """
-        return self._client or self._connect_to(self.endpoint or None)
+        return self._session.client or self._session.connect(self.endpoint or None, rate=self.rate)
 
     def close(self) -> None:
         """Stop every watch, leave its panel as a static result, and close all that was connected."""
-        watched = bool(self._watches)
-        self._disconnect()
-        if watched:
-            from ds_ops_magic.display.live import drawer
-
-            drawer.settle()
-        if self._local is not None:
-            self._local.close()
-            self._local = None
-
-    def _disconnect(self) -> None:
-        for watch in self._watches:
-            watch.stop()
-        self._watches.clear()
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        self._session.close()
 
     def was_shown(self, value: Any) -> bool:
         """Tell whether the running cell has displayed this very value."""
@@ -133,26 +115,10 @@ class OpMagics(Magics):
 
     def _connect(self, options: argparse.Namespace, mode: str, cell: str | None) -> OperationClient:
         target = service(options.target, self.shell.user_ns, self.shell.ev)
-        client = self._connect_to(target, token_env=options.iam_token_env, ca=options.ca)
+        client = self._session.connect(target, rate=self.rate, token_env=options.iam_token_env, ca=options.ca)
         if not options.hidden:
             print(f"connected to {client.connection.endpoint} as {client.connection.identity}")
         self._shown.append(client)
-        return client
-
-    def _connect_to(self, target: Any, **how: Any) -> OperationClient:
-        from ds_ops_magic.client import connect
-        from ds_ops_magic.connection import LocalConnection
-
-        client = connect(target, rate=self.rate, **how)
-        try:
-            client.check()
-        except BaseException:
-            client.close()
-            raise
-        self._disconnect()
-        self._client = client
-        if isinstance(client.connection, LocalConnection) and self._local is None:
-            self._local = LocalConnection()  # the service and its work go on wherever %op connects next
         return client
 
     def _get(self, options: argparse.Namespace, mode: str, cell: str | None) -> Any:
@@ -168,7 +134,7 @@ class OpMagics(Magics):
         when = "FIRST" if options.any else "FIRST_FAILURE" if options.fail_fast else "ALL"
         timeout = self.timeout if options.timeout is None else options.timeout
         try:
-            self._wait_and_show(watch, mode, timeout, when)
+            wait_and_show(watch, self.shell, mode, timeout, when)
         except KeyboardInterrupt:
             told = []  # who has pressed Stop knows
             raise
@@ -181,24 +147,6 @@ class OpMagics(Magics):
             notify.tell(told, result)
         return result
 
-    def _wait_and_show(self, watch: Watch, mode: str, timeout: float | None, when: str = "ALL") -> None:
-        from ds_ops_magic.display.pump import pumped
-        from ds_ops_magic.display.shown import show
-        from ds_ops_magic.view import ReturnWhen
-
-        shown = show(watch, self.shell, mode)
-        with pumped(self.shell) as pump:
-
-            def tick() -> None:
-                pump()
-                shown.tick()
-
-            try:
-                watch.wait(timeout, ReturnWhen[when], tick=tick)
-            finally:
-                watch.stop()
-                shown.finish()
-
     def _watch(self, options: argparse.Namespace, mode: str, cell: str | None) -> Watch:
         from ds_ops_magic.display.shown import show_freely
 
@@ -206,7 +154,7 @@ class OpMagics(Magics):
         told = notify.functions(options.notify, self.on_end, self.shell.ev)
         watch = self.client().watch(*targets.ids)
         notify.tell_when_over(watch, told, lambda: _as_named(watch.operations, targets))
-        self._watches = [*(known for known in self._watches if not known.done), watch]
+        self._session.keep(watch)
         if show_freely(watch, self.shell, mode) or mode == "none":
             self._shown.append(watch)
         return self._give(options, watch)
@@ -223,26 +171,11 @@ class OpMagics(Magics):
             return self._give(options, _as_named(operations, targets))
         watch = client.watch(*targets.ids)
         try:
-            self._wait_for_the_cancelled(watch, mode, options.timeout)
+            wait_for_the_cancelled(watch, self.shell, mode, options.timeout)
         finally:
             result = self._give(options, _as_named(watch.operations, targets))
             self._shown.append(result)
         return result
-
-    def _wait_for_the_cancelled(self, watch: Watch, mode: str, timeout: float | None) -> None:
-        """Wait for the end, which should be cancelled: raises for one that failed, or that went through."""
-        from ds_ops_magic import failures
-        from ds_ops_magic.operation import Status
-
-        # Cancelled is a failure to who waits for a result; here it is what was asked for.
-        with contextlib.suppress(OperationFailed, OperationsFailed):
-            self._wait_and_show(watch, mode, timeout)
-        for entry in watch.view().entries:
-            if entry.operation is not None and entry.operation.status is Status.SUCCEEDED:
-                raise failures.not_cancelled(entry.operation)
-            failure = entry.failure
-            if failure is not None and not isinstance(failure, OperationCancelled):
-                raise failure
 
     def _answers(
         self,

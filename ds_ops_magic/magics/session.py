@@ -1,0 +1,69 @@
+"""What ``%op`` holds from cell to cell: the client it is connected with, and the watches that run beside the cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ds_ops_magic.client import OperationClient
+    from ds_ops_magic.connection import LocalConnection
+    from ds_ops_magic.watch import Watch
+
+
+class Session:
+    """One client at a time, from the first ``%op`` to the unloading of the extension."""
+
+    def __init__(self) -> None:
+        self.client: OperationClient | None = None
+        self._local: LocalConnection | None = None
+        self._watches: list[Watch] = []
+
+    def connect(self, target: Any, *, rate: float, **how: Any) -> OperationClient:
+        """Connect, in place of what was connected before.
+
+        Args:
+            target: As for `ds_ops_magic.connect`.
+            rate: Calls per second at most.
+            **how: As for `ds_ops_magic.connect`.
+
+        Raises:
+            OperationsError: It cannot be connected; what was connected before still is.
+        """
+        from ds_ops_magic.client import connect
+        from ds_ops_magic.connection import LocalConnection
+
+        client = connect(target, rate=rate, **how)
+        try:
+            client.check()
+        except BaseException:
+            client.close()
+            raise
+        self._disconnect()
+        self.client = client
+        if isinstance(client.connection, LocalConnection) and self._local is None:
+            self._local = LocalConnection()  # the service and its work go on wherever %op connects next
+        return client
+
+    def keep(self, watch: Watch) -> None:
+        """Stop a watch that runs beside the cells when this ends."""
+        self._watches = [*(known for known in self._watches if not known.done), watch]
+
+    def close(self) -> None:
+        """Stop every watch, leave its panel as a static result, and close all that was connected."""
+        watched = bool(self._watches)
+        self._disconnect()
+        if watched:
+            from ds_ops_magic.display.live import drawer
+
+            drawer.settle()
+        if self._local is not None:
+            self._local.close()
+            self._local = None
+
+    def _disconnect(self) -> None:
+        for watch in self._watches:
+            watch.stop()
+        self._watches.clear()
+        if self.client is not None:
+            self.client.close()
+            self.client = None

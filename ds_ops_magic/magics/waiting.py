@@ -1,0 +1,85 @@
+"""Wait for a watch in a cell, with its panel shown and kept alive meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from ds_ops_magic import failures
+from ds_ops_magic.errors import OperationCancelled, OperationFailed, OperationsFailed, WaitInterrupted
+
+if TYPE_CHECKING:
+    from ds_ops_magic.display.plain import Shown
+    from ds_ops_magic.watch import Watch
+
+
+def wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, when: str = "ALL") -> None:
+    """Wait, with the operations shown; whatever ends the wait, the watch is stopped and its result is static.
+
+    Args:
+        watch: What to wait for.
+        shell: The IPython shell whose cell runs.
+        mode: How to show it, as for `ds_ops_magic.display.shown.show`.
+        timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
+        when: The name of a `ds_ops_magic.view.ReturnWhen`.
+
+    Raises:
+        WaitInterrupted: Stop was pressed, at whatever moment.
+        OperationsError: As for `Watch.wait`.
+    """
+    try:
+        _wait_and_show(watch, shell, mode, timeout, when)
+    except WaitInterrupted:
+        raise
+    except KeyboardInterrupt:  # before the wait had begun, or while its result was drawn
+        raise failures.interrupted([entry.id for entry in watch.view().entries if not entry.ended]) from None
+    finally:
+        watch.stop()
+
+
+def wait_for_the_cancelled(watch: Watch, shell: Any, mode: str, timeout: float | None) -> None:
+    """Wait for the end, which should be cancelled.
+
+    Raises:
+        OperationsError: An operation failed, or went through.
+        WaitInterrupted: Stop was pressed.
+    """
+    from ds_ops_magic.operation import Status
+
+    # Cancelled is a failure to who waits for a result; here it is what was asked for.
+    with contextlib.suppress(OperationFailed, OperationsFailed):
+        wait_and_show(watch, shell, mode, timeout)
+    for entry in watch.view().entries:
+        if entry.operation is not None and entry.operation.status is Status.SUCCEEDED:
+            raise failures.not_cancelled(entry.operation)
+        failure = entry.failure
+        if failure is not None and not isinstance(failure, OperationCancelled):
+            raise failure
+
+
+def _wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, when: str) -> None:
+    from ds_ops_magic.display.pump import pumped
+    from ds_ops_magic.display.shown import show
+    from ds_ops_magic.view import ReturnWhen
+
+    shown = show(watch, shell, mode)
+    with pumped(shell) as pump:
+
+        def tick() -> None:
+            pump()
+            shown.tick()
+
+        try:
+            watch.wait(timeout, ReturnWhen[when], tick=tick)
+        finally:
+            watch.stop()
+            _finish(shown)
+
+
+def _finish(shown: Shown) -> None:
+    """Make the display static, even when Stop is pressed once more meanwhile: nothing would keep it alive."""
+    try:
+        shown.finish()
+    except KeyboardInterrupt:
+        shown.finish()
+        raise

@@ -1,0 +1,52 @@
+"""Waiting with a display: whatever interrupts it, it ends as a WaitInterrupted, with nothing asked or live any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ds_ops_magic import LocalService, WaitInterrupted, Watch, connect
+from ds_ops_magic.display import shown
+from ds_ops_magic.display.plain import Shown
+from ds_ops_magic.magics.waiting import wait_and_show
+
+
+class PressedTwice(Shown):
+    """A display that is interrupted in the middle of its wait, and again while its result is drawn."""
+
+    finished = 0
+
+    def tick(self) -> None:
+        raise KeyboardInterrupt
+
+    def finish(self) -> None:
+        self.finished += 1
+        if self.finished == 1:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def watch(operation_service: LocalService) -> Iterator[Watch]:
+    with connect(operation_service.address) as client:
+        yield client.watch(operation_service.simulate(600).id)
+
+
+def test_stop_before_the_wait_begins(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def show(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shown, "show", show)
+    with pytest.raises(WaitInterrupted, match=f"%op wait {watch.ids[0]}"):
+        wait_and_show(watch, shell, "none", None)
+    assert watch.view().stopped
+
+
+def test_stop_once_more_while_the_result_is_drawn(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    display = PressedTwice(watch)
+    monkeypatch.setattr(shown, "show", lambda *_: display)
+    with pytest.raises(WaitInterrupted, match="the operation goes on"):
+        wait_and_show(watch, shell, "none", None)
+    assert display.finished == 2
+    assert watch.view().stopped
