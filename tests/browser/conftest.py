@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterator
 
 import ipykernels
 import pytest
+from awake import kept_awake
 from jupyter_lab import Lab, Notebook, running_browser, running_lab, write_notebook
 from playwright.sync_api import Browser
 
@@ -37,7 +38,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One JupyterLab with a kernel of each version of ipykernel."""
     installed = ipykernels.install(tmp_path_factory.mktemp("kernels"))
     with running_lab(tmp_path_factory.mktemp("lab"), kernels=installed) as running:
-        yield running
+        sleepy = ipykernels.kernel_name("7.3.0")
+        with kept_awake(lambda: running.kernels(sleepy)):
+            yield running
 
 
 @pytest.fixture
@@ -52,6 +55,7 @@ def opened(lab: Lab, browser: Browser, request: pytest.FixtureRequest) -> Iterat
         name = f"{request.node.originalname}-{kernel}-{len(pages)}.ipynb"
         write_notebook(lab.folder / name, SETUP, *cells, kernel=kernel)
         pages.append(lab.open(browser, name, app=app))
+        pages[-1].wait_for_kernel()
         return pages[-1]
 
     yield open_notebook

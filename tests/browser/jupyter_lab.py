@@ -138,10 +138,15 @@ class Lab:
         self._url = url
         self._token = token
 
+    def kernels(self, name: str) -> list[str]:
+        """Return the ids of the kernels with a name that run now."""
+        with urllib.request.urlopen(f"{self._url}/api/kernels?token={self._token}", timeout=5) as answer:  # noqa: S310
+            return [kernel["id"] for kernel in json.load(answer) if kernel["name"] == name]
+
     def open(
         self, browser: Browser, name: str, *, app: str = "doc/tree", width: int = 1000, height: int = 900
     ) -> Notebook:
-        """Open a notebook in a page of its own, and wait until its kernel is there.
+        """Open a notebook in a page of its own; does not wait for its kernel.
 
         ``app`` is the path of the application: ``doc/tree`` of JupyterLab, ``notebooks`` of Notebook 7.
         """
@@ -149,7 +154,6 @@ class Lab:
         page.set_default_timeout(60_000)
         notebook = Notebook(page, self.folder / name)
         page.goto(f"{self._url}/{app}/{name}?token={self._token}")
-        notebook.wait_for_kernel()
         return notebook
 
 

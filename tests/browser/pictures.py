@@ -60,7 +60,9 @@ def _take_many(notebook: Notebook, theme: str) -> None:
 
 def _opened(lab: Lab, browser: Browser, name: str, jobs: str) -> Notebook:
     write_notebook(lab.folder / name, _SETUP, jobs, "%op wait jobs --no-raise")
-    return lab.open(browser, name)
+    notebook = lab.open(browser, name)
+    notebook.wait_for_kernel()
+    return notebook
 
 
 def _shoot(notebook: Notebook, name: str) -> None:

@@ -33,6 +33,7 @@ def test_a_page_without_a_widget_manager_shows_html_that_ticks(browser: Browser,
     write_notebook(tmp_path / "plain.ipynb", setup, "%op wait {shared().simulate(duration=6, steps=6)}")
     with running_lab(tmp_path, widgets=False) as lab:
         notebook = lab.open(browser, "plain.ipynb")
+        notebook.wait_for_kernel()
         notebook.run_all()
         output = notebook.cell(1)
         output.get_by_text("step 2 of 6").wait_for()
