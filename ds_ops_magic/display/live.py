@@ -10,6 +10,7 @@ from ds_ops_magic.display.drawer import Drawer
 from ds_ops_magic.display.plain import PATIENCE, Shown, panel, publish
 
 if TYPE_CHECKING:
+    from ds_ops_magic.display.model import Panel
     from ds_ops_magic.display.widget import WidgetPanel
     from ds_ops_magic.watch import Watch
 
@@ -19,9 +20,12 @@ drawer = Drawer()
 class HtmlShown(Shown):
     """Static HTML that is replaced while the watch runs: for pages without a widget manager."""
 
+    _button = ""  # how the hint speaks of the Cancel button
+
     def __init__(self, watch: Watch) -> None:
         super().__init__(watch)
         self._handle: Any = None
+        self._hint = f"■ stops waiting, not the operation. To cancel: {self._button}■ and then %op cancel {{name}}"
         self._unsubscribe = watch.subscribe(drawer.wake)
 
     def tick(self) -> None:
@@ -31,11 +35,12 @@ class HtmlShown(Shown):
 
     def start(self) -> None:
         """Show the panel now, and have it drawn in the background."""
-        self._handle = publish(static.bundle(panel(self._watch)), updatable=True)
+        self._handle = publish(static.bundle(self._now()), updatable=True)
         drawer.add(self._draw)
 
     def start_alone(self) -> None:
-        """Show the panel now, and finish it when the watch is over."""
+        """Show the panel now, with nobody waiting, and finish it when the watch is over."""
+        self._hint = f"To cancel: {self._button}%op cancel {{name}}"
         self.start()
         drawer.add(self._finish_when_over)
 
@@ -55,8 +60,11 @@ class HtmlShown(Shown):
         return all(entry.operation or entry.error for entry in entries) and not all(entry.ended for entry in entries)
 
     def _draw(self) -> bool:
-        self._handle.update(static.bundle(panel(self._watch)), raw=True)
+        self._handle.update(static.bundle(self._now()), raw=True)
         return False
+
+    def _now(self) -> Panel:
+        return panel(self._watch, hint=self._hint)
 
     def _finish_when_over(self) -> bool:
         if not (self._watch.done or self._watch.view().stopped):
@@ -68,6 +76,7 @@ class HtmlShown(Shown):
 class WidgetShown(HtmlShown):
     """The live panel with Cancel buttons, replaced by static HTML at the end."""
 
+    _button = "the button, or "
     _panel: WidgetPanel
 
     def start(self) -> None:
@@ -76,7 +85,7 @@ class WidgetShown(HtmlShown):
 
         self._page = _page()
         self._refused = False
-        now = panel(self._watch)
+        now = self._now()
         self._panel = WidgetPanel(self._cancel, drawer.wake)
         self._panel.box.comm.on_close(self._note_refusal)
         self._panel.draw(now)
@@ -97,7 +106,7 @@ class WidgetShown(HtmlShown):
     def _draw(self) -> bool:
         if self._refused:
             return super()._draw()
-        self._panel.draw(panel(self._watch))
+        self._panel.draw(self._now())
         return False
 
     def _note_refusal(self, _message: Any) -> None:

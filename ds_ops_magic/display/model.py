@@ -109,19 +109,20 @@ class Panel:
         return tuple(row for row in self.rows if row.ended)
 
 
-def panel_of(view: View, now: datetime, most: int = FOLD_ABOVE) -> Panel:
+def panel_of(view: View, now: datetime, most: int = FOLD_ABOVE, hint: str = "") -> Panel:
     """Compute a panel.
 
     Args:
         view: What the watch knows.
         now: The time now, aware.
         most: The most operations to show all of; of more, the most telling ones are shown.
+        hint: What the foot says while all goes well, with ``{name}`` where an id is to stand.
     """
     counts = Counter(_state(entry) for entry in view.entries)
     shown = view.entries if len(view.entries) <= most else _telling(view.entries, most // 2, now)
     ended = sum(entry.ended for entry in view.entries)
     running = len(view.entries) - ended
-    foot, troubled = _foot(view, running)
+    foot, troubled = _foot(view, running, hint)
     return Panel(
         total=len(view.entries),
         counts=" · ".join(f"{counts[state]:,} {state}" for state in _ORDER if counts[state]),
@@ -276,7 +277,7 @@ def _rest(view: View, hidden: int, running: int) -> str:
     return words
 
 
-def _foot(view: View, running: int) -> tuple[str, bool]:
+def _foot(view: View, running: int, hint: str) -> tuple[str, bool]:
     if not running:
         return "", False
     silent = view.health.silent_for
@@ -289,4 +290,4 @@ def _foot(view: View, running: int) -> tuple[str, bool]:
     name = wording.one_line(name, 50) if running == 1 else "ID"
     if view.stopped:
         return f"stopped waiting; to go on: %op wait {name}", False
-    return f"■ stops waiting, not the operation. To cancel: the button, or ■ and then %op cancel {name}", False
+    return hint.format(name=name), False

@@ -20,9 +20,9 @@ _QUIET_FOR = 30.0  # seconds before an unattended run prints its first line
 _LINE_EVERY = 600.0  # seconds between two such lines when nothing changes
 
 
-def panel(watch: Watch, most: int = FOLD_ABOVE) -> Panel:
-    """Compute the panel of a watch as it is now."""
-    return panel_of(watch.view(), datetime.now(timezone.utc), most)
+def panel(watch: Watch, most: int = FOLD_ABOVE, hint: str = "") -> Panel:
+    """Compute the panel of a watch as it is now; the arguments are those of `ds_ops_magic.display.model.panel_of`."""
+    return panel_of(watch.view(), datetime.now(timezone.utc), most, hint)
 
 
 class Shown:

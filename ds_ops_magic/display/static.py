@@ -85,8 +85,7 @@ def finished(operation: Operation) -> str:
 def panel_for(operations: list[Operation | None]) -> Panel:
     """Compute the static panel of snapshots that nobody watches."""
     entries = tuple(Entry(operation.id, operation) for operation in operations if operation is not None)
-    panel = panel_of(View(entries, Health()), datetime.now(timezone.utc), MOST_ROWS)
-    return replace(panel, foot="")  # which would say how to stop a wait that there is not
+    return panel_of(View(entries, Health()), datetime.now(timezone.utc), MOST_ROWS)
 
 
 def _row_lines(row: Row) -> list[str]:

@@ -18,7 +18,7 @@ def load(shell: Any) -> None:
     for key in _HOOK_KEYS:
         shell.set_hook("complete_command", magics.complete, str_key=key)
     shell.events.register("pre_run_cell", magics.forget_shown)
-    formatters.register(shell, magics.was_shown)
+    formatters.register(shell, magics.was_shown, magics.show_live)
 
 
 def unload(shell: Any) -> None:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ds_ops_magic.display.model import Panel
+    from ds_ops_magic.watch import Watch
 
 _TYPES = (
     ("ds_ops_magic.operation", "Operation"),
@@ -18,13 +19,19 @@ _TYPES = (
 _MIMES = ("text/html", "text/plain")
 
 
-def register(shell: Any, already_shown: Callable[[Any], bool]) -> None:
+def register(shell: Any, already_shown: Callable[[Any], bool], show_live: Callable[[Watch], bool]) -> None:
     """Have results displayed as panels.
 
     Args:
         shell: The IPython shell.
         already_shown: Tells whether the running cell has displayed a value already: then it is not shown again.
+        show_live: Displays a watch that is not over as a live panel; False where that cannot be.
     """
+
+    def show_once_more(watch: Watch) -> None:
+        skip = getattr(shell, "kernel", None) is not None and already_shown(watch)
+        if not skip and (watch.done or watch.view().stopped or not show_live(watch)):
+            raise NotImplementedError
 
     def skip_if_shown(value: Any) -> None:
         # A terminal has printed its Out[] prompt by now: `plain` gives the short form there.
@@ -38,6 +45,8 @@ def register(shell: Any, already_shown: Callable[[Any], bool]) -> None:
     formatter = shell.display_formatter
     for module, name in _TYPES:
         formatter.ipython_display_formatter.for_type_by_name(module, name, skip_if_shown)
+        if name == "Watch":
+            formatter.ipython_display_formatter.for_type_by_name(module, name, show_once_more)
         if name != "OperationClient":
             formatter.formatters["text/html"].for_type_by_name(module, name, _html)
             formatter.formatters["text/plain"].for_type_by_name(module, name, plain)

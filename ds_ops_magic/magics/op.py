@@ -102,6 +102,12 @@ class OpMagics(Magics):
         """Tell whether the running cell has displayed this very value."""
         return any(value is shown for shown in self._shown)
 
+    def show_live(self, watch: Watch) -> bool:
+        """Display a watch as a live panel; False where there is no page that can be updated."""
+        from ds_ops_magic.display.shown import show_freely
+
+        return show_freely(watch, self.shell, self.display)
+
     def forget_shown(self, *_: Any) -> None:
         """Forget what the last cell has displayed."""
         self._shown.clear()
@@ -148,14 +154,12 @@ class OpMagics(Magics):
         return result
 
     def _watch(self, options: argparse.Namespace, mode: str, cell: str | None) -> Watch:
-        from ds_ops_magic.display.shown import show_freely
-
         targets = self._targets(options.targets)
         told = notify.functions(options.notify, self.on_end, self.shell.ev)
         watch = self.client().watch(*targets.ids)
         notify.tell_when_over(watch, told, lambda: _as_named(watch.operations, targets))
         self._session.keep(watch)
-        if show_freely(watch, self.shell, mode) or mode == "none":
+        if mode == "none" or self.show_live(watch):
             self._shown.append(watch)
         return self._give(options, watch)
 

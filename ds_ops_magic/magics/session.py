@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,12 +51,10 @@ class Session:
 
     def close(self) -> None:
         """Stop every watch, leave its panel as a static result, and close all that was connected."""
-        watched = bool(self._watches)
         self._disconnect()
-        if watched:
-            from ds_ops_magic.display.live import drawer
-
-            drawer.settle()
+        live = sys.modules.get("ds_ops_magic.display.live")  # not imported where nothing was ever shown live
+        if live is not None:
+            live.drawer.settle()
         if self._local is not None:
             self._local.close()
             self._local = None

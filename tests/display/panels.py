@@ -54,6 +54,8 @@ def packed(message: Any) -> AnyMessage:
     return holder
 
 
-def panel(*known: Operation | Entry, health: Health | None = None, stopped: bool = False, most: int = 20) -> Panel:
+def panel(
+    *known: Operation | Entry, health: Health | None = None, stopped: bool = False, most: int = 20, hint: str = ""
+) -> Panel:
     entries = tuple(one if isinstance(one, Entry) else Entry(one.id, one) for one in known)
-    return panel_of(View(entries, health or Health(), stopped), NOW, most)
+    return panel_of(View(entries, health or Health(), stopped), NOW, most, hint)

@@ -115,9 +115,11 @@ def test_up_to_the_limit_all_are_shown_in_the_order_given():
 
 
 def test_the_foot_says_how_to_cancel_by_id_when_one_is_left():
-    assert panel(snapshot("a", done=True), snapshot("b")).foot.endswith("%op cancel b")
-    assert panel(snapshot("a"), snapshot("b")).foot.endswith("%op cancel ID")
-    assert panel(snapshot("a", done=True)).foot == ""
+    hint = "To cancel: %op cancel {name}"
+    assert panel(snapshot("a", done=True), snapshot("b"), hint=hint).foot == "To cancel: %op cancel b"
+    assert panel(snapshot("a"), snapshot("b"), hint=hint).foot == "To cancel: %op cancel ID"
+    assert panel(snapshot("a", done=True), hint=hint).foot == ""
+    assert panel(snapshot("a")).foot == ""
     assert panel(snapshot("a"), stopped=True).foot == "stopped waiting; to go on: %op wait a"
 
 

@@ -68,7 +68,7 @@ def test_a_thousand_operations_are_folded(shell: Any) -> None:
 def test_nothing_else_is_touched(shell: Any, operation: Operation) -> None:
     formatters.unregister(shell)
     before = {mime: dict(one.type_printers) for mime, one in shell.display_formatter.formatters.items()}
-    formatters.register(shell, lambda value: False)
+    formatters.register(shell, lambda value: False, lambda watch: False)
     shown(shell, operation)
     shown(shell, Operations([operation]))
     formatters.unregister(shell)

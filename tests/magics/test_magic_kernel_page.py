@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from scripted import ScriptedServer, message
+from scripted import Call, ScriptedServer, message
 
 if TYPE_CHECKING:
     from kernels import Cell, Kernel
@@ -103,6 +103,35 @@ def test_watch_does_not_block_and_ends_by_itself(kernel: Kernel, server: Scripte
 
     kernel.until(last)
     assert kernel.value("w.done")
+
+
+def test_a_second_display_of_a_watch_is_as_live_and_asks_nothing(kernel: Kernel, server: ScriptedServer) -> None:
+    ends: list[int] = []
+
+    def get(call: Call) -> Any:
+        if kernel_has_both:
+            ends.append(call.number)
+        return message(call.id, done=bool(kernel_has_both))
+
+    kernel_has_both: list[bool] = []
+    server.get = get
+    (first,) = kernel.ok("w = %op watch op1", page=True).contents("display_data")
+    second = kernel.ok("w", page=True)
+    (again,) = second.contents("display_data")
+    assert WIDGET in again["data"]
+    assert not second.results
+    assert "To cancel: the button, or %op cancel op1" in again["data"]["text/plain"]
+    kernel_has_both.append(True)
+    both = {shown["transient"]["display_id"] for shown in (first, again)}
+
+    def finished() -> set[str]:
+        updates = [one["content"] for one in kernel.messages if one["msg_type"] == "update_display_data"]
+        return {one["transient"]["display_id"] for one in updates if "✓ succeeded" in one["data"]["text/plain"]}
+
+    kernel.until(lambda: finished() == both)
+    assert len(ends) == 1
+    (over,) = kernel.ok("w", page=True).results  # nothing is live any more
+    assert over["text/plain"].startswith("✓ succeeded")
 
 
 def test_a_watch_that_is_stopped_says_so(kernel: Kernel, server: ScriptedServer) -> None:
