@@ -103,7 +103,9 @@ class Notebook:
         return "\n".join([f"the page of {self.path.name}:", self.page.locator("body").inner_text(), "the log:", *log])
 
     def close(self) -> None:
-        """End the page and the kernel."""
+        """End the page and the kernel, unless that is done."""
+        if self.page.is_closed():
+            return
         self.page.evaluate(
             """async () => {
                 const root = JSON.parse(document.getElementById('jupyter-config-data').textContent);
