@@ -25,7 +25,7 @@ class HtmlShown(Shown):
     def __init__(self, watch: Watch) -> None:
         super().__init__(watch)
         self._handle: Any = None
-        self._hint = f"■ stops waiting, not the operation. To cancel: {self._button}■ and then %op cancel {{name}}"
+        self._waited_for = True
         self._unsubscribe = watch.subscribe(drawer.wake)
 
     def tick(self) -> None:
@@ -40,7 +40,7 @@ class HtmlShown(Shown):
 
     def start_alone(self) -> None:
         """Show the panel now, with nobody waiting, and finish it when the watch is over."""
-        self._hint = f"To cancel: {self._button}%op cancel {{name}}"
+        self._waited_for = False
         self.start()
         drawer.add(self._finish_when_over)
 
@@ -64,7 +64,11 @@ class HtmlShown(Shown):
         return False
 
     def _now(self) -> Panel:
-        return panel(self._watch, hint=self._hint)
+        if self._waited_for:
+            hint = f"■ stops waiting, not the operation. To cancel: {self._button}■ and then %op cancel {{name}}"
+        else:
+            hint = f"To cancel: {self._button}%op cancel {{name}}"
+        return panel(self._watch, hint=hint)
 
     def _finish_when_over(self) -> bool:
         if not (self._watch.done or self._watch.view().stopped):
@@ -77,14 +81,18 @@ class WidgetShown(HtmlShown):
     """The live panel with Cancel buttons, replaced by static HTML at the end."""
 
     _button = "the button, or "
-    _panel: WidgetPanel
+    _refused = False
+    _panel: WidgetPanel | None = None
 
     def start(self) -> None:
         """Show the panel now, and have it drawn in the background."""
-        from ds_ops_magic.display.widget import WidgetPanel
-
+        try:
+            from ds_ops_magic.display.widget import WidgetPanel
+        except ImportError:  # of an ipywidgets that is not whole
+            self._button = ""
+            super().start()
+            return
         self._page = _page()
-        self._refused = False
         now = self._now()
         self._panel = WidgetPanel(self._cancel, drawer.wake)
         self._panel.box.comm.on_close(self._note_refusal)
@@ -96,7 +104,7 @@ class WidgetShown(HtmlShown):
     def finish(self) -> None:
         """Replace the widget by static HTML, and close it."""
         super().finish()
-        if self._handle is None:
+        if self._panel is None:
             return
         if _page() is self._page:
             self._panel.close()
@@ -104,14 +112,14 @@ class WidgetShown(HtmlShown):
             self._panel.show_result(static.html(panel(self._watch, static.MOST_ROWS)))
 
     def _draw(self) -> bool:
-        if self._refused:
+        if self._panel is None or self._refused:
             return super()._draw()
         self._panel.draw(self._now())
         return False
 
     def _note_refusal(self, _message: Any) -> None:
         """Note that the page has no widget manager: it closes what it is told to open, and shows the HTML form."""
-        self._refused = True
+        self._refused, self._button = True, ""
         drawer.wake()
 
     def _cancel(self, operation_id: str | None) -> None:

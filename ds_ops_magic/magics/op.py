@@ -144,7 +144,7 @@ class OpMagics(Magics):
         except KeyboardInterrupt:
             told = []  # who has pressed Stop knows
             raise
-        except Exception:
+        except OperationsError:
             if not options.no_raise:
                 raise
         finally:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic import failures
+from ds_ops_magic import failures, wording
 from ds_ops_magic.errors import OperationCancelled, OperationFailed, OperationsFailed, WaitInterrupted
 
 if TYPE_CHECKING:
@@ -66,14 +67,30 @@ def _wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, w
     with pumped(shell) as pump:
 
         def tick() -> None:
+            nonlocal shown
             pump()
-            shown.tick()
+            try:
+                shown.tick()
+            except Exception as error:
+                shown = _plainer(watch, shell, error)
 
         try:
             watch.wait(timeout, ReturnWhen[when], tick=tick)
         finally:
             watch.stop()
-            _finish(shown)
+            try:
+                _finish(shown)
+            except Exception as error:
+                _finish(_plainer(watch, shell, error))
+
+
+def _plainer(watch: Watch, shell: Any, error: Exception) -> Shown:
+    """Say that a panel cannot be shown, and give what stands in for it: it costs the panel, never the wait."""
+    from ds_ops_magic.display.shown import show
+
+    said = wording.one_line(f"{type(error).__name__}: {error}", 200)
+    print(f"The panel cannot be shown, the wait goes on: {said}", file=sys.stderr, flush=True)
+    return show(watch, shell, "text")
 
 
 def _finish(shown: Shown) -> None:

@@ -5,15 +5,8 @@ from collections.abc import Callable, Generator, Iterator
 import ipykernels
 import pytest
 from awake import kept_awake
-from jupyter_lab import Lab, Notebook, running_browser, running_lab, write_notebook
+from jupyter_lab import SETUP, Lab, Notebook, running_browser, running_lab, write_notebook
 from playwright.sync_api import Browser
-
-SETUP = """\
-%load_ext ds_ops_magic
-%op connect local
-from ds_ops_magic.local import shared
-simulate = shared().simulate"""
-
 
 FAILED = pytest.StashKey[bool]()
 

@@ -1,4 +1,4 @@
-"""Kernels of several versions of ipykernel, each in a virtual environment of its own, for one JupyterLab."""
+"""Other versions than those of this environment: of ipykernel for one JupyterLab, and a JupyterLab of older days."""
 
 from __future__ import annotations
 
@@ -30,16 +30,38 @@ def install(folder: Path) -> Path:
     return folder / "jupyter"
 
 
+def install_of_2022(folder: Path) -> Path:
+    """Make an environment with JupyterLab 3 and ipywidgets 7, whose kernel is that of the environment.
+
+    Returns:
+        Its Python.
+    """
+    lab = ["jupyterlab==3.6.8", "nbclassic==1.3.3", "jupyter_server_ydoc==0.8.0", "jupyter_server_fileid==0.9.3"]
+    ydoc = ["jupyter_ydoc==0.2.5", "ypy-websocket==0.8.4", "y-py==0.6.2", "aiofiles==22.1.0", "aiosqlite==0.21.0"]
+    widgets = [
+        "ipywidgets==7.7.5",
+        "jupyterlab_widgets==1.1.11",
+        "widgetsnbextension==3.6.10",
+        "ipython-genutils==0.2.0",
+    ]
+    return _environment(folder / "of-2022", *lab, *ydoc, *widgets, "ipykernel==6.29.5")
+
+
 def _install(folder: Path, name: str, *packages: str) -> None:
-    environment = folder / name
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    python = environment / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--no-deps", *packages], check=True)
-    own = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
-    shared = [*site.getsitepackages(), *(path for path in sys.path if path and Path(path, "ds_ops_magic").is_dir())]
-    (own / "shared.pth").write_text("\n".join(shared))
+    python = _environment(folder / name, *packages)
     spec = folder / "jupyter" / "kernels" / name
     spec.mkdir(parents=True)
     command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     (spec / "kernel.json").write_text(json.dumps({"argv": command, "display_name": name, "language": "python"}))
+
+
+def _environment(folder: Path, *packages: str) -> Path:
+    """Make an environment of these packages alone, and all else that this one has; returns its Python."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    python = folder / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--no-deps", *packages], check=True)
+    own = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
+    shared = [*site.getsitepackages(), *(path for path in sys.path if path and Path(path, "ds_ops_magic").is_dir())]
+    (own / "shared.pth").write_text("\n".join(shared))
+    return python

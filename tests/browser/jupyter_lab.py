@@ -19,6 +19,12 @@ from typing import Any
 import nbformat
 from playwright.sync_api import Browser, Locator, Page, WebSocket, sync_playwright
 
+SETUP = """\
+%load_ext ds_ops_magic
+%op connect local
+from ds_ops_magic.local import shared
+simulate = shared().simulate"""
+"""What the first cell of a notebook here holds: it connects, and names what the next cells begin operations with."""
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -57,7 +63,7 @@ class Notebook:
         self.page.locator(".jp-Notebook").wait_for(timeout=60_000)
         # The indicator says idle before a kernel is there. The status bar names it once it is; Notebook 7 has none, and
         # there the kernel's own first words have to do.
-        named = self.page.locator(".jp-StatusBar-TextItem", has_text="| Idle")
+        named = self.page.locator("#jp-main-statusbar").get_by_text("| Idle")
         logo = self.page.locator(".jp-NotebookKernelLogo img")
         named.or_(logo).first.wait_for(state="attached", timeout=60_000)
         while len(self.received) < 4:
@@ -180,23 +186,29 @@ def running_browser() -> Iterator[Browser]:
 
 @contextlib.contextmanager
 def running_lab(
-    folder: Path, *, dark: bool = False, kernels: Path | None = None, widgets: bool = True
+    folder: Path,
+    *,
+    dark: bool = False,
+    kernels: Path | None = None,
+    widgets: bool = True,
+    python: str | Path = sys.executable,
 ) -> Iterator[Lab]:
     """Start JupyterLab, and end it at the end.
 
-    ``kernels`` is a folder for ``JUPYTER_PATH``; without ``widgets`` the page has no widget manager.
+    ``kernels`` is a folder for ``JUPYTER_PATH``; without ``widgets`` the page has no widget manager; ``python`` is that
+    of the environment whose JupyterLab it is.
     """
     config = folder / ".jupyter-config"
     (config / "labconfig").mkdir(parents=True)
     disabled = {} if widgets else {"@jupyter-widgets/jupyterlab-manager": True}
     (config / "labconfig" / "page_config.json").write_text(json.dumps({"disabledExtensions": disabled}))
     environment = {"JUPYTER_CONFIG_PATH": str(config), "JUPYTER_PATH": str(kernels or "")}
-    with _server(folder, dark, environment) as (url, token):
+    with _server(python, folder, dark, environment) as (url, token):
         yield Lab(folder, url, token)
 
 
 @contextlib.contextmanager
-def _server(folder: Path, dark: bool, also: dict[str, str]) -> Iterator[tuple[str, str]]:
+def _server(python: str | Path, folder: Path, dark: bool, also: dict[str, str]) -> Iterator[tuple[str, str]]:
     token = secrets.token_hex(16)
     port = _free_port()
     settings = folder / ".jupyter-settings"
@@ -216,7 +228,7 @@ def _server(folder: Path, dark: bool, also: dict[str, str]) -> Iterator[tuple[st
         "JUPYTERLAB_SETTINGS_DIR": str(settings),
         "DS_OPS_MAGIC_LOCAL_DB": str(folder / "operations.sqlite"),
     }
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ip=127.0.0.1"]
+    command = [python, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ip=127.0.0.1"]
     command += [f"--IdentityProvider.token={token}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"]
     # Not over TCP: a kernel's ports are free only when they are chosen, not yet when the kernel binds them.
     command += ["--KernelManager.transport=ipc"]

@@ -5,16 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from jupyter_lab import Lab, Notebook, running_browser, running_lab, write_notebook
+from jupyter_lab import SETUP, Lab, Notebook, running_browser, running_lab, write_notebook
 from playwright.sync_api import Browser
 
 IMAGES = Path(__file__).parents[2] / "notebooks" / "images"
 
-_SETUP = """\
-%load_ext ds_ops_magic
-%op connect local
-from ds_ops_magic.local import shared
-simulate = shared().simulate"""
 _JOBS = """\
 jobs = [
     simulate(duration=20, steps=1000, description="Tune model gemma-ru"),
@@ -59,7 +54,7 @@ def _take_many(notebook: Notebook, theme: str) -> None:
 
 
 def _opened(lab: Lab, browser: Browser, name: str, jobs: str) -> Notebook:
-    write_notebook(lab.folder / name, _SETUP, jobs, "%op wait jobs --no-raise")
+    write_notebook(lab.folder / name, SETUP, jobs, "%op wait jobs --no-raise")
     notebook = lab.open(browser, name)
     notebook.wait_for_kernel()
     return notebook

@@ -1,12 +1,13 @@
-"""Other front ends than JupyterLab: Notebook 7, and a page without a widget manager."""
+"""Other front ends than today's JupyterLab: Notebook 7, a page without a widget manager, and ipywidgets 7."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+import ipykernels
 import pytest
-from jupyter_lab import Notebook, running_lab, write_notebook
+from jupyter_lab import SETUP, Notebook, running_lab, write_notebook
 from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.timeout(180)
@@ -29,8 +30,7 @@ def test_notebook_7_shows_the_same_panel(opened: Opener) -> None:
 
 
 def test_a_page_without_a_widget_manager_shows_html_that_ticks(browser: Browser, tmp_path: Path) -> None:
-    setup = "%load_ext ds_ops_magic\n%op connect local\nfrom ds_ops_magic.local import shared"
-    write_notebook(tmp_path / "plain.ipynb", setup, "%op wait {shared().simulate(duration=6, steps=6)}")
+    write_notebook(tmp_path / "plain.ipynb", SETUP, "%op wait {simulate(duration=6, steps=6)}")
     with running_lab(tmp_path, widgets=False) as lab:
         notebook = lab.open(browser, "plain.ipynb")
         notebook.wait_for_kernel()
@@ -40,3 +40,15 @@ def test_a_page_without_a_widget_manager_shows_html_that_ticks(browser: Browser,
         output.get_by_text("step 4 of 6").wait_for()
         output.get_by_role("cell", name="succeeded").first.wait_for()
         assert output.locator("table").count() == 1
+
+
+def test_ipywidgets_7_in_a_jupyterlab_of_its_time_shows_the_same_panel(browser: Browser, tmp_path: Path) -> None:
+    python = ipykernels.install_of_2022(tmp_path)
+    write_notebook(
+        tmp_path / "old.ipynb", SETUP, _WAIT, "import ipywidgets; print('ipywidgets', ipywidgets.__version__)"
+    )
+    with running_lab(tmp_path, python=python) as lab:
+        notebook = lab.open(browser, "old.ipynb")
+        notebook.wait_for_kernel()
+        check_the_panel(notebook)
+        notebook.cell(2).get_by_text("ipywidgets 7.7.5", exact=True).wait_for()

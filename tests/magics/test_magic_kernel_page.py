@@ -63,6 +63,19 @@ def test_a_page_without_widgets_gets_html(kernel: Kernel, server: ScriptedServer
     assert "✓ succeeded" in updates[-1]["data"]["text/plain"]
 
 
+def test_without_an_ipywidgets_that_works_a_page_gets_html(kernel: Kernel, server: ScriptedServer) -> None:
+    kernel.ok("import sys; kept = {n: sys.modules.pop(n) for n in list(sys.modules) if n.endswith('display.widget')}")
+    kernel.ok("sys.modules['ds_ops_magic.display.widget'] = None")
+    try:
+        cell = live(kernel, server)
+    finally:
+        kernel.ok("del sys.modules['ds_ops_magic.display.widget']; sys.modules.update(kept)")
+    assert [set(shown) for shown in cell.displays] == [STATIC]
+    assert "To cancel: ■ and then %op cancel op1" in cell.displays[0]["text/plain"]
+    assert "✓ succeeded" in cell.contents("update_display_data")[-1]["data"]["text/plain"]
+    assert not cell.stderr
+
+
 @pytest.mark.parametrize("end", [";", " --quiet"])
 def test_what_is_hidden_shows_nothing_live_either(kernel: Kernel, server: ScriptedServer, end: str) -> None:
     server.get = lambda call: message(call.id, done=call.number > 2)

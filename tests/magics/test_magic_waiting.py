@@ -50,3 +50,26 @@ def test_stop_once_more_while_the_result_is_drawn(watch: Watch, shell: Any, monk
         wait_and_show(watch, shell, "none", None)
     assert display.finished == 2
     assert watch.view().stopped
+
+
+@pytest.mark.parametrize("broken", ["tick", "finish"])
+def test_a_panel_that_cannot_be_shown_does_not_end_the_wait(
+    operation_service: LocalService,
+    shell: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    broken: str,
+) -> None:
+    def fail(_: Shown) -> None:
+        raise ModuleNotFoundError("No module named 'ipython_genutils'")
+
+    show = shown.show
+    display = type("Broken", (Shown,), {broken: fail})
+    monkeypatch.setattr(shown, "show", lambda *how: show(*how) if how[2] == "text" else display(how[0]))
+    with connect(operation_service.address) as client:
+        wait_and_show(client.watch(operation_service.simulate(0.3).id), shell, "widget", None)
+    said = capsys.readouterr()
+    assert said.out.startswith("✓ succeeded")
+    assert said.err == (
+        "The panel cannot be shown, the wait goes on: ModuleNotFoundError: No module named 'ipython_genutils'\n"
+    )
