@@ -130,7 +130,11 @@ def _connect(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help="local, yandex, HOST:PORT, unix:/PATH, or a variable or {an expression} with an address or an SDK",
     )
-    parser.add_argument("--iam-token-env", metavar="NAME", help="environment variable that holds the token")
+    parser.add_argument("--discovery", metavar="HOST", help="where another region says what its endpoints are")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--iam-token-env", metavar="NAME", help="environment variable that holds the token")
+    source.add_argument("--sa-key", metavar="FILE", help="authorized key of a service account, JSON")
+    source.add_argument("--profile", metavar="NAME", help="profile of yc, which gives the token")
     parser.add_argument("--ca", metavar="FILE", help="PEM file of the certificates to trust")
 
 

@@ -38,6 +38,8 @@ class Session:
         except BaseException:
             client.close()
             raise
+        for refusal in client.connection.passed_over:  # whoever set these would not know otherwise
+            print(f"passed over {refusal}")
         self._disconnect()
         self.client = client
         if isinstance(client.connection, LocalConnection) and self._local is None:
