@@ -12,7 +12,8 @@ from ds_ops_magic.errors import NotConnected
 def is_address(text: str) -> bool:
     """Tell whether a text is an address: ``unix:/path`` or ``host:port``."""
     host, _, port = text.rpartition(":")
-    return text.startswith("unix:/") or (bool(host) and port.isdecimal() and not set(text) & set(" /\\\t\n"))
+    known = bool(host) and port.isdecimal() and text.isprintable() and not set(text) & set(" /\\")
+    return text.startswith("unix:/") or known
 
 
 def is_on_this_host(address: str) -> bool:

@@ -104,13 +104,11 @@ class Cloud:
         left = said.expires_at.seconds - time.time() if said.HasField("expires_at") else None
         return Token.checked(said.iam_token, left)
 
-    def refusal(self, token: Token, seconds: float) -> str | None:
+    def check(self, token: Token, seconds: float) -> None:
         """Ask the operation service whether it accepts a token.
 
-        Returns:
-            None when it does, else its words.
-
         Raises:
+            NoToken: It does not; with its words.
             CloudSilent: Nobody knows where the operation service is.
             ServiceUnavailable: It does not answer.
         """
@@ -121,18 +119,16 @@ class Cloud:
         deadline = time.monotonic() + seconds
         address = self.address(OPERATION, seconds)
         with self._channel(address) as channel:
+            left = max(0.1, deadline - time.monotonic())
             try:
                 # No operation has an empty id: a service that accepts the token can only refuse the question.
-                OperationServiceStub(channel).Get(
-                    GetOperationRequest(), timeout=max(0.1, deadline - time.monotonic()), metadata=token.metadata
-                )
+                OperationServiceStub(channel).Get(GetOperationRequest(), timeout=left, metadata=token.metadata)
             except grpc.RpcError as error:
                 words = _words(error, token.value)
                 if error.code() is grpc.StatusCode.UNAUTHENTICATED:
-                    return words
+                    raise NoToken(f"refused: {words}") from None
                 if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                     raise failures.unavailable(words, address) from None
-        return None
 
     def _channel(self, address: str) -> grpc.Channel:
         import grpc

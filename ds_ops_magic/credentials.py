@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic import wording
 from ds_ops_magic.secrecy import redacted
-from ds_ops_magic.tokens import NoToken, Token
+from ds_ops_magic.tokens import NoToken, NotThere, Token
 
 if TYPE_CHECKING:
     from ds_ops_magic.cloud import Cloud
@@ -100,9 +100,9 @@ class MetadataService(Source):
                 answer = connection.getresponse()
                 status, said = answer.status, answer.read(65_536)
         except TimeoutError:
-            raise NoToken(f"no answer within {wording.duration(seconds)}") from None
+            raise NotThere(f"no answer within {wording.duration(seconds)}") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise NoToken(wording.one_line(getattr(error, "strerror", None) or type(error).__name__, 100)) from None
+            raise NotThere(wording.one_line(getattr(error, "strerror", None) or type(error).__name__, 100)) from None
         if status != http.client.OK:
             raise NoToken(f"HTTP {status}" + (", no service account here" if status == 404 else ""))
         answered = _json_object(said)
@@ -126,7 +126,7 @@ class CommandLine(Source):
         """Run it, with no terminal to ask anything on, and without the tokens that yc would read itself."""
         program = shutil.which("yc")
         if program is None:
-            raise NoToken("yc is not installed")
+            raise NotThere("yc is not installed")
         environment = {
             name: value for name, value in os.environ.items() if name not in (*IAM_VARIABLES, *MIXED_VARIABLES)
         }
@@ -206,7 +206,7 @@ def read_variable(name: str) -> Token:
     """
     value = os.environ.get(name, "").strip()
     if not value:
-        raise NoToken("unset or empty")
+        raise NotThere("unset or empty")
     try:
         return Token.checked(value)
     except NoToken:

@@ -10,6 +10,10 @@ class NoToken(Exception):
     """A source of credentials has no token to give; internal, its words are safe to print."""
 
 
+class NotThere(NoToken):
+    """There is no such source here, so that nothing is wrong with it."""
+
+
 @dataclass(frozen=True)
 class Token:
     """What goes along with each call. Its repr does not show it.

@@ -13,7 +13,7 @@ from ds_ops_magic.connection import Connection, Options
 from ds_ops_magic.errors import AuthenticationError, NotConnected
 from ds_ops_magic.patience import Beside
 from ds_ops_magic.secrecy import redacted
-from ds_ops_magic.tokens import NoToken, Token
+from ds_ops_magic.tokens import NoToken, NotThere, Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -148,25 +148,22 @@ def connect(
     deadline = time.monotonic() + seconds
     cloud.discover(seconds)
     tried: list[str] = []
-    refused: list[str] = []
+    passed_over: list[str] = []
     for source, fetching in _in_turn(cloud, sources, deadline):
         try:
             token = fetching.result(deadline - time.monotonic())
-            refusal = cloud.refusal(token, deadline - time.monotonic())
-        except TimeoutError:
-            tried.append(f"{source.name}: no answer in time")
-            continue
-        except NoToken as error:
-            tried.append(f"{source.name}: {error}")
-            continue
+            cloud.check(token, deadline - time.monotonic())
         except CloudSilent as error:
             raise _no_discovery(cloud, source, str(error)) from None
-        if refusal is None:
-            connection = YandexConnection(cloud, source, token, clock)
-            connection.passed_over = tuple(refused)
-            return connection
-        tried.append(f"{source.name}: refused: {refusal}")
-        refused.append(tried[-1])
+        except (NoToken, TimeoutError) as error:
+            said = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+            tried.append(f"{source.name}: {said}")
+            if not isinstance(error, NotThere):
+                passed_over.append(tried[-1])
+            continue
+        connection = YandexConnection(cloud, source, token, clock)
+        connection.passed_over = tuple(passed_over)
+        return connection
     raise _nothing_accepted(tried)
 
 
