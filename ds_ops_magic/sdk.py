@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DISCOVERY_TIMEOUT = 2.0
 """Seconds that endpoint discovery may take; the SDK itself would wait for ever."""
-IDENTITY = "the credentials of the given SDK"
+SOURCE = "the given SDK"
 
 _THREADS = 16
 
@@ -39,7 +39,7 @@ class SdkConnection(Connection):
     """
 
     def __init__(self, sdk: Any) -> None:
-        self.identity = self.source = IDENTITY
+        self.identity, self.source = f"the account of {SOURCE}", SOURCE
         channels = sdk._channels
         endpoints = Beside(lambda: dict(channels.endpoints)).result(DISCOVERY_TIMEOUT)
         self._credentials = channels._get_creds(endpoints["iam"])
@@ -70,7 +70,7 @@ class StubConnection(Connection):
     def __init__(self, sdk: Any) -> None:
         from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceStub
 
-        self.identity = self.source = IDENTITY
+        self.identity, self.source = f"the account of {SOURCE}", SOURCE
         self.endpoint = "the operation service of the given SDK"
         self._stub = Beside(lambda: sdk.client(OperationServiceStub)).result(DISCOVERY_TIMEOUT)
 
@@ -135,7 +135,7 @@ def connect(sdk: Any) -> Connection:
     except Exception as error:
         said = error.details() if isinstance(error, grpc.RpcError) else str(error)
         raise NotConnected(
-            f"Yandex Cloud's endpoint discovery did not answer with {IDENTITY}.",
+            f"Yandex Cloud's endpoint discovery did not answer to {SOURCE}.",
             wording.one_line(redacted(said or type(error).__name__)),
             "Check the network; without a cloud at hand: %op connect local",
         ) from None

@@ -137,7 +137,7 @@ class _Discovery(ApiEndpointServiceServicer):
         self._server = server
 
     def List(self, request: Any, context: grpc.ServicerContext) -> ListApiEndpointsResponse:  # noqa: N802  # gRPC's
-        places = [ApiEndpoint(id=name, address=self._server.address) for name in ("iam", "operation")]
+        places = [ApiEndpoint(id=name, address=self._server.address) for name in ("iam", "operation", "datasphere")]
         return ListApiEndpointsResponse(endpoints=places)
 
 

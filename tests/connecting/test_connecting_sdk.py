@@ -108,7 +108,7 @@ def test_an_sdk_by_its_public_names(sdk: Made, cloud: CloudStandIn) -> None:
         with pytest.raises(OperationNotFound, match="no such operation"):
             client.get("unknown")
         cloud.accepted.clear()
-        with pytest.raises(AuthenticationError, match="the credentials of the given SDK"):
+        with pytest.raises(AuthenticationError, match="refused the credentials from the given SDK"):
             client.get("a")
     assert "/yandex.cloud.operation.OperationService/Get" in interceptor.seen
 
