@@ -6,7 +6,6 @@ import functools
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from ds_ops_magic import failures
-from ds_ops_magic.connecting import connection_to
 from ds_ops_magic.errors import (
     InvalidOperationId,
     OperationNotFound,
@@ -24,7 +23,6 @@ from ds_ops_magic.watch import Watch
 
 if TYPE_CHECKING:
     import concurrent.futures
-    import os
     from collections.abc import Callable, Iterable
     from types import TracebackType
 
@@ -266,39 +264,6 @@ class OperationClient:
         except KeyboardInterrupt:
             # A cancel that was sent may have arrived.
             raise WaitInterrupted("Stopped waiting for the answer.", "To see how things stand: %op get ID") from None
-
-
-def connect(
-    target: object = None,
-    *,
-    token_env: str | None = None,
-    sa_key: str | os.PathLike[str] | None = None,
-    profile: str | None = None,
-    discovery: str | None = None,
-    ca: str | os.PathLike[str] | None = None,
-    rate: float = DEFAULT_RATE,
-) -> OperationClient:
-    """Connect to an OperationService.
-
-    Args:
-        target: ``"local"``: a service of this process, started when needed. None or ``"yandex"``: Yandex Cloud.
-            ``"host:port"`` or ``"unix:/path"``: that address, in plaintext on this host and with TLS anywhere else.
-            Or a ``yandexcloud.SDK``, which brings all of this itself.
-        token_env: Name of the environment variable with an IAM token; at an address, with any bearer token.
-        sa_key: Path of the authorized key of a service account, as ``yc iam key create`` writes it.
-        profile: Name of a profile of ``yc``. Without these three the credentials for Yandex Cloud are the first that
-            it accepts of ``YC_IAM_TOKEN``, ``YC_TOKEN``, ``YC_OAUTH_TOKEN``, the metadata service, and ``yc``.
-        discovery: Host that says where Yandex Cloud's services are; ``YC_ENDPOINT`` when None.
-        ca: Path of a PEM file of certificates to trust.
-        rate: The most calls per second, over all operations.
-
-    Raises:
-        NotConnected: The target is none of these, an option does not go with it, or no credentials were accepted,
-            which takes 2 s at most.
-        ServiceUnavailable: Yandex Cloud's operation service does not answer.
-    """
-    connection = connection_to(target, token_env=token_env, sa_key=sa_key, profile=profile, discovery=discovery, ca=ca)
-    return OperationClient(connection, rate=rate)
 
 
 def _id_of(operation: str | Operation) -> str:

@@ -1,4 +1,4 @@
-"""From what a user names, to a connection."""
+"""From what a user names, to a connection and a client."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from ds_ops_magic import sdk, wording, yandex
 from ds_ops_magic.addresses import check_no_scheme, is_address
+from ds_ops_magic.client import DEFAULT_RATE, OperationClient
 from ds_ops_magic.cloud import DISCOVERY, Cloud
 from ds_ops_magic.connection import Connection, EndpointConnection, LocalConnection, read_certificates
 from ds_ops_magic.credentials import CommandLine, EnvironmentToken, KeyFile, Source, default_sources
@@ -21,6 +22,39 @@ _FLAGS = {
 }
 
 
+def connect(
+    target: object = None,
+    *,
+    token_env: str | None = None,
+    sa_key: str | os.PathLike[str] | None = None,
+    profile: str | None = None,
+    discovery: str | None = None,
+    ca: str | os.PathLike[str] | None = None,
+    rate: float = DEFAULT_RATE,
+) -> OperationClient:
+    """Connect to an OperationService.
+
+    Args:
+        target: ``"local"``: a service of this process, started when needed. None or ``"yandex"``: Yandex Cloud.
+            ``"host:port"`` or ``"unix:/path"``: that address, in plaintext on this host and with TLS anywhere else.
+            Or a ``yandexcloud.SDK``, which brings all of this itself.
+        token_env: Name of the environment variable with an IAM token; at an address, with any bearer token.
+        sa_key: Path of the authorized key of a service account, as ``yc iam key create`` writes it.
+        profile: Name of a profile of ``yc``. Without these three the credentials for Yandex Cloud are the first that
+            it accepts of ``YC_IAM_TOKEN``, ``YC_TOKEN``, ``YC_OAUTH_TOKEN``, the metadata service, and ``yc``.
+        discovery: Host that says where Yandex Cloud's services are; ``YC_ENDPOINT`` when None.
+        ca: Path of a PEM file of certificates to trust.
+        rate: The most calls per second, over all operations.
+
+    Raises:
+        NotConnected: The target is none of these, an option does not go with it, or no credentials were accepted,
+            which takes 2 s at most.
+        ServiceUnavailable: Yandex Cloud's operation service does not answer.
+    """
+    found = connection_to(target, token_env=token_env, sa_key=sa_key, profile=profile, discovery=discovery, ca=ca)
+    return OperationClient(found, rate=rate)
+
+
 def connection_to(
     target: object = None,
     *,
@@ -30,21 +64,7 @@ def connection_to(
     discovery: str | None = None,
     ca: str | os.PathLike[str] | None = None,
 ) -> Connection:
-    """Find the connection for what a user named.
-
-    Args:
-        target: ``"local"``; None or ``"yandex"`` for Yandex Cloud; an address (``host:port``, ``unix:/path``); or a
-            ``yandexcloud.SDK``.
-        token_env: Name of the environment variable with an IAM token; at an address, with any bearer token.
-        sa_key: Path of the authorized key of a service account, JSON.
-        profile: Name of a profile of ``yc``.
-        discovery: Host of another region's endpoint discovery; ``YC_ENDPOINT`` when None.
-        ca: Path of a PEM file of certificates to trust.
-
-    Raises:
-        NotConnected: The target is none of these, an option does not go with it, or no credentials were accepted.
-        ServiceUnavailable: Yandex Cloud's operation service does not answer.
-    """
+    """Find the connection for what a user named; arguments and errors are those of `connect`."""
     options = {"token_env": token_env, "sa_key": sa_key, "profile": profile, "ca": ca, "discovery": discovery}
     given = {name for name, value in options.items() if value is not None}
     if target is None or target == "yandex":

@@ -10,7 +10,7 @@ import pytest
 from following import client_of
 from scripted import Call, ScriptedServer, message
 
-from ds_ops_magic.client import connect
+from ds_ops_magic.connecting import connect
 from ds_ops_magic.connection import EndpointConnection
 from ds_ops_magic.errors import AuthenticationError, NotConnected
 

@@ -29,7 +29,7 @@ class Session:
         Raises:
             OperationsError: It cannot be connected; what was connected before still is.
         """
-        from ds_ops_magic.client import connect
+        from ds_ops_magic.connecting import connect
         from ds_ops_magic.connection import LocalConnection
 
         client = connect(target, rate=rate, **how)

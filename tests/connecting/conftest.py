@@ -10,7 +10,8 @@ import pytest
 from certificates import Authority
 from stand_ins import VARIABLES, CloudStandIn, CommandLineStandIn, MetadataStandIn, ServiceAccountKey, path_with
 
-from ds_ops_magic.client import OperationClient, connect
+from ds_ops_magic.client import OperationClient
+from ds_ops_magic.connecting import connect
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ from scripted import ScriptedServer, message
 from stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, path_with
 
 from ds_ops_magic import yandex
-from ds_ops_magic.client import OperationClient, connect
+from ds_ops_magic.client import OperationClient
 from ds_ops_magic.cloud import Cloud
+from ds_ops_magic.connecting import connect
 from ds_ops_magic.credentials import Source
 from ds_ops_magic.errors import NotConnected, ServiceUnavailable
 from ds_ops_magic.tokens import NoToken, Token

@@ -15,8 +15,8 @@ from following import QUICK, lasting
 from scripted import Call, ScriptedServer, message
 from stand_ins import CloudStandIn, ServiceAccountKey
 
-from ds_ops_magic.client import OperationClient, connect
-from ds_ops_magic.connecting import connection_to
+from ds_ops_magic.client import OperationClient
+from ds_ops_magic.connecting import connect, connection_to
 from ds_ops_magic.errors import AuthenticationError, NotConnected, OperationNotFound
 from ds_ops_magic.sdk import SdkConnection, StubConnection
 
