@@ -70,7 +70,7 @@ def connection_to(
     if target is None or target == "yandex":
         _allow(given, {"token_env", "sa_key", "profile", "ca", "discovery"}, "Yandex Cloud")
         cloud = Cloud(discovery or _region(), read_certificates(ca) if ca is not None else None)
-        return yandex.connect(cloud, _sources(token_env, sa_key, profile))
+        return yandex.connect(cloud, _sources(token_env, sa_key, profile), yandex.CONNECT_TIMEOUT)
     if isinstance(target, Connection):
         _allow(given, set(), "a connection that there is already")
         return target

@@ -131,7 +131,7 @@ class YandexConnection(Connection):
 
 
 def connect(
-    cloud: Cloud, sources: Sequence[Source], seconds: float = CONNECT_TIMEOUT, clock: Callable[[], float] = time.time
+    cloud: Cloud, sources: Sequence[Source], seconds: float, clock: Callable[[], float] = time.time
 ) -> YandexConnection:
     """Connect with the first source whose token the operation service accepts.
 

@@ -10,6 +10,7 @@ import pytest
 from certificates import Authority
 from stand_ins import VARIABLES, CloudStandIn, CommandLineStandIn, MetadataStandIn, ServiceAccountKey, path_with
 
+from ds_ops_magic import yandex
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connecting import connect
 
@@ -58,11 +59,12 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
 
 
 @pytest.fixture
-def connected(cloud: CloudStandIn) -> Iterator[Callable[..., OperationClient]]:
-    """Connect to that cloud; closed at the end."""
+def connected(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> Iterator[Callable[..., OperationClient]]:
+    """Connect to that cloud, in more time than there really is unless a test says so; closed at the end."""
     clients = []
 
-    def make(**options: Any) -> OperationClient:
+    def make(patience: float = 20.0, **options: Any) -> OperationClient:
+        environment.setattr(yandex, "CONNECT_TIMEOUT", patience)
         clients.append(connect(discovery=cloud.address, ca=cloud.ca, **options))
         return clients[-1]
 

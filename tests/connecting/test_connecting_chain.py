@@ -90,8 +90,8 @@ def test_when_none_is_accepted_each_is_named_in_order_with_what_it_said(
     metadata.hangs = True
     environment.setenv("PATH", path_with(yc.folder))
     yc.does("sleep 60")
-    with lasting(0.0, 2.2), pytest.raises(NotConnected) as caught:
-        connected()
+    with lasting(0.0, 2.0), pytest.raises(NotConnected) as caught:
+        connected(yandex.CONNECT_TIMEOUT)
     first, tried, hint = caught.value.args
     assert first.startswith("Not connected to Yandex Cloud: none of its credentials were accepted.")
     assert tried.split("; ")[:4] == [
@@ -149,8 +149,13 @@ def test_a_source_that_takes_its_time_keeps_its_place_and_does_not_keep_the_next
 def test_what_is_accepted_at_once_is_the_only_one_asked(cloud: CloudStandIn) -> None:
     cloud.accepted.add("t1.first")
     asked: list[str] = []
-    sources = [Scripted("first", lambda: Token("t1.first")), Scripted("second", lambda: asked.append(""))]  # type: ignore[arg-type, return-value, func-returns-value]
-    assert yandex.connect(Cloud(cloud.address, cloud.ca.read_bytes()), sources).source == "first"
+
+    def second() -> Token:
+        asked.append("second")
+        return Token("t1.first")
+
+    sources = [Scripted("first", lambda: Token("t1.first")), Scripted("second", second)]
+    assert yandex.connect(Cloud(cloud.address, cloud.ca.read_bytes()), sources, 20.0).source == "first"
     assert not asked
 
 
@@ -159,8 +164,8 @@ def test_a_token_service_that_is_silent_is_waited_for_only_so_long(
 ) -> None:
     cloud.hangs = True
     environment.setenv("YC_TOKEN", "y0_user")
-    with lasting(0.0, 2.5), pytest.raises(NotConnected, match=r"\$YC_TOKEN: ") as caught:
-        connected()
+    with lasting(0.0, 0.5), pytest.raises(NotConnected, match=r"\$YC_TOKEN: ") as caught:
+        connected(0.5)
     assert "y0_user" not in str(caught.value)
 
 
@@ -168,7 +173,7 @@ def test_endpoint_discovery_that_is_silent(environment: pytest.MonkeyPatch) -> N
     environment.setenv("YC_IAM_TOKEN", "t1.s3cr3t")
     with socket.create_server(("127.0.0.1", 0)) as listening:  # and nobody answers
         address = f"127.0.0.1:{listening.getsockname()[1]}"
-        with lasting(0.0, 2.5), pytest.raises(NotConnected) as caught:
+        with lasting(0.0, 2.0), pytest.raises(NotConnected) as caught:
             connect(discovery=address)
     first, said, hint = caught.value.args
     assert first == f"Yandex Cloud's endpoint discovery at {address} did not answer."
@@ -221,8 +226,8 @@ def test_an_operation_service_that_is_not_there(
 ) -> None:
     environment.setenv("YC_IAM_TOKEN", "t1.s3cr3t")
     cloud.server.address = "localhost:1"
-    with lasting(0.0, 2.5), pytest.raises(ServiceUnavailable, match="No answer from localhost:1"):
-        connected()
+    with lasting(0.0, 2.0), pytest.raises(ServiceUnavailable, match="No answer from localhost:1"):
+        connected(yandex.CONNECT_TIMEOUT)
 
 
 @pytest.mark.parametrize(

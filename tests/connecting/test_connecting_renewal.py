@@ -21,6 +21,12 @@ from ds_ops_magic.errors import AuthenticationError
 OAUTH = "y0_of-a-user"
 
 
+class Nothing(set[str]):
+    """Accepted tokens that stay none, whatever is issued."""
+
+    def add(self, _: str) -> None: ...
+
+
 @pytest.fixture
 def stage(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> Stage:
     """Operations that run until a test says otherwise, on a cloud that knows the user of $YC_TOKEN."""
@@ -40,7 +46,7 @@ def clock() -> Clock:
 def client(cloud: CloudStandIn, clock: Clock) -> Callable[[Source], Any]:
     @contextmanager
     def made(source: Source) -> Iterator[OperationClient]:
-        connection = yandex.connect(Cloud(cloud.address, cloud.ca.read_bytes()), [source], clock=clock)
+        connection = yandex.connect(Cloud(cloud.address, cloud.ca.read_bytes()), [source], 20.0, clock)
         with OperationClient(connection, schedule=QUICK) as client:
             yield client
 
@@ -150,19 +156,10 @@ def test_a_token_that_is_refused_again_after_the_refresh_ends_the_wait(
     with client(EnvironmentToken("YC_TOKEN", is_iam=False)) as made:
         watch = made.watch("a")
         until(lambda: cloud.server.gets("a") > 2)
-        cloud.accepted = frozenset_that_takes_nothing()
+        cloud.accepted = Nothing()
         with pytest.raises(AuthenticationError, match=r"refused the credentials from \$YC_TOKEN"):
             watch.wait(20)
     assert len(cloud.issued) == 2
-
-
-def frozenset_that_takes_nothing() -> Any:
-    """A set of accepted tokens that stays empty, whatever is issued."""
-
-    class Nothing(set[str]):
-        def add(self, _: str) -> None: ...
-
-    return Nothing()
 
 
 def test_a_token_of_the_environment_that_has_run_out(
@@ -209,7 +206,7 @@ def test_a_source_that_has_nothing_better(
 
 def test_a_pickle_holds_no_token_and_gets_one_of_its_own(stage: Stage, cloud: CloudStandIn) -> None:
     source = EnvironmentToken("YC_TOKEN", is_iam=False)
-    connection = yandex.connect(Cloud(cloud.address, cloud.ca.read_bytes()), [source])
+    connection = yandex.connect(Cloud(cloud.address, cloud.ca.read_bytes()), [source], 20.0)
     with OperationClient(connection, schedule=QUICK) as made:
         pickled = pickle.dumps(made)
     assert not [secret for secret in (OAUTH, *cloud.issued) if secret.encode() in pickled]

@@ -15,6 +15,7 @@ from following import QUICK, lasting
 from scripted import Call, ScriptedServer, message
 from stand_ins import CloudStandIn, ServiceAccountKey
 
+from ds_ops_magic import sdk as sdk_module
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connecting import connect, connection_to
 from ds_ops_magic.errors import AuthenticationError, NotConnected, OperationNotFound
@@ -132,10 +133,11 @@ def test_an_sdk_whose_credentials_are_refused(ask: str, sdk: Made, cloud: CloudS
 
 
 @pytest.mark.parametrize("wrap", [lambda sdk: sdk, Public])
-def test_an_sdk_whose_cloud_is_not_there(wrap: Made) -> None:
+def test_an_sdk_whose_cloud_is_not_there(wrap: Made, environment: pytest.MonkeyPatch) -> None:
+    environment.setattr(sdk_module, "DISCOVERY_TIMEOUT", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listening:  # and nobody answers
         made = yandexcloud.SDK(iam_token=SECRET, endpoint=f"127.0.0.1:{listening.getsockname()[1]}")
-        with lasting(0.0, 4.0), pytest.raises(NotConnected, match="endpoint discovery did not answer") as caught:
+        with lasting(0.0, 1.0), pytest.raises(NotConnected, match="endpoint discovery did not answer") as caught:
             connect(wrap(made))
     assert SECRET not in str(caught.value)
 
