@@ -199,7 +199,7 @@ def _no_discovery(cloud: Cloud, source: Source, words: str) -> NotConnected:
 def _nothing_accepted(tried: Sequence[str]) -> NotConnected:
     if len(tried) == 1:
         return NotConnected(
-            f"Not connected to Yandex Cloud. {tried[0]}.",
+            f"Not connected to Yandex Cloud by {tried[0]}.",
             "With other credentials: %op connect --help; without a cloud at hand: %op connect local",
         )
     return NotConnected(

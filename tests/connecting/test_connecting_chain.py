@@ -112,7 +112,7 @@ def test_one_source_that_was_named_is_the_only_one_tried(
     environment.setenv("MINE", "t1.bad")
     with pytest.raises(NotConnected) as caught:
         connected(token_env="MINE")
-    assert caught.value.args[0] == "Not connected to Yandex Cloud. $MINE: refused: UNAUTHENTICATED: bad token."
+    assert caught.value.args[0] == "Not connected to Yandex Cloud by $MINE: refused: UNAUTHENTICATED: bad token."
 
 
 class Scripted(Source):

@@ -11,8 +11,6 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def environment(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in cloud.VARIABLES:
-        monkeypatch.delenv(name, raising=False)
     if request.getfixturevalue("notebook") != cloud.NOTEBOOK:
         yield
         return
