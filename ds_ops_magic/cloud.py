@@ -46,7 +46,7 @@ class Cloud:
     @property
     def host(self) -> str:
         """The host of endpoint discovery, without a port."""
-        return self.discovery.partition(":")[0]
+        return self.discovery.rpartition(":")[0] if is_address(self.discovery) else self.discovery
 
     def credentials(self) -> grpc.ChannelCredentials:
         """Return what a channel to one of its services is opened with."""

@@ -101,7 +101,7 @@ class MetadataService(Source):
                 status, said = answer.status, answer.read(65_536)
         except TimeoutError:
             raise NotThere(f"no answer within {wording.duration(seconds)}") from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:
             raise NotThere(wording.one_line(getattr(error, "strerror", None) or type(error).__name__, 100)) from None
         if status != http.client.OK:
             raise NoToken(f"HTTP {status}" + (", no service account here" if status == 404 else ""))
@@ -124,7 +124,9 @@ class CommandLine(Source):
 
     def fetch(self, cloud: Cloud, seconds: float) -> Token:
         """Run it, with no terminal to ask anything on, and without the tokens that yc would read itself."""
-        program = shutil.which("yc")
+        # Its installer puts it into the home folder, and on the PATH of shells that were started since.
+        places = (os.environ.get("PATH", os.defpath), os.path.expanduser("~/yandex-cloud/bin"))
+        program = shutil.which("yc", path=os.pathsep.join(places))
         if program is None:
             raise NotThere("yc is not installed")
         environment = {

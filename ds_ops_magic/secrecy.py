@@ -7,7 +7,7 @@ import re
 # IAM tokens and OAuth tokens by their prefixes (IAM: the format that Yandex Cloud documents, with room for a change of
 # its lengths), JSON Web Tokens, and whatever follows the word of an authorization header.
 _TOKENS = re.compile(
-    r"\bt1\.[\w.=+/-]{6,}|\by[0-9]_[\w-]{10,}|\bAQ[\w-]{30,}|\beyJ[\w-]+\.[\w.-]+|(?<=Bearer )\S+",
+    r"\bt1\.[\w.=+/-]{6,}|\by[0-9]_[\w-]{10,}|\bAQ[\w-]{30,}|\beyJ[\w-]+\.[\w.-]+|(?<=Bearer )[\w.=+/-]{16,}",
     re.ASCII | re.IGNORECASE,
 )
 HIDDEN = "(token)"

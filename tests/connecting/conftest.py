@@ -55,6 +55,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("YC_METADATA_ADDR", "127.0.0.1:1")
     monkeypatch.setenv("PATH", path_with(tmp_path / "no-yc-here"))
+    monkeypatch.setenv("HOME", str(tmp_path))
     return monkeypatch
 
 

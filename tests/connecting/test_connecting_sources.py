@@ -93,7 +93,19 @@ def test_what_a_metadata_service_may_say_instead(
     assert f"the metadata service at {metadata.address}: {words}" in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.invalid", "127.0.0.1:port", "a b", "[::1", "\x1b[2J"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1:1",
+        "nowhere.invalid",
+        "127.0.0.1:port",
+        "127.0.0.1:99999",
+        "http://127.0.0.1:1",
+        "a b",
+        "[::1",
+        "\x1b[2J",
+    ],
+)
 def test_an_address_where_no_metadata_service_is(
     address: str, connected: Connected, environment: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +126,15 @@ def test_the_command_line_of_the_cloud(
     assert client.connection.identity == "the account of yc (yc iam create-token)"
     assert client.wait("a").done
     assert yc.calls == ["iam create-token []"]
+
+
+def test_a_command_line_that_is_where_its_installer_puts_it(
+    connected: Connected, yc: CommandLineStandIn, tmp_path: Path
+) -> None:
+    (tmp_path / "yandex-cloud").mkdir()  # which is the home folder
+    yc.folder.rename(tmp_path / "yandex-cloud" / "bin")
+    with pytest.raises(NotConnected, match="yc ended with code 1"):
+        connected(profile="mine")
 
 
 def test_a_profile_of_the_command_line(
