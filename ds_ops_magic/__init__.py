@@ -9,7 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ds_ops_magic.client import ALL, FIRST, FIRST_FAILURE, OperationClient, connect
+    from ds_ops_magic.client import ALL, FIRST, FIRST_FAILURE, OperationClient
+    from ds_ops_magic.connecting import connect
     from ds_ops_magic.errors import (
         AuthenticationError,
         CancelNotSupported,
@@ -79,7 +80,8 @@ __all__ = [
 
 # Where each public name lives (PEP 562): importing the package must not import grpc, or %load_ext would be felt.
 _HOMES = {
-    "client": ("ALL", "FIRST", "FIRST_FAILURE", "OperationClient", "connect"),
+    "client": ("ALL", "FIRST", "FIRST_FAILURE", "OperationClient"),
+    "connecting": ("connect",),
     "local": ("LocalService",),
     "messages": ("UnknownPayload",),
     "operation": ("ErrorStatus", "Operation", "Status"),

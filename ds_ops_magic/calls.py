@@ -183,9 +183,13 @@ class OperationServiceCalls:
         if isinstance(said, bytes):
             return said
         if isinstance(said, grpc.RpcError):
-            return _failed(said)
+            return self._failed(said)
         # A call that gRPC cannot even make. Its words may hold what was to be sent, the token with it.
         return CallFailed("INTERNAL", f"gRPC could not make the call ({type(said).__name__})")
+
+    def _failed(self, error: Any) -> CallFailed:
+        words = self._connection.redacted(error.details() or "")
+        return CallFailed(error.code().name, words, _retry_after(error))
 
     def _note_answer(self) -> None:
         self._last_answer = datetime.now(timezone.utc)
@@ -221,10 +225,6 @@ async def _settled(call: Awaitable[bytes]) -> bytes | Exception:
         return await call
     except Exception as error:
         return error.with_traceback(None)  # its frames would keep the channel open until the collector comes
-
-
-def _failed(error: Any) -> CallFailed:
-    return CallFailed(error.code().name, error.details() or "", _retry_after(error))
 
 
 def _retry_after(error: Any) -> float | None:

@@ -6,7 +6,6 @@ import functools
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from ds_ops_magic import failures
-from ds_ops_magic.connection import Connection, connection_to
 from ds_ops_magic.errors import (
     InvalidOperationId,
     OperationNotFound,
@@ -24,10 +23,10 @@ from ds_ops_magic.watch import Watch
 
 if TYPE_CHECKING:
     import concurrent.futures
-    import os
     from collections.abc import Callable, Iterable
     from types import TracebackType
 
+    from ds_ops_magic.connection import Connection
     from ds_ops_magic.engine import Engine
     from ds_ops_magic.operation import Operation
 
@@ -265,29 +264,6 @@ class OperationClient:
         except KeyboardInterrupt:
             # A cancel that was sent may have arrived.
             raise WaitInterrupted("Stopped waiting for the answer.", "To see how things stand: %op get ID") from None
-
-
-def connect(
-    target: object = None,
-    *,
-    token_env: str | None = None,
-    ca: str | os.PathLike[str] | None = None,
-    rate: float = DEFAULT_RATE,
-) -> OperationClient:
-    """Connect to an OperationService.
-
-    Args:
-        target: ``"local"``: a service of this process, started when needed. None or ``"yandex"``: Yandex Cloud, with
-            the credentials of the environment. ``"host:port"`` or ``"unix:/path"``: that address, in plaintext on
-            this host and with TLS anywhere else. Or a ``yandexcloud.SDK``.
-        token_env: Name of the environment variable that holds a bearer token.
-        ca: Path of a PEM file of certificates to trust.
-        rate: The most calls per second, over all operations.
-
-    Raises:
-        NotConnected: The target is none of these, or has no credentials.
-    """
-    return OperationClient(connection_to(target, token_env=token_env, ca=ca), rate=rate)
 
 
 def _id_of(operation: str | Operation) -> str:

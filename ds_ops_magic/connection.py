@@ -1,17 +1,19 @@
-"""Where the service is and who we are: an address and credentials to a gRPC channel."""
+"""Where a service is and who we are there: an address and credentials to a gRPC channel."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic import wording
+from ds_ops_magic.addresses import channel_options, is_on_this_host
+from ds_ops_magic.credentials import read_variable
 from ds_ops_magic.errors import AuthenticationError, NotConnected
+from ds_ops_magic.secrecy import redacted
+from ds_ops_magic.tokens import NoToken, Token
 
 if TYPE_CHECKING:
     import grpc
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from ds_ops_magic.local import LocalService
 
 Options = Sequence[tuple[str, Any]]
-DISCOVERY_TIMEOUT = 2.0
-"""Seconds that endpoint discovery may take."""
 
 
 class Connection:
@@ -30,11 +30,13 @@ class Connection:
         endpoint: The address, as shown to the user.
         identity: Who we are there, in words; never a token.
         source: Where the credentials came from, in words; empty where there are none.
+        passed_over: What was tried before that and was refused, with the reason, in words.
     """
 
     endpoint: str
     identity: str
     source: str = ""
+    passed_over: tuple[str, ...] = ()
 
     def channel(self, options: Options) -> grpc.aio.Channel:
         """Open a channel. Called on the event loop that will use it."""
@@ -50,6 +52,10 @@ class Connection:
         Raises:
             AuthenticationError: There are none to be had.
         """
+
+    def redacted(self, words: str) -> str:
+        """Return a service's words without the credentials that it was given; it may repeat them."""
+        return redacted(words)
 
     def close(self) -> None:
         """Give back what the connection itself has opened."""
@@ -75,8 +81,8 @@ class EndpointConnection(Connection):
         self.identity = f"the bearer of ${token_env}" if token_env else "nobody in particular"
         self.source = f"${token_env}" if token_env else ""
         self._token_env = token_env
-        self._token: str | None = None
-        self._roots = _read_certificates(ca) if ca is not None else None
+        self._token: Token | None = None
+        self._roots = read_certificates(ca) if ca is not None else None
         self._tls = self._roots is not None or not is_on_this_host(address)
         if token_env:
             self._token = _read_token(token_env)
@@ -85,8 +91,7 @@ class EndpointConnection(Connection):
         """Open a channel; plaintext only to loopback or a unix socket, where no one else listens in."""
         import grpc
 
-        if is_on_this_host(self.endpoint):  # through a proxy it would not be this host
-            options = (*options, ("grpc.enable_http_proxy", 0))
+        options = (*options, *channel_options(self.endpoint))
         if not self._tls:
             return grpc.aio.insecure_channel(self.endpoint, options=options)
         credentials = grpc.ssl_channel_credentials(root_certificates=self._roots)
@@ -94,7 +99,11 @@ class EndpointConnection(Connection):
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Return the bearer token as call metadata, where there is one."""
-        return (("authorization", f"Bearer {self._token}"),) if self._token else ()
+        return self._token.metadata if self._token else ()
+
+    def redacted(self, words: str) -> str:
+        """Return a service's words without the token that it was given."""
+        return redacted(words, self._token.value if self._token else "")
 
     def refresh(self) -> None:
         """Read the token's environment variable again.
@@ -112,7 +121,7 @@ class EndpointConnection(Connection):
             raise AuthenticationError(f"{shown} refused the token it was given.", *map(str, error.args)) from None
         if fresh == self._token:
             raise AuthenticationError(
-                f"{shown} refused the token in ${self._token_env}.",
+                f"{shown} refused the token in ${self._token_env}: it has run out, or is not valid there.",
                 f"Put a valid one into ${self._token_env}; operations go on by themselves, so wait again afterwards.",
             )
         self._token = fresh
@@ -154,145 +163,25 @@ class LocalConnection(EndpointConnection):
         return LocalConnection, ()  # that of the process in which it is read
 
 
-class SdkConnection(Connection):
-    """A ``yandexcloud.SDK``: its endpoint discovery, its TLS roots and its credentials, refreshed by itself.
-
-    Args:
-        sdk: The SDK object.
-        identity: Where its credentials come from, in words.
-
-    Raises:
-        NotConnected: The SDK cannot say where the operation service is.
-    """
-
-    def __init__(self, sdk: Any, identity: str = "the credentials of the given SDK") -> None:
-        self.identity = self.source = identity
-        try:
-            # The SDK's public client() hands out blocking stubs; its channel and credentials have no public name.
-            channels = sdk._channels
-            endpoints = _within(DISCOVERY_TIMEOUT, lambda: dict(channels.endpoints))
-            self._credentials = channels._get_creds(endpoints["iam"])
-            self.endpoint = endpoints["operation"]
-        except AttributeError as error:
-            raise NotConnected(
-                f"This yandexcloud.SDK cannot be used: it has no {wording.one_line(str(error.name), 50)}.",
-                "Install yandexcloud 0.382 or later, or name the endpoint: %op connect ENDPOINT",
-            ) from None
-        except Exception as error:
-            details = getattr(error, "details", None)  # what a grpc.RpcError has to say
-            said = details() if callable(details) else str(error)
-            raise NotConnected(
-                f"Yandex Cloud's endpoint discovery did not answer with {identity}.",
-                wording.one_line(said or type(error).__name__),
-                "Check the network; without a cloud at hand: %op connect local",
-            ) from None
-
-    def channel(self, options: Options) -> grpc.aio.Channel:
-        """Open a TLS channel that adds the SDK's token to each call."""
-        import grpc
-
-        return grpc.aio.secure_channel(self.endpoint, self._credentials, options=options)
-
-
-def connection_to(
-    target: object = None, *, token_env: str | None = None, ca: str | os.PathLike[str] | None = None
-) -> Connection:
-    """Find the connection for what a user named.
-
-    Args:
-        target: ``"local"``; None or ``"yandex"`` for Yandex Cloud with the credentials of the environment; an address
-            (``host:port``, ``unix:/path``); or a ``yandexcloud.SDK``.
-        token_env: Name of the environment variable with a bearer token, for an address.
-        ca: Path of a PEM file of certificates to trust, for an address.
-
-    Raises:
-        NotConnected: The target is none of these, or has no credentials.
-    """
-    if isinstance(target, Connection):
-        return target
-    if target == "local":
-        return LocalConnection()
-    if target is None or target == "yandex":
-        return _yandex_cloud(token_env)
-    if isinstance(target, str) and is_address(target):
-        return EndpointConnection(target, token_env=token_env, ca=ca)
-    if hasattr(target, "client") and hasattr(target, "waiter"):
-        return SdkConnection(target)
-    shown = wording.one_line(target if isinstance(target, str) else type(target).__name__, 60)
-    raise NotConnected(
-        f"{shown!r} is nothing to connect to.",
-        "Give local, yandex, an address (host:port or unix:/path) or a yandexcloud.SDK.",
-    )
-
-
-def is_address(text: str) -> bool:
-    """Tell whether a text is an address: ``unix:/path`` or ``host:port``."""
-    host, _, port = text.rpartition(":")
-    return text.startswith("unix:/") or (bool(host) and port.isdecimal() and not set(text) & set(" /\\\t\n"))
-
-
-def is_on_this_host(address: str) -> bool:
-    """Tell whether an address stays on this host: a unix socket or loopback."""
-    if address.startswith("unix:"):
-        return True
-    host = address.rpartition(":")[0].strip("[]")
+def _read_token(variable: str) -> Token:
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        return read_variable(variable)
+    except NoToken as error:
+        shown = wording.one_line(variable, 100)
+        raise NotConnected(f"${shown} is {error}.", "Set it to the token alone, then connect again.") from None
 
 
-def _yandex_cloud(token_env: str | None) -> SdkConnection:
-    """Connect with the first credentials there are, in the order of DataSphere's own command line."""
-    import yandexcloud
-
-    known = ("YC_IAM_TOKEN", "YC_TOKEN", "YC_OAUTH_TOKEN")
-    name = token_env or next((name for name in known if os.environ.get(name, "").strip()), None)
-    if name:
-        token = _read_token(name)
-        # An IAM token starts with t1.; anything else under these names is an OAuth token.
-        iam = name == "YC_IAM_TOKEN" or token.startswith("t1.")
-        sdk = yandexcloud.SDK(iam_token=token) if iam else yandexcloud.SDK(token=token)
-        return SdkConnection(sdk, f"{'an IAM' if iam else 'an OAuth'} token from ${name}")
-    return SdkConnection(yandexcloud.SDK(), "the service account of this machine (metadata service)")
-
-
-def _read_token(name: str) -> str:
-    """Return the token that an environment variable holds.
+def read_certificates(path: str | os.PathLike[str]) -> bytes:
+    """Read a PEM file of certificates to trust.
 
     Raises:
-        NotConnected: It holds none that can be sent.
+        NotConnected: It cannot be read, or holds none.
     """
-    token = os.environ.get(name, "").strip()
-    if token and token.isascii() and token.isprintable():
-        return token
-    why = f"What ${name} holds is no token." if token else f"${name} is unset or empty."
-    raise NotConnected(why, "Set it to the token alone, then connect again.")
-
-
-def _read_certificates(path: str | os.PathLike[str]) -> bytes:
+    shown = wording.one_line(os.fspath(path), 100)
     try:
-        return Path(path).read_bytes()
+        found = Path(path).expanduser().read_bytes()
     except OSError as error:
-        raise NotConnected(f"The certificates in {os.fspath(path)!r} cannot be read: {error.strerror}.") from None
-
-
-def _within(seconds: float, work: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """Run blocking work that has no deadline of its own, and give up waiting for it after so many seconds."""
-    results: list[dict[str, str]] = []
-    errors: list[Exception] = []
-
-    def run() -> None:
-        try:
-            results.append(work())
-        except Exception as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name="ds_ops_magic discovery", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if errors:
-        raise errors[0]
-    if not results:
-        raise TimeoutError(f"no answer within {wording.duration(seconds)}")
-    return results[0]
+        raise NotConnected(f"The certificates in {shown!r} cannot be read: {error.strerror}.") from None
+    if b"-----BEGIN CERTIFICATE-----" not in found:
+        raise NotConnected(f"{shown!r} holds no certificate: a PEM file begins with -----BEGIN CERTIFICATE-----.")
+    return found

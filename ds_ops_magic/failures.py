@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 
 def unavailable(words: str, endpoint: str) -> ServiceUnavailable:
     """Make the error for a service that has never answered; ``words`` are gRPC's own."""
+    if "WRONG_VERSION_NUMBER" in words:  # OpenSSL's name for an answer that is no TLS
+        return ServiceUnavailable(
+            f"No answer from {wording.one_line(endpoint, 100)} over TLS: what answers there speaks plaintext.",
+            "Plaintext is for this host alone, loopback and unix sockets: anyone on the way could read the token.",
+            "Give that service a certificate, or bring its port here by an SSH tunnel and connect to that.",
+        )
     return ServiceUnavailable(
         f"No answer from {wording.one_line(endpoint, 100)}.",
         wording.one_line(words) or "it stayed silent",

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the operations of every kernel that the tests start out of the home folder."""
+    """Keep every kernel that the tests start out of the home folder, and away from real credentials."""
     folder = tempfile.TemporaryDirectory()
     os.environ["DS_OPS_MAGIC_LOCAL_DB"] = f"{folder.name}/local.sqlite"
+    os.environ["YC_METADATA_ADDR"] = "127.0.0.1:1"  # no test asks the machine it runs on for credentials
     config.add_cleanup(folder.cleanup)
 
 

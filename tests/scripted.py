@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -63,6 +63,7 @@ class ScriptedServer:
         credentials: For TLS; plaintext without. With it the server is a stand-in for a cloud: its endpoint discovery
             says that every service is here.
         threads: How many calls it can have under way.
+        more: Add other services to the server before it starts.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class ScriptedServer:
         port: int = 0,
         credentials: grpc.ServerCredentials | None = None,
         threads: int = 32,
+        more: Sequence[Callable[[grpc.Server], object]] = (),
     ) -> None:
         self.get = get
         self.cancel = cancel or (lambda call: call.refuse(grpc.StatusCode.UNIMPLEMENTED, "no cancel here"))
@@ -87,6 +89,8 @@ class ScriptedServer:
         self._server.add_generic_rpc_handlers((service,))
         if credentials:
             add_ApiEndpointServiceServicer_to_server(_Discovery(self), self._server)
+        for add in more:
+            add(self._server)
         wanted = f"127.0.0.1:{port}"
         self.port = (
             self._server.add_secure_port(wanted, credentials) if credentials else self._server.add_insecure_port(wanted)
@@ -133,7 +137,7 @@ class _Discovery(ApiEndpointServiceServicer):
         self._server = server
 
     def List(self, request: Any, context: grpc.ServicerContext) -> ListApiEndpointsResponse:  # noqa: N802  # gRPC's
-        places = [ApiEndpoint(id=name, address=self._server.address) for name in ("iam", "operation")]
+        places = [ApiEndpoint(id=name, address=self._server.address) for name in ("iam", "operation", "datasphere")]
         return ListApiEndpointsResponse(endpoints=places)
 
 

@@ -16,14 +16,9 @@ from following import client_of, lasting
 from scripted import Call, ScriptedServer, message
 
 from ds_ops_magic import local
-from ds_ops_magic.client import connect
-from ds_ops_magic.connection import (
-    EndpointConnection,
-    LocalConnection,
-    connection_to,
-    is_address,
-    is_on_this_host,
-)
+from ds_ops_magic.addresses import is_address, is_on_this_host
+from ds_ops_magic.connecting import connect, connection_to
+from ds_ops_magic.connection import EndpointConnection, LocalConnection
 from ds_ops_magic.errors import NotConnected, OperationNotFound, ServiceUnavailable
 from ds_ops_magic.local import LocalService
 
@@ -52,6 +47,7 @@ def with_token(call: Call) -> Any:
         ("host:https", False),
         ("a host:1", False),
         ("host\n:1", False),
+        ("\x1b[2J:1", False),
         ("", False),
     ],
 )
@@ -94,6 +90,19 @@ def test_what_cannot_be_connected_to(target: object) -> None:
     with pytest.raises(NotConnected, match="is nothing to connect to") as caught:
         connect(target)
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["http://10.0.0.1:80", "grpc://operations.example.org:443/", "HTTP://[::]:1"])
+def test_plaintext_to_anywhere_else_is_refused_with_the_reason(address: str) -> None:
+    with pytest.raises(NotConnected, match="anyone on the way could read the token") as caught:
+        connect(address)
+    assert f"%op connect {address.partition('://')[2].rstrip('/')}" in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:80", "https://10.0.0.1:80", "grpcs://a:1"])
+def test_a_url_is_no_address(address: str) -> None:
+    with pytest.raises(NotConnected, match="is a URL, and an address is wanted"):
+        connect(address)
 
 
 def test_plaintext_on_this_host(tmp_path: Path) -> None:
@@ -154,7 +163,7 @@ def test_plaintext_to_tls_and_tls_to_plaintext_do_not_connect(tls_server: Script
     with (
         ScriptedServer(with_token) as plain,
         client_of(plain, ca=authority.ca, connect_timeout=0.5) as client,
-        pytest.raises(ServiceUnavailable, match="No answer"),
+        pytest.raises(ServiceUnavailable, match="speaks plaintext"),
     ):
         client.get("a")
     assert not tls_server.calls

@@ -124,14 +124,23 @@ def _name(text: str) -> str:
     return text
 
 
+def _unquoted(text: str) -> str:
+    """Take the quotes off that kept a file's name with a space in one word."""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+
+
 def _connect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target",
         nargs="?",
         help="local, yandex, HOST:PORT, unix:/PATH, or a variable or {an expression} with an address or an SDK",
     )
-    parser.add_argument("--iam-token-env", metavar="NAME", help="environment variable that holds the token")
-    parser.add_argument("--ca", metavar="FILE", help="PEM file of the certificates to trust")
+    parser.add_argument("--discovery", metavar="HOST", help="where another region says what its endpoints are")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--iam-token-env", metavar="NAME", help="environment variable that holds the token")
+    source.add_argument("--sa-key", metavar="FILE", type=_unquoted, help="authorized key of a service account, JSON")
+    source.add_argument("--profile", metavar="NAME", type=_unquoted, help="profile of yc, which gives the token")
+    parser.add_argument("--ca", metavar="FILE", type=_unquoted, help="PEM file of the certificates to trust")
 
 
 def _get(parser: argparse.ArgumentParser) -> None:

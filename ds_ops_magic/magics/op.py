@@ -121,7 +121,8 @@ class OpMagics(Magics):
 
     def _connect(self, options: argparse.Namespace, mode: str, cell: str | None) -> OperationClient:
         target = service(options.target, self.shell.user_ns, self.shell.ev)
-        client = self._session.connect(target, rate=self.rate, token_env=options.iam_token_env, ca=options.ca)
+        how = {"sa_key": options.sa_key, "profile": options.profile, "discovery": options.discovery, "ca": options.ca}
+        client = self._session.connect(target, rate=self.rate, token_env=options.iam_token_env, **how)
         if not options.hidden:
             print(f"connected to {client.connection.endpoint} as {client.connection.identity}")
         self._shown.append(client)

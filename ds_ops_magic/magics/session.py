@@ -30,7 +30,7 @@ class Session:
         Raises:
             OperationsError: It cannot be connected; what was connected before still is.
         """
-        from ds_ops_magic.client import connect
+        from ds_ops_magic.connecting import connect
         from ds_ops_magic.connection import LocalConnection
 
         client = connect(target, rate=rate, **how)
@@ -39,6 +39,8 @@ class Session:
         except BaseException:
             client.close()
             raise
+        for refusal in client.connection.passed_over:  # whoever set these would not know otherwise
+            print(f"passed over {refusal}")
         self._disconnect()
         self.client = client
         if isinstance(client.connection, LocalConnection) and self._local is None:

@@ -1,0 +1,66 @@
+"""What an address looks like, and whether it stays on this host: only there is plaintext spoken."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from ds_ops_magic import wording
+from ds_ops_magic.errors import NotConnected
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a text is an address: ``unix:/path`` or ``host:port``."""
+    host, _, port = text.rpartition(":")
+    known = bool(host) and port.isdecimal() and text.isprintable() and not set(text) & set(" /\\")
+    return text.startswith("unix:/") or known
+
+
+def is_on_this_host(address: str) -> bool:
+    """Tell whether an address stays on this host: a unix socket or loopback."""
+    if address.startswith("unix:"):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def channel_options(address: str) -> tuple[tuple[str, Any], ...]:
+    """Return the options that a gRPC channel to an address needs: through a proxy it would not be this host."""
+    return (("grpc.enable_http_proxy", 0),) if is_on_this_host(address) else ()
+
+
+def check_host(text: str) -> str:
+    """Return a text that names a host of the cloud, with its port where one is given.
+
+    Raises:
+        NotConnected: It is a URL, a unix socket or no address at all.
+    """
+    check_no_scheme(text)
+    if is_address(text if ":" in text else f"{text}:443") and not text.startswith("unix:"):
+        return text
+    raise NotConnected(
+        f"{wording.one_line(text, 60)!r} is no host to ask for the endpoints of a cloud.",
+        "Give a host, with a port where it is not 443, for example api.cloud.yandex.net",
+    )
+
+
+def check_no_scheme(text: str) -> None:
+    """Refuse a URL in place of an address: its scheme would be a way to ask for plaintext.
+
+    Raises:
+        NotConnected: It is a URL; says what would be wrong with plaintext, and what to give instead.
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return
+    address = wording.one_line(rest.rstrip("/"), 60)
+    why = f"{wording.one_line(text, 60)!r} is a URL, and an address is wanted: host:port or unix:/path."
+    if scheme.lower() in ("http", "grpc", "tcp") and not is_on_this_host(rest.rstrip("/")):
+        why = (
+            f"{wording.one_line(text, 60)!r} asks for plaintext: anyone on the way could read the token. "
+            "Plaintext is spoken on this host alone, to loopback and unix sockets."
+        )
+    raise NotConnected(why, f"Give the address alone; TLS is used by itself: %op connect {address}")

@@ -1,0 +1,51 @@
+"""Blocking work that has no deadline of its own, and who waits for it only so long."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from ds_ops_magic import wording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ResultT = TypeVar("ResultT")
+
+
+class Beside(Generic[ResultT]):
+    """Work that runs on a daemon thread of its own from now on; an executor's threads would keep Python from exiting.
+
+    Args:
+        work: What to do.
+        name: Name of the thread.
+    """
+
+    def __init__(self, work: Callable[[], ResultT], name: str = "ds_ops_magic connecting") -> None:
+        self._results: list[ResultT] = []
+        self._errors: list[BaseException] = []
+        self._thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
+        self._thread.start()
+
+    def ended_within(self, seconds: float) -> bool:
+        """Wait so long at most, and tell whether it has ended."""
+        self._thread.join(max(0.0, seconds))
+        return not self._thread.is_alive()
+
+    def result(self, seconds: float) -> ResultT:
+        """Return what the work gives, or raise what it raises.
+
+        Raises:
+            TimeoutError: It has not ended in so many seconds. It goes on.
+        """
+        if not self.ended_within(seconds):
+            raise TimeoutError(f"no answer within {wording.duration(seconds)}")
+        if self._errors:
+            raise self._errors[0]
+        return self._results[0]
+
+    def _run(self, work: Callable[[], ResultT]) -> None:
+        try:
+            self._results.append(work())
+        except BaseException as error:
+            self._errors.append(error)
