@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         WaitTimeout,
         WatchStopped,
     )
+    from ds_ops_magic.history import History
     from ds_ops_magic.local import LocalService
     from ds_ops_magic.messages import UnknownPayload
     from ds_ops_magic.operation import ErrorStatus, Operation, Status
@@ -48,6 +49,7 @@ __all__ = [
     "CancelNotSupported",
     "Change",
     "ErrorStatus",
+    "History",
     "InvalidOperationId",
     "LocalService",
     "NotCancelled",
@@ -80,6 +82,7 @@ __all__ = [
 # Where each public name lives (PEP 562): importing the package must not import grpc, or %load_ext would be felt.
 _HOMES = {
     "client": ("ALL", "FIRST", "FIRST_FAILURE", "OperationClient", "connect"),
+    "history": ("History",),
     "local": ("LocalService",),
     "messages": ("UnknownPayload",),
     "operation": ("ErrorStatus", "Operation", "Status"),

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the operations of every kernel that the tests start out of the home folder."""
+    """Keep the operations and the history of every kernel that the tests start out of the home folder."""
     folder = tempfile.TemporaryDirectory()
     os.environ["DS_OPS_MAGIC_LOCAL_DB"] = f"{folder.name}/local.sqlite"
+    os.environ["DS_OPS_MAGIC_HISTORY"] = f"{folder.name}/history.sqlite"
     config.add_cleanup(folder.cleanup)
 
 
