@@ -1,7 +1,9 @@
-"""Ask an engine about single operations and block until it has answered; what it says is told to the history."""
+"""Ask an engine about single operations and block until it has answered; what is asked and said goes to the history."""
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 from typing import TYPE_CHECKING
 
 from ds_ops_magic import failures
@@ -9,7 +11,6 @@ from ds_ops_magic.errors import OperationsError, WaitInterrupted
 from ds_ops_magic.operations import Operations
 
 if TYPE_CHECKING:
-    import concurrent.futures
     from collections.abc import Callable, Sequence
 
     from ds_ops_magic.history import EndpointHistory
@@ -55,6 +56,18 @@ def each(ask: Ask, ids: Sequence[str], history: EndpointHistory | None) -> Opera
     if refusals:
         raise failures.one_of(refusals, Operations(answers.get(name) for name in ids), len(futures))
     return Operations(answers[name] for name in ids)
+
+
+def peek(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, timeout: float) -> dict[str, Operation]:
+    """Ask about each operation, and return by id what was answered within so many seconds in all."""
+    futures = {name: ask(name) for name in ids}
+    concurrent.futures.wait(futures.values(), timeout)
+    answers: dict[str, Operation] = {}
+    for name, future in futures.items():
+        if future.done():
+            with contextlib.suppress(OperationsError):
+                answers[name] = _told(future, name, history)
+    return answers
 
 
 def _told(future: concurrent.futures.Future[Operation], name: str, history: EndpointHistory | None) -> Operation:

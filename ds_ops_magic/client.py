@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from ds_ops_magic import answers, failures
-from ds_ops_magic.connection import Connection, LocalConnection, connection_to
+from ds_ops_magic.connection import Connection, connection_to
 from ds_ops_magic.errors import (
     InvalidOperationId,
     OperationNotFound,
@@ -14,6 +14,7 @@ from ds_ops_magic.errors import (
     ServiceRefused,
     check_id,
 )
+from ds_ops_magic.history import place_of
 from ds_ops_magic.lifetime import EngineOwner
 from ds_ops_magic.schedule import Schedule
 from ds_ops_magic.view import ReturnWhen
@@ -124,7 +125,7 @@ class OperationClient:
             OperationsError: The service refused, cannot be read, or did not answer within 10 s (2 s the first time).
         """
         name = check_id(_id_of(operation))
-        return answers.one(self._engine.started().get, name, self._asked([name]))
+        return answers.one(self._engine.started().get, name, self._here([name]))
 
     def get_all(self, operations: Iterable[str | Operation]) -> Operations[Operation]:
         """Ask for operations as they are now, at no more than the client's rate; in the order given.
@@ -133,7 +134,11 @@ class OperationClient:
             OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return answers.each(self._engine.started().get, ids, self._asked(ids))
+        return answers.each(self._engine.started().get, ids, self._here(ids))
+
+    def peek(self, ids: Sequence[str], timeout: float) -> dict[str, Operation]:
+        """Return by id what the service says of operations in so many seconds; the history counts it as no use."""
+        return answers.peek(self._engine.started().get, ids, self._here(), timeout)
 
     def cancel(self, operation: str | Operation) -> Operation:
         """Ask for an operation to be cancelled.
@@ -149,7 +154,7 @@ class OperationClient:
             OperationsError: As for `get`.
         """
         name = check_id(_id_of(operation))
-        return answers.one(self._engine.started().cancel, name, self._asked([name]))
+        return answers.one(self._engine.started().cancel, name, self._here([name]))
 
     def cancel_all(self, operations: Iterable[str | Operation]) -> Operations[Operation]:
         """Ask for operations to be cancelled; in the order given. All are asked for, whatever becomes of one.
@@ -158,7 +163,7 @@ class OperationClient:
             OperationsFailed: Some cannot be cancelled; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return answers.each(self._engine.started().cancel, ids, self._asked(ids))
+        return answers.each(self._engine.started().cancel, ids, self._here(ids))
 
     def wait(self, operation: str | Operation, timeout: float | None = None) -> Operation:
         """Block until an operation has ended.
@@ -245,20 +250,20 @@ class OperationClient:
             InvalidOperationId: An id is empty or over 50 characters long.
         """
         ids = _ids_of(operations)
-        return Watch(self._engine.started(), ids, owner=self, history=self._asked(ids))
+        return Watch(self._engine.started(), ids, owner=self, history=self._here(ids))
 
     def close(self) -> None:
         """Stop all watching, close the channel and end the thread. The operations go on."""
         self._engine.close()
         self.connection.close()
 
-    def _asked(self, ids: Sequence[str]) -> EndpointHistory | None:
-        """Have the history keep that these are asked about; return the part of it that is about this service."""
+    def _here(self, asked: Sequence[str] = ()) -> EndpointHistory | None:
+        """Return what the history has of this service, told that operations are asked about."""
         if self.history is None:
             return None
         here = self.history.of(place_of(self.connection))
-        here.asked(ids)
-        self.history.warn()
+        if asked:
+            here.asked(asked)
         return here
 
 
@@ -283,11 +288,6 @@ def connect(
         NotConnected: The target is none of these, or has no credentials.
     """
     return OperationClient(connection_to(target, token_env=token_env, ca=ca), rate=rate)
-
-
-def place_of(connection: Connection) -> str:
-    """Name a service the same from one kernel to the next: that of this process has another address each time."""
-    return "local" if isinstance(connection, LocalConnection) else connection.endpoint
 
 
 def _ids_of(operations: Iterable[str | Operation]) -> list[str]:

@@ -45,11 +45,11 @@ class Durations:
         """
         if len(self.seconds) < LEAST:
             return ""
+        if age < self.at(0.25):
+            return f"usually {self._range()} ({len(self.seconds)} earlier runs)"
         longer = self.longer_than(age)
         if len(longer.seconds) < LEAST:
             return f"longer than usual: {self._range()} ({len(self.seconds)} earlier runs)"
-        if age < self.at(0.25):
-            return f"usually {longer._range()} ({len(self.seconds)} earlier runs)"
         return f"usually {longer._range()} ({len(longer.seconds)} earlier runs that took this long)"
 
     def _range(self) -> str:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ds_ops_magic import wording
+from ds_ops_magic.connection import Connection, LocalConnection
 from ds_ops_magic.durations import LEAST, Durations
 from ds_ops_magic.durations import MOST as MOST_RUNS
 from ds_ops_magic.errors import OperationNotFound
@@ -32,6 +33,7 @@ FILE_VARIABLE = "DS_OPS_MAGIC_HISTORY"
 FILE_NAME = "ds_ops_magic.sqlite"
 """Name of the file beside an IPython profile."""
 _PATIENCE = 1.0  # seconds that a caller waits for the file at most, and not again before it has caught up
+_SEEN_AGAIN = 60.0  # seconds after which it is written that an operation was seen again, and still stands as it did
 _FIRST_PATIENCE = 0.3  # seconds for the file to be read for the first time
 
 
@@ -43,10 +45,14 @@ class History:
 
     Args:
         path: The file; made, private to its owner, with the first operation.
+
+    Attributes:
+        warns: Whether that one warning is given by itself; else it is for who asks for `complaint`, and shows it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(os.path.abspath(Path(path).expanduser()))
+        self.warns = True
         self._records: dict[tuple[str, str], Record] = {}
         self._endpoints: dict[str, dict[str, None]] = {}  # by id
         self._runs: dict[tuple[str, str], list[float]] = {}  # by endpoint and kind, the latest at the end
@@ -64,9 +70,9 @@ class History:
         return EndpointHistory(self, endpoint)
 
     def read(self) -> None:
-        """Begin to read the file, if there is one, so that it is known when it is needed."""
+        """Begin to read the file, if there is one, or what other kernels have written since. Returns at once."""
         if self.path.exists():
-            self._writer.start()
+            self._writer.look()
 
     def refresh(self) -> None:
         """Take over what other kernels have written. Waits for it, at most for a second."""
@@ -91,8 +97,8 @@ class History:
         )
 
     def warn(self) -> None:
-        """Give one warning of what `complaint` says."""
-        complaint = self.complaint()
+        """Give one warning of what `complaint` says, where that is wanted."""
+        complaint = self.complaint() if self.warns else ""
         if complaint:
             warnings.warn(complaint, RuntimeWarning, stacklevel=3)
 
@@ -110,8 +116,10 @@ class History:
         self.warn()
 
     def ready(self) -> None:
-        """Wait until the file was read, at most for 0.3 s, and only if it is being read."""
-        self._writer.wait_until_read(_FIRST_PATIENCE)
+        """See that the file was read, if there is one. Waits for that at most 0.3 s, and at most once."""
+        if not self._writer.has_read and self.path.exists():
+            self._writer.look()
+            self._writer.wait_until_read(_FIRST_PATIENCE)
 
     def find(self, endpoint: str, operation_id: str) -> Record | None:
         """Return what is known of an operation of an endpoint, or of one whose endpoint is not known."""
@@ -152,7 +160,7 @@ class History:
     def _saw(self, endpoint: str, operation: Operation, now: float) -> None:
         held = self.find(endpoint, operation.id)
         new = _record(endpoint, operation, now, held.used_at if held else now)
-        if held is None or (new.overtakes(held) and _told(new) != _told(held)):
+        if held is None or (new.overtakes(held) and _is_news(new, held)):
             self._keep(new)
             if new.done:
                 self._learn(new)
@@ -216,8 +224,9 @@ class EndpointHistory:
         self.durations: Mapping[str, Durations] = history.durations(endpoint)
 
     def asked(self, ids: Sequence[str]) -> None:
-        """Keep that operations are asked about."""
+        """Keep that operations are asked about; warns, once, where nothing is kept."""
         self._history.asked(self._endpoint, ids)
+        self._history.warn()
 
     def saw(self, operation: Operation) -> None:
         """Keep what the service said about an operation that was asked about."""
@@ -243,9 +252,15 @@ class EndpointHistory:
                 error.args = (f"{error.args[0]} {said}", *error.args[1:])
 
 
-def _told(record: Record) -> tuple[object, ...]:
-    """Return what is worth writing again when it changes: progress is not."""
-    return record.endpoint, record.state, record.done, record.error, record.kind
+def place_of(connection: Connection) -> str:
+    """Name a service the same from one kernel to the next: that of this process has another address each time."""
+    return "local" if isinstance(connection, LocalConnection) else connection.endpoint
+
+
+def _is_news(new: Record, held: Record) -> bool:
+    """Tell whether it is worth writing again: progress is not, but once in a while."""
+    told, before = ((one.endpoint, one.state, one.done, one.error, one.kind) for one in (new, held))
+    return told != before or new.seen_at - held.seen_at >= _SEEN_AGAIN
 
 
 def _record(endpoint: str, operation: Operation, now: float, used_at: float) -> Record:

@@ -50,11 +50,6 @@ class HistoryWriter:
         self._start_afresh()
         _writers.add(self)
 
-    def start(self) -> None:
-        """Start the thread, which reads the file."""
-        with self._lock:
-            self._start()
-
     def tell(self, work: Callable[[], None], *, urgent: bool = True) -> None:
         """Run work on the thread, soon or, if it is not urgent, with more of its kind. Returns at once."""
         with self._lock:
@@ -74,10 +69,19 @@ class HistoryWriter:
         """Have the file pruned, and read again. Only on the thread."""
         self._prune = True
 
+    @property
+    def has_read(self) -> bool:
+        """Whether the file was read, or turned out not to be readable."""
+        return self._read.is_set()
+
     def wait_until_read(self, timeout: float) -> None:
-        """Wait until the file was read, or turned out not to be readable; at most for so many seconds, once."""
-        if self._thread is not None and not self._late and not self._read.wait(timeout):
+        """Wait until the file was read, for so many seconds at most; not again where that was in vain."""
+        if not self._late and not self._read.wait(timeout):
             self._late = True
+
+    def look(self) -> None:
+        """Read what others have written, soon. Returns at once."""
+        self.tell(self._want_to_look)
 
     def flush(self, timeout: float) -> bool:
         """Wait until what was told is written; False when it cannot be, or was not in so many seconds."""
@@ -85,11 +89,7 @@ class HistoryWriter:
 
     def refresh(self, timeout: float) -> bool:
         """Read what others have written; otherwise like `flush`."""
-
-        def look() -> None:
-            self._look = True
-
-        return self._wait_for(look, timeout)
+        return self._wait_for(self._want_to_look, timeout)
 
     def close(self, timeout: float) -> None:
         """Write what was told, close the file and end the thread. Waits for so many seconds at most."""
@@ -183,6 +183,9 @@ class HistoryWriter:
                 left = until - time.monotonic()
         except queue.Empty:
             return batch
+
+    def _want_to_look(self) -> None:
+        self._look = True
 
     def _do(self, work: Callable[[], None]) -> None:
         try:

@@ -14,9 +14,8 @@ from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 from yandex.cloud.operation.operation_pb2 import Operation
 
 from ds_ops_magic import connect
-from ds_ops_magic.client import place_of
 from ds_ops_magic.errors import OperationNotFound, WaitTimeout
-from ds_ops_magic.history import History
+from ds_ops_magic.history import History, place_of
 
 
 @pytest.fixture
@@ -59,6 +58,24 @@ def test_every_way_to_ask_is_kept(history: History) -> None:
             "watched": "running",
         }
         assert {record.endpoint for record in history.records()} == {server.address}
+
+
+def test_a_peek_is_no_use(history: History) -> None:
+    stage = Stage()
+    stage.set("a", done=True)
+
+    def script(call: Call) -> object:
+        return call.hang() if call.id == "silent" else stage(call)
+
+    with ScriptedServer(script) as server, client_of(server, history=history) as client:
+        watch = client.watch("a", "b", "silent")
+        watch.stop()
+        client.get("b")
+        assert history.flush(10.0)
+        before = {record.id: record.used_at for record in history.records()}
+        assert set(client.peek(["a", "b", "silent"], timeout=0.3)) == {"a", "b"}
+        assert states(history) == {"a": "succeeded", "b": "running", "silent": ""}
+        assert {record.id: record.used_at for record in history.records()} == before
 
 
 def test_an_id_is_kept_before_anything_is_answered(history: History) -> None:

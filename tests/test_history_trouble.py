@@ -112,6 +112,7 @@ def test_what_was_told_meanwhile_is_written_once_the_file_can_be_used(
     obstacle = tmp_path / "folder"
     obstacle.write_text("a file where a folder should be")
     history = History(obstacle / "history.sqlite")
+    history.warns = False
     history.of("host:1").asked(["op1"])
     assert not history.flush()
     obstacle.unlink()
