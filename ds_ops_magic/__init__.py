@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         WatchStopped,
     )
     from ds_ops_magic.history import History
+    from ds_ops_magic.interceptor import recorder
     from ds_ops_magic.local import LocalService
     from ds_ops_magic.messages import UnknownPayload
     from ds_ops_magic.operation import ErrorStatus, Operation, Status
@@ -76,6 +77,7 @@ __all__ = [
     "WatchStopped",
     "connect",
     "load_ipython_extension",
+    "recorder",
     "unload_ipython_extension",
 ]
 
@@ -83,6 +85,7 @@ __all__ = [
 _HOMES = {
     "client": ("ALL", "FIRST", "FIRST_FAILURE", "OperationClient", "connect"),
     "history": ("History",),
+    "interceptor": ("recorder",),
     "local": ("LocalService",),
     "messages": ("UnknownPayload",),
     "operation": ("ErrorStatus", "Operation", "Status"),

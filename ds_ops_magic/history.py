@@ -106,14 +106,20 @@ class History:
         """Return all that is known, what was used last first."""
         return sorted(self._records.values(), key=lambda record: record.used_at, reverse=True)
 
-    def record(self, operation: Operation) -> None:
-        """Keep an operation that was just born, and whose endpoint is not known here; waits until the disk has it."""
+    def record(self, operation: Operation, *, wait: bool = True) -> None:
+        """Keep an operation that was just born, and whose endpoint is not known here; waits until the disk has it.
+
+        Args:
+            operation: What the call that gave birth to it returned.
+            wait: False has it written at once, but does not wait for that.
+        """
         known = self.endpoints_of(operation.id)
         now = time.time()
         self._writer.tell(lambda: self._saw(known[0] if known else "", operation, now))
-        if not known:
-            self.flush()
-        self.warn()
+        if wait:
+            if not known:
+                self.flush()
+            self.warn()
 
     def ready(self) -> None:
         """See that the file was read, if there is one. Waits for that at most 0.3 s, and at most once."""

@@ -12,7 +12,7 @@ import grpc
 import pytest
 from IPython.core.error import UsageError
 from kernels import started
-from scripted import Call, ScriptedServer, message
+from scripted import ScriptedServer, message
 
 from ds_ops_magic import LocalService, Operation, OperationNotFound, Operations
 from ds_ops_magic.history import History
@@ -192,24 +192,27 @@ def test_a_history_that_cannot_be_kept_is_said_once(
     assert "it is damaged, or no history" in said
 
 
-def test_a_kernel_that_is_killed_leaves_its_ids_to_the_next(operation_service: LocalService, tmp_path: Path) -> None:
-    def stage(call: Call) -> Any:
-        return message(call.id, description="Train")
+def test_a_kernel_that_is_killed_leaves_its_ids_to_the_next(earlier: History) -> None:
+    def kept() -> set[str]:
+        earlier.refresh()
+        return {record.id for record in earlier.records()}
 
-    history = str(tmp_path / "history.sqlite")
-    with ScriptedServer(stage) as server:
-        with started(DS_OPS_MAGIC_HISTORY=history) as kernel:
+    with ScriptedServer(lambda call: message(call.id, description="Train")) as server:
+        with started() as kernel:
             kernel.ok(f"%load_ext ds_ops_magic\n%op connect {server.address}")
             kernel.send("%op wait followed1 followed2")
-            kernel.until(lambda: server.gets("followed2"))
+            kernel.until(lambda: kept() == {"followed1", "followed2"})
         server.get = lambda call: message(call.id, done=True, description="Train")
-        with started(DS_OPS_MAGIC_HISTORY=history) as kernel:
+        with started() as kernel:
             kernel.ok(f"%load_ext ds_ops_magic\n%op connect {server.address}")
             code = "%op wait foll"
-            matches = kernel.cell(kernel.request("complete_request", {"code": code, "cursor_pos": len(code)})).reply
-            assert {"followed1", "followed2"} <= set(matches["matches"])
-            listed = kernel.ok("%op list")
-            (shown,) = listed.results
+
+            def matches() -> set[str]:
+                request = kernel.request("complete_request", {"code": code, "cursor_pos": len(code)})
+                return set(kernel.cell(request).reply["matches"])
+
+            kernel.until(lambda: {"followed1", "followed2"} <= matches())
+            (shown,) = kernel.ok("%op list").results
             assert re.search(r"succeeded  Train · followed1", shown["text/plain"])
             assert "<table>" in shown["text/html"]
             kernel.ok("last = %op wait --last 2")
