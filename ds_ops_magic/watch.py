@@ -48,6 +48,7 @@ class Watch:
         self._engine = engine
         self._owner = owner
         self._history = history
+        self.durations = history.durations if history else {}
         self._standing = Standing(self.ids)
         self._news = threading.Condition()  # re-entrant: its lock is an RLock
         self._signals: list[Callable[[], None]] = []
@@ -83,7 +84,7 @@ class Watch:
                 self._stopped,
                 self._standing.ended_while_watched,
                 time.monotonic() - self._since,
-                self._history.durations if self._history else {},
+                self.durations,
             )
 
     def subscribe(self, signal: Callable[[], None]) -> Callable[[], None]:

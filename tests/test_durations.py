@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -51,3 +52,32 @@ def test_the_estimate_holds_for_what_it_is_said_of() -> None:
         came_so_far = [took for took in later if took > age]
         within = sum(known.at(0.25) <= took <= known.at(0.75) for took in came_so_far)
         assert within / len(came_so_far) == pytest.approx(0.5, abs=0.08)
+
+
+def lengths(number: int, spread: float, seed: int = 3) -> Durations:
+    """Draw runs of about a minute; their logarithms are spread so far."""
+    chance = random.Random(seed)  # noqa: S311  # as above
+    return Durations(tuple(sorted(60.0 * math.exp(spread * chance.gauss(0.0, 1.0)) for _ in range(number))))
+
+
+def test_an_end_that_is_likely_soon_is_asked_for_more_often_and_one_that_is_not_less() -> None:
+    minute = lengths(30, 0.2)
+    assert minute.interval(5.0, 1.0) == pytest.approx(2.0)
+    assert minute.interval(60.0, 1.0) == pytest.approx(0.5)
+
+
+def test_past_all_earlier_runs_nothing_is_known() -> None:
+    assert lengths(30, 0.2).interval(1000.0, 5.0) == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("few_or_alike", [Durations(), lengths(4, 0.2), lengths(50, 1.0)])
+def test_too_few_runs_or_too_different_ones_change_nothing(few_or_alike: Durations) -> None:
+    assert [few_or_alike.interval(age, 3.0) for age in (0.0, 5.0, 60.0, 1000.0)] == [3.0] * 4
+
+
+def test_an_interval_changes_by_a_factor_of_two_at_most() -> None:
+    for spread in (0.0, 0.1, 0.3, 0.5):
+        for number in (5, 20, 100):
+            known = lengths(number, spread)
+            for age in (0.0, 0.1, 1.0, 30.0, 60.0, 90.0, 1e6):
+                assert 0.5 <= known.interval(age, 1.0) <= 2.0
