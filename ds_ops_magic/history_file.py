@@ -114,7 +114,8 @@ class HistoryFile:
             # SQLite gives the -wal and -shm files the mode of the database.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
         if path.stat().st_mode & 0o077:
-            path.chmod(0o600)
+            with contextlib.suppress(OSError):  # not every storage has modes
+                path.chmod(0o600)
         self._connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(path)

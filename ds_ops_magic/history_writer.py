@@ -52,6 +52,8 @@ class HistoryWriter:
 
     def tell(self, work: Callable[[], None], *, urgent: bool = True) -> None:
         """Run work on the thread, soon or, if it is not urgent, with more of its kind. Returns at once."""
+        if _exiting:  # no thread can be started any more
+            return
         with self._lock:
             self._start()
             self._queue.put((urgent, work))
@@ -145,6 +147,8 @@ class HistoryWriter:
             self._waiting.append(answer)
 
         self.tell(wait)
+        if _exiting:
+            return False
         if not answered.wait(0.0 if self._late else timeout):
             self._late = True
         return bool(written) and written[0]
@@ -233,9 +237,12 @@ class HistoryWriter:
 
 _writers: weakref.WeakSet[HistoryWriter] = weakref.WeakSet()
 _left_to_parent: list[HistoryFile | None] = []
+_exiting = False
 
 
 def _at_exit() -> None:
+    global _exiting
+    _exiting = True
     for writer in list(_writers):
         writer.close(_AT_EXIT)
 

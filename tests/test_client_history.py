@@ -8,7 +8,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from following import client_of, until
+from following import client_of, python, until
 from scripted import Call, ScriptedServer, Stage, message, running_then
 from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 from yandex.cloud.operation.operation_pb2 import Operation
@@ -144,3 +144,23 @@ def test_the_view_of_a_watch_says_how_long_operations_usually_take(history: Hist
         assert durations.seconds == pytest.approx((60.0, 60.0, 60.0), abs=0.1)
     with ScriptedServer(ended) as server, client_of(server) as client:
         assert client.watch("a").view().durations == {}
+
+
+_LEFT = """
+import sys
+from following import client_of
+from ds_ops_magic.history import History
+client = client_of(sys.argv[1], history=History(sys.argv[2]))
+watch = client.watch("op1")
+while not all(watch.operations):
+    pass
+"""
+
+
+def test_a_process_that_just_ends_has_kept_what_it_saw(history: History) -> None:
+    with ScriptedServer(lambda call: message(call.id)) as server:
+        with python(_LEFT, server.address, history.path) as process:
+            errors = process.communicate(timeout=60)[1]
+        assert (process.returncode, errors) == (0, "")
+    history.refresh()
+    assert states(history) == {"op1": "running"}

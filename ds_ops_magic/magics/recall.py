@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _REFRESH = 5.0  # seconds that asking how the listed ones stand may take
 _MOST_COMPLETED = 100
+_ID = re.compile(r"[\w.:-]{1,50}")  # what can be typed as one word
 
 
 def complain(history: History | None) -> None:
@@ -40,7 +42,7 @@ def ids(history: History | None) -> list[str]:
     if history is None:
         return []
     history.read()
-    return [record.id for record in history.records()[:_MOST_COMPLETED]]
+    return [record.id for record in history.records()[:_MOST_COMPLETED] if _ID.fullmatch(record.id)]
 
 
 def last(history: History | None, number: int, connection: Connection) -> Targets:
