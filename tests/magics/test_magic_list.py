@@ -62,6 +62,13 @@ def test_what_has_ended_meanwhile_is_seen_in_one_go(shell: Any) -> None:
         assert server.gets() == before + 3  # what has ended is not asked about
 
 
+def test_what_the_client_is_asked_in_python_is_kept_too(shell: Any, operation_service: LocalService) -> None:
+    client = shell.run_line_magic("op", f"connect {operation_service.address};")
+    name = operation_service.simulate(0).id
+    client.wait(name)
+    assert [record.id for record in shell.run_line_magic("op", "list")] == [name]
+
+
 def test_limits(op: Op, begin: Op, shell: Any) -> None:
     ids = [begin(0) for _ in range(4)]
     for name in ids:
