@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         WaitTimeout,
         WatchStopped,
     )
+    from ds_ops_magic.history import History
+    from ds_ops_magic.interceptor import recorder
     from ds_ops_magic.local import LocalService
     from ds_ops_magic.messages import UnknownPayload
     from ds_ops_magic.operation import ErrorStatus, Operation, Status
@@ -49,6 +51,7 @@ __all__ = [
     "CancelNotSupported",
     "Change",
     "ErrorStatus",
+    "History",
     "InvalidOperationId",
     "LocalService",
     "NotCancelled",
@@ -75,6 +78,7 @@ __all__ = [
     "WatchStopped",
     "connect",
     "load_ipython_extension",
+    "recorder",
     "unload_ipython_extension",
 ]
 
@@ -82,6 +86,8 @@ __all__ = [
 _HOMES = {
     "client": ("ALL", "FIRST", "FIRST_FAILURE", "OperationClient"),
     "connecting": ("connect",),
+    "history": ("History",),
+    "interceptor": ("recorder",),
     "local": ("LocalService",),
     "messages": ("UnknownPayload",),
     "operation": ("ErrorStatus", "Operation", "Status"),

@@ -5,30 +5,29 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
-from ds_ops_magic import failures
+from ds_ops_magic import answers, failures
 from ds_ops_magic.errors import (
     InvalidOperationId,
     OperationNotFound,
-    OperationsError,
     PermissionDenied,
     ServiceRefused,
-    WaitInterrupted,
     check_id,
 )
+from ds_ops_magic.history import place_of
 from ds_ops_magic.lifetime import EngineOwner
-from ds_ops_magic.operations import Operations
 from ds_ops_magic.schedule import Schedule
 from ds_ops_magic.view import ReturnWhen
 from ds_ops_magic.watch import Watch
 
 if TYPE_CHECKING:
-    import concurrent.futures
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
 
     from ds_ops_magic.connection import Connection
     from ds_ops_magic.engine import Engine
+    from ds_ops_magic.history import EndpointHistory, History
     from ds_ops_magic.operation import Operation
+    from ds_ops_magic.operations import Operations
 
 DEFAULT_RATE = 200.0
 """Calls per second that a client makes at most, unless it is told otherwise."""
@@ -51,6 +50,7 @@ class OperationClient:
         rate: The most calls per second, over all operations.
         connect_timeout: Seconds of silence, before the service has ever answered, that end every wait.
         schedule: When to ask again.
+        history: Where to keep which operations were asked about, and how they stood; None keeps that nowhere.
     """
 
     def __init__(
@@ -60,10 +60,12 @@ class OperationClient:
         rate: float = DEFAULT_RATE,
         connect_timeout: float = CONNECT_TIMEOUT,
         schedule: Schedule | None = None,
+        history: History | None = None,
     ) -> None:
         if not rate > 0:
             raise ValueError(f"rate must be above 0 calls a second, not {rate}")
         self.connection = connection
+        self.history = history
         self._rate = rate
         self._connect_timeout = connect_timeout
         self._schedule = schedule
@@ -79,7 +81,12 @@ class OperationClient:
         return f"<OperationClient of {self.connection.endpoint}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        how: dict[str, Any] = {"rate": self._rate, "connect_timeout": self._connect_timeout, "schedule": self._schedule}
+        how: dict[str, Any] = {
+            "rate": self._rate,
+            "connect_timeout": self._connect_timeout,
+            "schedule": self._schedule,
+            "history": self.history,
+        }
         return functools.partial(type(self), **how), (self.connection,)  # nothing of the copy is started
 
     def __enter__(self) -> OperationClient:
@@ -100,7 +107,7 @@ class OperationClient:
         """
         try:
             # No operation has an empty id: the service can only refuse it.
-            self._result(self._engine.started().get(""))
+            answers.answer(self._engine.started().get(""))
         except (InvalidOperationId, OperationNotFound, PermissionDenied):
             return
         except ServiceRefused as refused:
@@ -116,7 +123,8 @@ class OperationClient:
             OperationNotFound: The service does not know it.
             OperationsError: The service refused, cannot be read, or did not answer within 10 s (2 s the first time).
         """
-        return self._result(self._engine.started().get(check_id(_id_of(operation))))
+        name = check_id(_id_of(operation))
+        return answers.one(self._engine.started().get, name, self._here([name]))
 
     def get_all(self, operations: Iterable[str | Operation]) -> Operations[Operation]:
         """Ask for operations as they are now, at no more than the client's rate; in the order given.
@@ -124,7 +132,12 @@ class OperationClient:
         Raises:
             OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
         """
-        return self._each(self._engine.started().get, operations)
+        ids = _ids_of(operations)
+        return answers.each(self._engine.started().get, ids, self._here(ids))
+
+    def peek(self, ids: Sequence[str], timeout: float) -> dict[str, Operation]:
+        """Return by id what the service says of operations in so many seconds; the history counts it as no use."""
+        return answers.peek(self._engine.started().get, ids, self._here(), timeout)
 
     def cancel(self, operation: str | Operation) -> Operation:
         """Ask for an operation to be cancelled.
@@ -139,7 +152,8 @@ class OperationClient:
             CancelNotSupported: The service does not cancel this; the operation goes on.
             OperationsError: As for `get`.
         """
-        return self._result(self._engine.started().cancel(check_id(_id_of(operation))))
+        name = check_id(_id_of(operation))
+        return answers.one(self._engine.started().cancel, name, self._here([name]))
 
     def cancel_all(self, operations: Iterable[str | Operation]) -> Operations[Operation]:
         """Ask for operations to be cancelled; in the order given. All are asked for, whatever becomes of one.
@@ -147,7 +161,8 @@ class OperationClient:
         Raises:
             OperationsFailed: Some cannot be cancelled; the error of the one that was asked for alone.
         """
-        return self._each(self._engine.started().cancel, operations)
+        ids = _ids_of(operations)
+        return answers.each(self._engine.started().cancel, ids, self._here(ids))
 
     def wait(self, operation: str | Operation, timeout: float | None = None) -> Operation:
         """Block until an operation has ended.
@@ -233,37 +248,26 @@ class OperationClient:
         Raises:
             InvalidOperationId: An id is empty or over 50 characters long.
         """
-        ids = [check_id(_id_of(operation)) for operation in operations]
-        return Watch(self._engine.started(), ids, owner=self)
+        ids = _ids_of(operations)
+        return Watch(self._engine.started(), ids, owner=self, history=self._here(ids))
 
     def close(self) -> None:
         """Stop all watching, close the channel and end the thread. The operations go on."""
         self._engine.close()
         self.connection.close()
 
-    def _each(
-        self, ask: Callable[[str], concurrent.futures.Future[Operation]], operations: Iterable[str | Operation]
-    ) -> Operations[Operation]:
-        """Ask about each operation, all of them whatever becomes of one; in the order given."""
-        ids = [check_id(_id_of(operation)) for operation in operations]
-        futures = {name: ask(name) for name in dict.fromkeys(ids)}
-        answers: dict[str, Operation] = {}
-        refusals: dict[str, OperationsError] = {}
-        for name, future in futures.items():
-            try:
-                answers[name] = self._result(future)
-            except OperationsError as error:
-                refusals[name] = error
-        if refusals:
-            raise failures.one_of(refusals, Operations(answers.get(name) for name in ids), len(futures))
-        return Operations(answers[name] for name in ids)
+    def _here(self, asked: Sequence[str] = ()) -> EndpointHistory | None:
+        """Return what the history has of this service, told that operations are asked about."""
+        if self.history is None:
+            return None
+        here = self.history.of(place_of(self.connection))
+        if asked:
+            here.asked(asked)
+        return here
 
-    def _result(self, future: concurrent.futures.Future[Operation]) -> Operation:
-        try:
-            return future.result()
-        except KeyboardInterrupt:
-            # A cancel that was sent may have arrived.
-            raise WaitInterrupted("Stopped waiting for the answer.", "To see how things stand: %op get ID") from None
+
+def _ids_of(operations: Iterable[str | Operation]) -> list[str]:
+    return [check_id(_id_of(operation)) for operation in operations]
 
 
 def _id_of(operation: str | Operation) -> str:

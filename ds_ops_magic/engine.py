@@ -198,7 +198,7 @@ class Engine:
             self._accept(followed, raw)
         if self._is_current(followed):
             age = self._background.time() - followed.since
-            self._ask_again(followed, self._schedule.interval(age, random.random()))  # noqa: S311  # jitter
+            self._ask_again(followed, followed.interval(self._schedule, age, random.random()))  # noqa: S311  # jitter
 
     def _accept(self, followed: Followed, raw: bytes) -> None:
         """Take over an answer that differs from the last one, unless it is older than that."""

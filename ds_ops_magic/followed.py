@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Mapping
 
+    from ds_ops_magic.durations import Durations
     from ds_ops_magic.errors import OperationsError
     from ds_ops_magic.operation import Operation
+    from ds_ops_magic.schedule import Schedule
 
 
 class Report(NamedTuple):
@@ -23,6 +26,10 @@ class Report(NamedTuple):
 
 class Listener(Protocol):
     """Who follows operations."""
+
+    @property
+    def durations(self) -> Mapping[str, Durations]:
+        """How long operations take, by kind, as far as they know."""
 
     def receive(self, reports: list[Report]) -> None:
         """Take over what became known. Runs on the engine's thread: it must not block."""
@@ -41,6 +48,13 @@ class Followed:
     failures: int = 0
     unknown: int = 0
     refreshed: bool = False
+
+    def interval(self, schedule: Schedule, age: float, chance: float) -> float:
+        """Return the seconds until the next question, by the schedule and by what the listeners know of its kind."""
+        plain = schedule.interval(age, chance)
+        kind = self.operation.kind if self.operation else ""
+        known = next((one.durations[kind] for one in self.listeners if kind in one.durations), None)
+        return known.interval(age, plain) if known else plain
 
 
 def is_older(new: Operation, held: Operation) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.failures import failure
 from ds_ops_magic.operation import Operation, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ds_ops_magic.calls import Health
+    from ds_ops_magic.durations import Durations
     from ds_ops_magic.errors import OperationsError
 
 
@@ -87,6 +90,7 @@ class View:
         stopped: Whether the watching was stopped.
         ended_while_watched: How many were seen to run, and then to end.
         watched_for: Seconds since the watch was made.
+        durations: How long earlier operations took, by kind.
     """
 
     entries: tuple[Entry, ...]
@@ -94,3 +98,4 @@ class View:
     stopped: bool = False
     ended_while_watched: int = 0
     watched_for: float = 0.0
+    durations: Mapping[str, Durations] = field(default_factory=dict)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.engine import Engine
     from ds_ops_magic.followed import Report
+    from ds_ops_magic.history import EndpointHistory
     from ds_ops_magic.operation import Operation
 
 _log = logging.getLogger(__name__)
@@ -37,12 +38,17 @@ class Watch:
         engine: What asks.
         ids: The operations, in the order in which results are given; an id may stand more than once.
         owner: Whose end would end the engine: kept alive as long as the watch is.
+        history: What is told all that becomes known.
     """
 
-    def __init__(self, engine: Engine, ids: Sequence[str], owner: object = None) -> None:
+    def __init__(
+        self, engine: Engine, ids: Sequence[str], owner: object = None, history: EndpointHistory | None = None
+    ) -> None:
         self.ids: tuple[str, ...] = tuple(ids)
         self._engine = engine
         self._owner = owner
+        self._history = history
+        self.durations = history.durations if history else {}
         self._standing = Standing(self.ids)
         self._news = threading.Condition()  # re-entrant: its lock is an RLock
         self._signals: list[Callable[[], None]] = []
@@ -78,6 +84,7 @@ class Watch:
                 self._stopped,
                 self._standing.ended_while_watched,
                 time.monotonic() - self._since,
+                self.durations,
             )
 
     def subscribe(self, signal: Callable[[], None]) -> Callable[[], None]:
@@ -207,6 +214,8 @@ class Watch:
 
     def receive(self, reports: list[Report]) -> None:
         """Take over what the engine learned (`ds_ops_magic.followed.Listener`)."""
+        if self._history is not None:
+            self._history.receive(reports)
         with self._news:
             changes = [change for report in reports if (change := self._standing.apply(report)) is not None]
             over = self._standing.all_ended

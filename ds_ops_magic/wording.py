@@ -63,3 +63,21 @@ def duration(seconds: float, *, ticking: bool = False) -> str:
 def counted(number: int, noun: str = "operation") -> str:
     """Word a count with its noun: ``1 operation``, ``10,000 operations``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def length_range(shortest: float, longest: float) -> str:
+    """Word a range of lengths of time in seconds, roughly: ``2-4 min``, ``50 s-2 min``, ``about 3 min``."""
+    (first, unit), (last, unit_of_last) = _rough(shortest), _rough(longest)
+    if (first, unit) == (last, unit_of_last):
+        return f"about {last} {unit_of_last}"
+    return f"{first}-{last} {unit}" if unit == unit_of_last else f"{first} {unit}-{last} {unit_of_last}"
+
+
+def _rough(seconds: float) -> tuple[str, str]:
+    """Give a length as a number of at most two digits or so, and its unit."""
+    for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 1.5 * size:
+            number = seconds / size
+            halves = round(number * 2) / 2 if number < 5.0 else round(number)
+            return f"{halves:g}", unit
+    return f"{max(1, round(seconds))}", "s"

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep every kernel that the tests start out of the home folder, and away from real credentials."""
+    """Keep what the tests write out of the home folder, and every kernel they start away from real credentials."""
     folder = tempfile.TemporaryDirectory()
     os.environ["DS_OPS_MAGIC_LOCAL_DB"] = f"{folder.name}/local.sqlite"
+    os.environ["DS_OPS_MAGIC_HISTORY"] = f"{folder.name}/history.sqlite"
     os.environ["YC_METADATA_ADDR"] = "127.0.0.1:1"  # no test asks the machine it runs on for credentials
     config.add_cleanup(folder.cleanup)
 
@@ -50,13 +51,14 @@ def operation_service() -> Iterator[LocalService]:
 
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
-    """A shell with the magics loaded: not the global one, without a terminal, a kernel or a history file."""
+    """A shell with the magics loaded: not the global one, without a terminal or a kernel, with a history of its own."""
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
     from ds_ops_magic import load_ipython_extension, unload_ipython_extension
 
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # a shell puts its own there
+    monkeypatch.setenv("DS_OPS_MAGIC_HISTORY", str(tmp_path / "history.sqlite"))
     config = Config({"HistoryManager": {"enabled": False}, "InteractiveShell": {"colors": "nocolor"}})
     made = InteractiveShell(config=config, ipython_dir=str(tmp_path))
     load_ipython_extension(made)
@@ -69,8 +71,9 @@ def one_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     """The one kernel that all tests share which leave it as it was, with the extension loaded."""
     from kernels import started
 
-    database = tmp_path_factory.mktemp("kernel") / "local.sqlite"
-    with started(DS_OPS_MAGIC_LOCAL_DB=str(database)) as kernel:
+    folder = tmp_path_factory.mktemp("kernel")
+    places = {"DS_OPS_MAGIC_LOCAL_DB": f"{folder}/local.sqlite", "DS_OPS_MAGIC_HISTORY": f"{folder}/history.sqlite"}
+    with started(**places) as kernel:
         kernel.ok("%load_ext ds_ops_magic")
         yield kernel
 

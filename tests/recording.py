@@ -9,6 +9,7 @@ from following import QUICK
 from scripted import ScriptedServer
 
 from ds_ops_magic.connection import EndpointConnection
+from ds_ops_magic.durations import Durations
 from ds_ops_magic.engine import Engine
 from ds_ops_magic.followed import Report
 from ds_ops_magic.schedule import Schedule
@@ -19,6 +20,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
+        self.durations: dict[str, Durations] = {}
 
     def receive(self, reports: list[Report]) -> None:
         self.reports.extend(reports)

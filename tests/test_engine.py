@@ -14,6 +14,7 @@ from scripted import Call, ScriptedServer, message, running_then
 
 from ds_ops_magic import errors
 from ds_ops_magic.calls import MAX_ANSWER
+from ds_ops_magic.durations import Durations
 from ds_ops_magic.operation import Status
 from ds_ops_magic.schedule import Schedule
 
@@ -52,6 +53,18 @@ def test_the_same_answer_is_not_told_again() -> None:
         engine.follow(["a"], listener)
         until(lambda: server.gets("a") >= 5)
     assert [report.operation is not None for report in listener.reports] == [True, False]  # the last is the closing
+
+
+def test_how_long_its_kind_takes_counts_when_it_is_asked_about_again() -> None:
+    """At 60 s of age, a kind that takes a minute is asked about twice as often as others."""
+    paced = Schedule(fraction=0.0, shortest=0.2, longest=0.2, jitter=0.0)
+    knowing, ignorant = Recorder(), Recorder()
+    knowing.durations[""] = Durations(tuple(60.0 + second for second in range(20)))
+    with ScriptedServer(lambda call: message(call.id, age=60.0)) as server, engine_of(server, schedule=paced) as engine:
+        engine.follow(["known"], knowing)
+        engine.follow(["unknown"], ignorant)
+        until(lambda: server.gets("unknown") >= 8)
+        assert server.gets("known") > 1.3 * server.gets("unknown")
 
 
 def test_an_operation_that_many_follow_is_asked_for_once() -> None:

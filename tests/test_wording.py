@@ -178,3 +178,20 @@ def test_title(message: OperationMessage, title: str) -> None:
 def test_repr(message: OperationMessage, shown: str) -> None:
     assert repr(Operation(message)) == shown
     assert repr(Operations([Operation(message), None])) == f"Operations([{shown}, None])"
+
+
+@pytest.mark.parametrize(
+    ("shortest", "longest", "said"),
+    [
+        (120.0, 245.0, "2-4 min"),
+        (118.0, 122.0, "about 2 min"),
+        (0.0, 0.2, "about 1 s"),
+        (5.0, 40.4, "5-40 s"),
+        (50.0, 120.0, "50 s-2 min"),
+        (150.0, 600.0, "2.5-10 min"),
+        (3600.0, 7 * 3600.0, "60 min-7 h"),
+        (86400.0, 3 * 86400.0, "24 h-3 d"),
+    ],
+)
+def test_a_range_of_lengths(shortest: float, longest: float, said: str) -> None:
+    assert wording.length_range(shortest, longest) == said

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic import wording
@@ -13,8 +14,9 @@ from ds_ops_magic.messages import UnknownPayload, in_words, to_plain
 from ds_ops_magic.operation import Operation, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from ds_ops_magic.durations import Durations
     from ds_ops_magic.view import Entry, View
 
 FOLD_ABOVE = 20
@@ -30,6 +32,7 @@ _LOOKS = {
     Status.FAILED: ("✕", "bad"),
     Status.CANCELLED: ("–", "off"),
 }
+_NOTHING: Mapping[str, Durations] = MappingProxyType({})
 _ORDER = ("running", "failing", "failed", "unknown", "cancelled", "succeeded")
 
 
@@ -44,7 +47,7 @@ class Row:
         symbol: The sign that goes with the word.
         tone: run, warn, ok, bad or off: what to colour it by.
         fraction: 0..1 where the service says it, else None.
-        note: The service's words, how long it has taken, and how much is left where that can be told.
+        note: The service's words, how long it has taken, and how much is left, or how long it usually takes.
         error: Code and message of what went wrong, empty where nothing did.
         details: What else is known about the error, a line each.
         ended: Whether nothing more will happen.
@@ -127,7 +130,7 @@ def panel_of(view: View, now: datetime, most: int = FOLD_ABOVE, hint: str = "") 
         total=len(view.entries),
         counts=" · ".join(f"{counts[state]:,} {state}" for state in _ORDER if counts[state]),
         fraction=ended / len(view.entries) if view.entries else 1.0,
-        rows=tuple(row_of(entry, now) for entry in shown),
+        rows=tuple(row_of(entry, now, view.durations) for entry in shown),
         rest=_rest(view, len(view.entries) - len(shown), running),
         foot=foot,
         troubled=troubled,
@@ -136,8 +139,8 @@ def panel_of(view: View, now: datetime, most: int = FOLD_ABOVE, hint: str = "") 
     )
 
 
-def row_of(entry: Entry, now: datetime) -> Row:
-    """Compute the row of one operation; ``now`` is aware."""
+def row_of(entry: Entry, now: datetime, durations: Mapping[str, Durations] = _NOTHING) -> Row:
+    """Compute the row of one operation; ``now`` is aware, ``durations`` say by kind how long operations take."""
     operation = entry.operation
     symbol, tone = ("?", "bad") if entry.error else ("●", "run")
     if operation is not None and entry.error is None:
@@ -151,7 +154,7 @@ def row_of(entry: Entry, now: datetime) -> Row:
         symbol=symbol,
         tone=tone,
         fraction=operation.progress.fraction if operation else None,
-        note=_note(entry, now),
+        note=_note(entry, now, durations),
         error=_error(entry),
         details=_details(operation),
         ended=entry.ended,
@@ -179,7 +182,7 @@ def _word(entry: Entry) -> str:
     return entry.operation.status_word
 
 
-def _note(entry: Entry, now: datetime) -> str:
+def _note(entry: Entry, now: datetime, durations: Mapping[str, Durations]) -> str:
     operation = entry.operation
     if operation is None:
         return ""
@@ -192,6 +195,8 @@ def _note(entry: Entry, now: datetime) -> str:
     if operation.status is Status.FAILING:
         return "error reported, still stopping" if operation.status_word == "failing" else "stopping"
     left = _left(operation, now)
+    if not left and taken is not None and operation.kind in durations:
+        left = durations[operation.kind].words(taken)
     return " · ".join(part for part in (operation.progress.text, time, left) if part)
 
 

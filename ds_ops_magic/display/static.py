@@ -37,20 +37,20 @@ def bundle(panel: Panel) -> dict[str, str]:
 
 def html(panel: Panel) -> str:
     """Render a panel as a table that reads well where styles are dropped; of one too large the results go first."""
-    written = _render("static", panel)
+    written = render("static", panel=panel)
     if len(written) > MOST_BYTES:
         panel = replace(panel, rows=tuple(replace(row, result=None, details=()) for row in panel.rows))
-        written = _render("static", panel)
+        written = render("static", panel=panel)
     while len(written) > MOST_BYTES:
         kept = panel.rows[: len(panel.rows) * 3 // 4]
         panel = replace(panel, rows=kept, rest=f"and {panel.total - len(kept):,} more")
-        written = _render("static", panel)
+        written = render("static", panel=panel)
     return written
 
 
 def part(name: str, panel: Panel | None = None) -> str:
     """Render a piece of the live panel: ``style``, ``head``, ``live``, ``ended`` or ``foot``."""
-    return _render(name, panel).strip()
+    return render(name, panel=panel).strip()
 
 
 def text(panel: Panel) -> str:
@@ -124,8 +124,9 @@ def _safe(foreign: str, left: list[int]) -> str:
     return safe
 
 
-def _render(name: str, panel: Panel | None) -> str:
-    return _environment().get_template(f"{name}.html.j2").render(panel=panel)
+def render(name: str, **values: Any) -> str:
+    """Render a template of this package; every text in the values is escaped."""
+    return _environment().get_template(f"{name}.html.j2").render(**values)
 
 
 def _without_math(value: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
 
-SUBCOMMANDS = ("connect", "get", "wait", "watch", "cancel", "help")
+SUBCOMMANDS = ("connect", "get", "wait", "watch", "cancel", "list", "help")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _OPENING = {"(": ")", "[": "]", "{": "}"}
 
@@ -24,12 +24,14 @@ OVERVIEW = """\
   %op wait [TARGET...] wait until they are done, with a live panel
   %op watch TARGET...  show them live without blocking
   %op cancel TARGET... ask for them to be cancelled
+  %op list             show what was followed from here, by earlier kernels too
   %%op wait            run the cell, then wait for what it gives
   %op help SUBCOMMAND  all options of one of these
 
 A TARGET is an operation's id, a variable (job, jobs[0], answer.operation) or {an expression}. It may hold an
 operation, its id, a dictionary of the REST API or of yc --format json, a watch, or any iterable of these.
-get and wait without a target mean the last one used. result = %op wait ID assigns; -o NAME does too.
+get and wait without a target mean the last one used; %op wait --last N means the last N, of earlier kernels too.
+result = %op wait ID assigns; -o NAME does too.
 The stop button ends the waiting, not the operation.
 """
 
@@ -118,6 +120,12 @@ def seconds(text: str) -> float:
     return value
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of operations: give 1 or more")
+    return int(text)
+
+
 def _name(text: str) -> str:
     if not text.isidentifier() or keyword.iskeyword(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no name of a variable")
@@ -154,6 +162,7 @@ def _wait(parser: argparse.ArgumentParser) -> None:
     until = parser.add_mutually_exclusive_group()
     until.add_argument("--any", action="store_true", help="stop at the first that is done")
     until.add_argument("--fail-fast", action="store_true", help="raise at the first failure; the others go on")
+    parser.add_argument("--last", type=_count, metavar="N", help="wait for the N used last, by earlier kernels too")
     parser.add_argument("--no-raise", action="store_true", help="return the last snapshots instead of raising")
     parser.add_argument("--quiet", action="store_true", help="show nothing")
     _notify(parser)
@@ -170,6 +179,14 @@ def _cancel(parser: argparse.ArgumentParser) -> None:
     _targets(parser, "+")
     parser.add_argument("--wait", action="store_true", help="follow it to its end, which should be: cancelled")
     _timeout(parser)
+    _output(parser)
+
+
+def _list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--running", action="store_true", help="only those that have not ended")
+    parser.add_argument("--limit", type=_count, default=20, metavar="N", help="at most so many (20)")
+    parser.add_argument("--since", type=seconds, metavar="TIME", help="only those used in the last 30m, 12h, 2d")
+    parser.add_argument("--all", action="store_true", help="of all endpoints, not only of the one connected to")
     _output(parser)
 
 
@@ -201,5 +218,6 @@ _PARSERS = {
     "wait": ("Wait until operations are done; the last ones used when none is named.", _wait),
     "watch": ("Show operations live, without blocking.", _watch),
     "cancel": ("Ask for operations to be cancelled.", _cancel),
+    "list": ("Show the operations that were followed from here, what was used last first.", _list),
     "help": ("Explain %op, or one of its subcommands.", _help),
 }

@@ -1,4 +1,4 @@
-"""Tab completion of ``%op``: subcommands, flags, ids seen in this kernel, and variables that hold operations."""
+"""Tab completion of ``%op``: subcommands, flags, ids of the history, and variables that hold operations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ds_ops_magic.magics.commands import SUBCOMMANDS, flags_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_HOLDERS = {"Operation", "Operations", "Watch"}
+_HOLDERS = {"Listing", "Operation", "Operations", "Watch"}
 
 
 def complete(line: str, symbol: str, namespace: Mapping[str, Any], ids: Iterable[str]) -> list[str]:
@@ -19,7 +19,7 @@ def complete(line: str, symbol: str, namespace: Mapping[str, Any], ids: Iterable
         line: The line up to the cursor, with its ``%op``.
         symbol: The word to complete, empty for a new one.
         namespace: The user's variables.
-        ids: The operations this kernel has asked about.
+        ids: The operations that were asked about, by this kernel or earlier ones.
     """
     words = line.split()
     before = words[1:] if not symbol else words[1:-1]
@@ -38,7 +38,9 @@ def _words(subcommand: str, namespace: Mapping[str, Any], ids: Iterable[str]) ->
         return list(SUBCOMMANDS)
     if subcommand == "connect":
         return ["local", "yandex", *_variables(namespace, {"SDK"})]
-    return [*_variables(namespace, _HOLDERS), *sorted(ids)]
+    if subcommand == "list":
+        return []
+    return [*_variables(namespace, _HOLDERS), *sorted(set(ids))]
 
 
 def _variables(namespace: Mapping[str, Any], types: set[str]) -> list[str]:

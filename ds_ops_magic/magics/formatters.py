@@ -1,4 +1,4 @@
-"""How `Operation`, `Operations` and `Watch` look as the result of a cell, registered by type name."""
+"""How `Operation`, `Operations`, `Watch` and `Listing` look as the result of a cell, registered by type name."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _TYPES = (
     ("ds_ops_magic.operation", "Operation"),
     ("ds_ops_magic.operations", "Operations"),
     ("ds_ops_magic.watch", "Watch"),
+    ("ds_ops_magic.display.listing", "Listing"),
     ("ds_ops_magic.client", "OperationClient"),
 )
 _MIMES = ("text/html", "text/plain")
@@ -62,15 +63,15 @@ def unregister(shell: Any) -> None:
 
 
 def _html(value: Any) -> str:
-    from ds_ops_magic.display import static
+    from ds_ops_magic.display import listing, static
 
-    return static.html(_panel(value))
+    return listing.html(value) if isinstance(value, listing.Listing) else static.html(_panel(value))
 
 
 def _text(value: Any) -> str:
-    from ds_ops_magic.display import static
+    from ds_ops_magic.display import listing, static
 
-    return static.text(_panel(value))
+    return listing.text(value) if isinstance(value, listing.Listing) else static.text(_panel(value))
 
 
 def _panel(value: Any) -> Panel:

@@ -9,9 +9,10 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Callable, Enum, Float, TraitError, Unicode, validate
 
+from ds_ops_magic import histories
 from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.magics import cell as cells
-from ds_ops_magic.magics import commands, completion, notify
+from ds_ops_magic.magics import commands, completion, notify, recall
 from ds_ops_magic.magics.session import Session
 from ds_ops_magic.magics.targets import Targets, resolve, resolve_value, service
 from ds_ops_magic.magics.waiting import wait_and_show, wait_for_the_cancelled
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections import abc
 
     from ds_ops_magic.client import OperationClient
+    from ds_ops_magic.display.listing import Listing
+    from ds_ops_magic.history import History
     from ds_ops_magic.operation import Operation
     from ds_ops_magic.operations import Operations
     from ds_ops_magic.watch import Watch
@@ -40,6 +43,11 @@ class OpMagics(Magics):
     )
     rate = Float(200.0, help="Calls per second at most; takes effect at the next %op connect.").tag(config=True)
     display = Enum(["auto", "widget", "html", "text", "none"], "auto", help="How waits are shown.").tag(config=True)
+    history = Unicode(
+        "",
+        help="File of what was followed: beside the profile when it is empty; none keeps none. "
+        "Takes effect at the next %op connect.",
+    ).tag(config=True)
     on_end = Callable(None, allow_none=True, help="Function to call once with the outcome of each wait.").tag(
         config=True
     )
@@ -48,10 +56,13 @@ class OpMagics(Magics):
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
-        self._session = Session()
+        self._session = Session(lambda: self._history)
         self._last: Targets | None = None
         self._ids: dict[str, None] = {}  # in the order of use
         self._shown: list[Any] = []  # what the running cell has displayed
+        histories.use_profile(shell.profile_dir.location)
+        if (history := self._history) is not None:
+            history.read()
 
     @validate("rate", "timeout")
     def _check_number(self, proposal: Any) -> float | None:
@@ -79,7 +90,10 @@ class OpMagics(Magics):
             return None
         options.hidden = hidden
         mode = "none" if hidden or getattr(options, "quiet", False) else self.display
-        result = getattr(self, f"_{words[0]}")(options, mode, cell)
+        try:
+            result = getattr(self, f"_{words[0]}")(options, mode, cell)
+        finally:
+            recall.complain(self._history)
         if hidden:
             self._shown.append(result)
         return result
@@ -97,6 +111,8 @@ class OpMagics(Magics):
     def close(self) -> None:
         """Stop every watch, leave its panel as a static result, and close all that was connected."""
         self._session.close()
+        if (history := self._history) is not None:
+            history.close()
 
     def was_shown(self, value: Any) -> bool:
         """Tell whether the running cell has displayed this very value."""
@@ -114,7 +130,16 @@ class OpMagics(Magics):
 
     def complete(self, _shell: Any, event: Any) -> list[str]:
         """Complete a word for IPython's ``complete_command`` hook."""
-        return completion.complete(event.line, event.symbol, self.shell.user_ns, self._ids)
+        return completion.complete(
+            event.line, event.symbol, self.shell.user_ns, [*self._ids, *recall.ids(self._history)]
+        )
+
+    @property
+    def _history(self) -> History | None:
+        history = histories.history_in(self.history)
+        if history is not None:
+            history.warns = False  # `recall.complain` says it in a line of its own
+        return history
 
     def _help(self, options: argparse.Namespace, mode: str, cell: str | None) -> None:
         print(commands.parser_of(options.subcommand).format_help() if options.subcommand else commands.OVERVIEW)
@@ -130,14 +155,14 @@ class OpMagics(Magics):
 
     def _get(self, options: argparse.Namespace, mode: str, cell: str | None) -> Any:
         targets = self._targets(options.targets)
-        operations = self._answers(options, targets, self.client().get_all)
+        operations = self._answers(options, targets, self._client_of(targets).get_all)
         return self._give(options, _as_named(operations, targets))
 
     def _wait(self, options: argparse.Namespace, mode: str, cell: str | None) -> Any:
         __tracebackhide__ = True
         told = notify.functions(options.notify, self.on_end, self.shell.ev)
-        targets = self._targets(options.targets) if cell is None else self._targets_of_cell(options.targets, cell)
-        watch = self.client().watch(*targets.ids)
+        targets = self._targets(options.targets, options.last) if cell is None else self._targets_of_cell(options, cell)
+        watch = self._client_of(targets).watch(*targets.ids)
         when = "FIRST" if options.any else "FIRST_FAILURE" if options.fail_fast else "ALL"
         timeout = self.timeout if options.timeout is None else options.timeout
         try:
@@ -157,7 +182,7 @@ class OpMagics(Magics):
     def _watch(self, options: argparse.Namespace, mode: str, cell: str | None) -> Watch:
         targets = self._targets(options.targets)
         told = notify.functions(options.notify, self.on_end, self.shell.ev)
-        watch = self.client().watch(*targets.ids)
+        watch = self._client_of(targets).watch(*targets.ids)
         notify.tell_when_over(watch, told, lambda: _as_named(watch.operations, targets))
         self._session.keep(watch)
         if mode == "none" or self.show_live(watch):
@@ -167,7 +192,8 @@ class OpMagics(Magics):
     def _cancel(self, options: argparse.Namespace, mode: str, cell: str | None) -> Any:
         from ds_ops_magic.display import static
 
-        targets, client = self._targets(options.targets), self.client()
+        targets = self._targets(options.targets)
+        client = self._client_of(targets)
         operations = self._answers(options, targets, client.cancel_all)
         for operation in operations:
             if operation.done and not options.hidden:
@@ -182,6 +208,15 @@ class OpMagics(Magics):
             self._shown.append(result)
         return result
 
+    def _list(self, options: argparse.Namespace, mode: str, cell: str | None) -> Listing:
+        return self._give(options, recall.listing(self._history, options, self._session.client, self.client))
+
+    def _client_of(self, targets: Targets) -> OperationClient:
+        """Return the client, which may be asked about these, as far as the history knows."""
+        client = self.client()
+        recall.check_place(self._history, targets.ids, client.connection)
+        return client
+
     def _answers(
         self,
         options: argparse.Namespace,
@@ -195,17 +230,21 @@ class OpMagics(Magics):
             self._give(options, _as_named(getattr(error, "operations", [None] * len(targets.ids)), targets))
             raise
 
-    def _targets(self, words: list[str]) -> Targets:
-        """Resolve what a user named; nothing named means the last ones used."""
+    def _targets(self, words: list[str], last: int | None = None) -> Targets:
+        """Resolve what a user named, or the so many last ones of any kernel; nothing named means the last ones used."""
+        if last is not None:
+            if words:
+                raise UsageError("%op wait: name targets, or --last N, not both.")
+            return self._remember(recall.last(self._history, last, self.client().connection))
         if words:
             return self._remember(resolve(words, self.shell.user_ns, self.shell.ev))
         if self._last is None:
             raise UsageError("%op: name an operation; there is no last one yet. For example: %op wait ID")
         return self._last
 
-    def _targets_of_cell(self, words: list[str], cell: str) -> Targets:
+    def _targets_of_cell(self, options: argparse.Namespace, cell: str) -> Targets:
         __tracebackhide__ = True
-        if words:
+        if options.targets or options.last is not None:
             raise UsageError("%%op wait waits for what the cell gives: name no target, or use %op wait.")
         self.client()  # before the cell runs: what it starts should not be left without a service to ask
         value = cells.run(self.shell, cell)

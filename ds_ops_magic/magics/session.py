@@ -6,15 +6,23 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ds_ops_magic.client import OperationClient
     from ds_ops_magic.connection import LocalConnection
+    from ds_ops_magic.history import History
     from ds_ops_magic.watch import Watch
 
 
 class Session:
-    """One client at a time, from the first ``%op`` to the unloading of the extension."""
+    """One client at a time, from the first ``%op`` to the unloading of the extension.
 
-    def __init__(self) -> None:
+    Args:
+        history: Says where what the client is asked about is kept.
+    """
+
+    def __init__(self, history: Callable[[], History | None]) -> None:
+        self._history = history
         self.client: OperationClient | None = None
         self._local: LocalConnection | None = None
         self._watches: list[Watch] = []
@@ -42,6 +50,7 @@ class Session:
         for refusal in client.connection.passed_over:  # whoever set these would not know otherwise
             print(f"passed over {refusal}")
         self._disconnect()
+        client.history = self._history()
         self.client = client
         if isinstance(client.connection, LocalConnection) and self._local is None:
             self._local = LocalConnection()  # the service and its work go on wherever %op connects next

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic import failures, wording
+from ds_ops_magic import wording
 from ds_ops_magic.errors import OperationCancelled, OperationFailed, OperationsFailed, WaitInterrupted
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, wh
         WaitInterrupted: Stop was pressed, at whatever moment.
         OperationsError: As for `Watch.wait`.
     """
+    from ds_ops_magic import failures
+
     try:
         _wait_and_show(watch, shell, mode, timeout, when)
     except WaitInterrupted:
@@ -45,6 +47,7 @@ def wait_for_the_cancelled(watch: Watch, shell: Any, mode: str, timeout: float |
         OperationsError: An operation failed, or went through.
         WaitInterrupted: Stop was pressed.
     """
+    from ds_ops_magic import failures
     from ds_ops_magic.operation import Status
 
     # Cancelled is a failure to who waits for a result; here it is what was asked for.

@@ -6,6 +6,7 @@ from panels import NOW, panel, snapshot
 from ds_ops_magic.calls import Health
 from ds_ops_magic.codes import refused
 from ds_ops_magic.display.model import row_of
+from ds_ops_magic.durations import Durations
 from ds_ops_magic.view import Entry
 
 
@@ -132,3 +133,13 @@ def test_an_outage_shows_how_long_and_since_when():
 
 def test_a_single_lost_call_is_not_worth_a_word():
     assert not panel(snapshot("a"), health=Health(last_answer=NOW, silent_for=0.5)).troubled
+
+
+def test_how_long_it_usually_takes_is_said_where_no_time_left_is_known() -> None:
+    kind = snapshot(percent=0).kind
+    durations = {kind: Durations((120.0, 180.0, 240.0, 300.0))}
+    note = row_of(Entry("op1", snapshot(percent=0)), NOW, durations).note
+    assert note == "step 0 of 100 · 2 min 10 s · usually 3-4 min (4 earlier runs)"
+    assert "usually" not in row_of(Entry("op1", snapshot(percent=50)), NOW, durations).note
+    assert "usually" not in row_of(Entry("op1", snapshot(percent=0)), NOW, {"other": durations[kind]}).note
+    assert "usually" not in row_of(Entry("op1", snapshot(done=True)), NOW, {"": durations[kind]}).note

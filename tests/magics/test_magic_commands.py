@@ -67,11 +67,18 @@ def test_the_options_of_wait() -> None:
         "timeout": 600.0,
         "any": True,
         "fail_fast": False,
+        "last": None,
         "no_raise": True,
         "quiet": True,
         "notify": None,
         "output": "x",
     }
+
+
+def test_the_options_of_list() -> None:
+    assert vars(parse("list", [])) == {"running": False, "limit": 20, "since": None, "all": False, "output": None}
+    options = parse("list", ["--running", "--limit", "5", "--since", "2d", "--all", "-o", "x"])
+    assert vars(options) == {"running": True, "limit": 5, "since": 172800.0, "all": True, "output": "x"}
 
 
 def test_nothing_is_set_that_was_not_named() -> None:
@@ -143,6 +150,7 @@ def test_parsers_keep_nothing_from_one_line_to_the_next() -> None:
         "timeout": None,
         "any": False,
         "fail_fast": False,
+        "last": None,
         "no_raise": False,
         "quiet": False,
         "notify": None,

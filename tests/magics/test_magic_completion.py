@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from following import until
 from IPython.core.completer import provisionalcompleter
 from scripted import message
 
-from ds_ops_magic import Operation, Operations
+from ds_ops_magic import History, Operation, Operations
 from ds_ops_magic.magics.commands import SUBCOMMANDS, flags_of
 from ds_ops_magic.magics.completion import complete
 
@@ -29,6 +31,12 @@ def completed(line: str, symbol: str | None = None) -> list[str]:
     """Complete at the end of a line; the word there unless another is given, as IPython cuts words its own way."""
     word = "" if line.endswith(" ") else line.split()[-1]
     return complete(line, word if symbol is None else symbol, NAMESPACE, IDS)
+
+
+def completions(shell: Any, line: str) -> list[str]:
+    """Return what the shell offers at the end of a line."""
+    with provisionalcompleter():
+        return [found.text for found in shell.Completer.completions(line, len(line))]
 
 
 def test_subcommands() -> None:
@@ -57,6 +65,15 @@ def test_targets_are_variables_and_then_ids(subcommand: str) -> None:
     assert completed(f"%op {subcommand} loc1 jo") == ["job", "jobs"]
 
 
+def test_ids_that_earlier_kernels_have_used(shell: Any) -> None:
+    history = History(os.environ["DS_OPS_MAGIC_HISTORY"])
+    history.of("local").asked(["earlier1"])
+    assert history.flush(10.0)
+    shell.run_line_magic("reload_ext", "ds_ops_magic")  # as the next kernel does, which begins to read
+    until(lambda: "earlier1" in completions(shell, "%op wait ear"))
+    history.close()
+
+
 def test_what_can_be_connected_to_and_what_there_is_help_for() -> None:
     assert completed("%op connect ") == ["local", "yandex", "sdk"]
     assert completed("%op help w") == ["wait", "watch"]
@@ -69,14 +86,10 @@ def test_nothing_for_a_subcommand_that_there_is_not() -> None:
 def test_the_shell_completes_by_it(shell: Any) -> None:
     shell.user_ns.update(job=OPERATION)
 
-    def at_the_end(line: str) -> list[str]:
-        with provisionalcompleter():
-            return [found.text for found in shell.Completer.completions(line, len(line))]
-
-    assert {"wait", "watch"} <= set(at_the_end("%op wa"))
-    assert "--no-raise" in at_the_end("%op wait --no")
-    assert "job" in at_the_end("%op wait jo")
-    assert "wait" in at_the_end("%%op wa")
+    assert {"wait", "watch"} <= set(completions(shell, "%op wa"))
+    assert "--no-raise" in completions(shell, "%op wait --no")
+    assert "job" in completions(shell, "%op wait jo")
+    assert "wait" in completions(shell, "%%op wa")
 
 
 def test_a_kernel_completes_ids_it_has_asked_about(kernel: Kernel, operation_service: Any) -> None:

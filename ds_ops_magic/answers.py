@@ -1,0 +1,82 @@
+"""Ask an engine about single operations and block until it has answered; what is asked and said goes to the history."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+from typing import TYPE_CHECKING
+
+from ds_ops_magic import failures
+from ds_ops_magic.errors import OperationsError, WaitInterrupted
+from ds_ops_magic.operations import Operations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ds_ops_magic.history import EndpointHistory
+    from ds_ops_magic.operation import Operation
+
+    Ask = Callable[[str], concurrent.futures.Future[Operation]]
+
+
+def answer(future: concurrent.futures.Future[Operation]) -> Operation:
+    """Block until an answer is there.
+
+    Raises:
+        WaitInterrupted: Stop was pressed meanwhile.
+        OperationsError: There is none to be had.
+    """
+    try:
+        return future.result()
+    except KeyboardInterrupt:
+        # A cancel that was sent may have arrived.
+        raise WaitInterrupted("Stopped waiting for the answer.", "To see how things stand: %op get ID") from None
+
+
+def one(ask: Ask, name: str, history: EndpointHistory | None) -> Operation:
+    """Ask about one operation; raises as `answer`."""
+    return _told(ask(name), name, history)
+
+
+def each(ask: Ask, ids: Sequence[str], history: EndpointHistory | None) -> Operations[Operation]:
+    """Ask about each operation, all of them whatever becomes of one; in the order given.
+
+    Raises:
+        OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
+        WaitInterrupted: Stop was pressed meanwhile.
+    """
+    futures = {name: ask(name) for name in dict.fromkeys(ids)}
+    answers: dict[str, Operation] = {}
+    refusals: dict[str, OperationsError] = {}
+    for name, future in futures.items():
+        try:
+            answers[name] = _told(future, name, history)
+        except OperationsError as error:
+            refusals[name] = error
+    if refusals:
+        raise failures.one_of(refusals, Operations(answers.get(name) for name in ids), len(futures))
+    return Operations(answers[name] for name in ids)
+
+
+def peek(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, timeout: float) -> dict[str, Operation]:
+    """Ask about each operation, and return by id what was answered within so many seconds in all."""
+    futures = {name: ask(name) for name in ids}
+    concurrent.futures.wait(futures.values(), timeout)
+    answers: dict[str, Operation] = {}
+    for name, future in futures.items():
+        if future.done():
+            with contextlib.suppress(OperationsError):
+                answers[name] = _told(future, name, history)
+    return answers
+
+
+def _told(future: concurrent.futures.Future[Operation], name: str, history: EndpointHistory | None) -> Operation:
+    if history is None:
+        return answer(future)
+    try:
+        operation = answer(future)
+    except OperationsError as error:
+        history.refused(error, name)
+        raise
+    history.saw(operation)
+    return operation

@@ -1,0 +1,128 @@
+"""What the history holds, as a table: HTML and text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, overload
+
+from ds_ops_magic import wording
+from ds_ops_magic.display import static
+from ds_ops_magic.messages import type_words
+
+if TYPE_CHECKING:
+    from ds_ops_magic.history_file import Record
+
+_SYMBOLS = {
+    "running": "●",
+    "failing": "▲",
+    "cancelling": "▲",
+    "succeeded": "✓",
+    "failed": "✕",
+    "cancelled": "–",
+}
+_FRESH = 10.0  # seconds for which a state counts as that of now
+
+
+@dataclass(frozen=True)
+class Line:
+    """One operation in the table. All text is one line, safe to print, and not yet escaped for HTML.
+
+    Attributes:
+        id: The operation.
+        title: What it is.
+        word: How it stands, or stood when last seen.
+        symbol: The sign that goes with the word.
+        note: How long it has taken, and how old the news is.
+        facts: What else is known: label and text.
+    """
+
+    id: str
+    title: str
+    word: str
+    symbol: str
+    note: str
+    facts: tuple[tuple[str, str], ...]
+
+
+class Listing(Sequence["Record"]):
+    """What `%op list` gives: records, the one used last first, and how they are shown.
+
+    Args:
+        records: What is listed.
+        remarks: What else is to be said, a sentence each.
+        now: Seconds since the epoch.
+        by_endpoint: Whether to say of each where it is.
+    """
+
+    def __init__(self, records: Sequence[Record], remarks: Sequence[str], now: float, *, by_endpoint: bool) -> None:
+        self._records = tuple(records)
+        self.foot = tuple(wording.one_line(remark, 400) for remark in remarks)
+        self.lines = tuple(_line(record, now, by_endpoint) for record in records)
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Record]: ...
+
+    def __getitem__(self, place: int | slice) -> Record | Sequence[Record]:
+        return self._records[place]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __repr__(self) -> str:
+        return f"<Listing of {wording.counted(len(self))}>"
+
+
+def html(listing: Listing) -> str:
+    """Render a listing as a table."""
+    return static.render("list", listing=listing)
+
+
+def text(listing: Listing) -> str:
+    """Render a listing as plain lines."""
+    lines = []
+    for line in listing.lines:
+        title = f"{line.title} · {line.id}" if line.title != line.id else line.id
+        lines.append(" · ".join(filter(None, (f"{line.symbol} {line.word}  {title}", line.note))))
+        if line.facts:
+            lines.append("    " + ", ".join(f"{label} {value}" for label, value in line.facts))
+    return "\n".join([*lines, *listing.foot])
+
+
+def _line(record: Record, now: float, by_endpoint: bool) -> Line:
+    name = wording.one_line(record.id, 50)
+    kind = wording.one_line(record.kind, 120)
+    facts = {
+        "created": _utc(record.created_at),
+        "ended": _utc(record.changed_at) if record.done else "",
+        "error": wording.one_line(record.error, 40),
+        "kind": kind,
+        "at": (wording.one_line(record.endpoint, 100) or "Yandex Cloud") if by_endpoint else "",
+    }
+    return Line(
+        id=name,
+        title=wording.one_line(record.description) or " ".join(type_words(kind)).capitalize() or name,
+        word=wording.one_line(record.state, 20) or "asked about",
+        symbol=_SYMBOLS.get(record.state, "?"),
+        note=_note(record, now),
+        facts=tuple((label, said) for label, said in facts.items() if said),
+    )
+
+
+def _note(record: Record, now: float) -> str:
+    if not record.seen_at:
+        return f"{wording.duration(now - record.used_at)} ago, and never seen since"
+    end = record.changed_at if record.done else record.seen_at
+    took = "" if record.created_at is None or end is None else wording.duration(max(0.0, end - record.created_at))
+    if record.done:
+        return f"{'in' if record.state == 'succeeded' else 'after'} {took}" if took else ""
+    old = now - record.seen_at
+    return " · ".join(filter(None, (took, f"when last seen, {wording.duration(old)} ago" if old > _FRESH else "")))
+
+
+def _utc(moment: float | None) -> str:
+    return "" if moment is None else f"{datetime.fromtimestamp(moment, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,247 @@
+"""The file of the history: SQLite, which many kernels share, and which one thread of each process uses."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MOST = 20_000
+"""Operations that are kept at most; the oldest of those that have ended go first."""
+OLDEST = 90 * 86400.0
+"""Seconds after which an operation that nobody has asked about is dropped."""
+
+_BUSY = 5.0  # seconds to wait for another kernel that is writing
+_APPLICATION = 0x64736F68
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE operation (
+    endpoint TEXT NOT NULL,
+    id TEXT NOT NULL,
+    used_at REAL NOT NULL,
+    seen_at REAL NOT NULL,
+    state TEXT NOT NULL,
+    done INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    description TEXT NOT NULL,
+    created_at REAL,
+    changed_at REAL,
+    PRIMARY KEY (endpoint, id)
+)
+"""
+# File systems of other machines, where the shared memory that WAL needs does not work (sqlite.org/wal.html).
+_REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "lustre", "afs", "glusterfs", "beegfs", "gpfs", "fuse"}
+
+
+class Record(NamedTuple):
+    """An operation as the history keeps it: no payload, and no words of an error.
+
+    Attributes:
+        endpoint: Where it was asked about; empty while only its birth was recorded.
+        id: What the service calls it.
+        used_at: When somebody last began to ask about it here, in seconds since the epoch, as all times here.
+        seen_at: When the service last said how it stands; 0 where it never has.
+        state: The word for how it stood then; empty where that was never seen.
+        done: Whether it had ended.
+        error: Name of the error's code; empty where there was none.
+        kind: Full name of its metadata's type.
+        description: What it was called.
+        created_at: When it was created; None where the service does not say.
+        changed_at: When it last changed; None where the service does not say.
+    """
+
+    endpoint: str
+    id: str
+    used_at: float
+    seen_at: float = 0.0
+    state: str = ""
+    done: bool = False
+    error: str = ""
+    kind: str = ""
+    description: str = ""
+    created_at: float | None = None
+    changed_at: float | None = None
+
+    def overtakes(self, held: Record) -> bool:
+        """Tell whether this says more than what is held: done never returns to not done."""
+        return self.done >= held.done and self.seen_at >= held.seen_at
+
+
+_COLUMNS = ", ".join(Record._fields)
+_SEEN = Record._fields[3:]
+# Only names of columns are put into these; values are always bound.
+_LOAD = f"SELECT {_COLUMNS} FROM operation ORDER BY used_at"  # noqa: S608
+_ADD = (
+    f"INSERT INTO operation ({_COLUMNS}) VALUES ({', '.join('?' * len(Record._fields))}) "  # noqa: S608
+    "ON CONFLICT (endpoint, id) DO UPDATE SET used_at = max(used_at, excluded.used_at)"
+)
+_CHANGE = (
+    f"UPDATE operation SET ({', '.join(_SEEN)}) = ({', '.join('?' * len(_SEEN))}) "  # noqa: S608
+    "WHERE endpoint = ? AND id = ? AND seen_at <= ? AND done <= ?"
+)
+_DROP_NEVER_SEEN = "DELETE FROM operation WHERE endpoint = ? AND id = ? AND seen_at = 0"
+_DROP_SUPERFLUOUS = """
+DELETE FROM operation WHERE rowid IN (SELECT rowid FROM operation ORDER BY done, used_at DESC LIMIT -1 OFFSET ?)
+"""
+
+
+class Unusable(Exception):
+    """The file is none of ours, or of a newer version: to try again would not help."""
+
+
+class HistoryFile:
+    """The file, open. Makes it, private, where there is none.
+
+    Args:
+        path: Where it is.
+
+    Raises:
+        Unusable: It is something else, damaged, or of a newer version.
+        OSError: It cannot be made or opened.
+        sqlite3.OperationalError: It cannot be used now.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileExistsError):
+            # SQLite gives the -wal and -shm files the mode of the database.
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        if path.stat().st_mode & 0o077:
+            with contextlib.suppress(OSError):  # not every storage has modes
+                path.chmod(0o600)
+        self._connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare(path)
+        except BaseException as error:
+            self._connection.close()
+            # An OperationalError is about now; its base is about the file, which holds something else.
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+                raise Unusable("it is damaged, or no history") from None
+            raise
+        self._path, self._inode = path, path.stat().st_ino
+        self._version = -1
+
+    def is_gone(self) -> bool:
+        """Tell whether the file was removed, or another put in its place: what is written now nobody would find."""
+        try:
+            return self._path.stat().st_ino != self._inode
+        except FileNotFoundError:
+            return True
+
+    def load(self) -> list[Record]:
+        """Return all that is kept, what was used last at the end."""
+        self._version = self._data_version()
+        rows = self._connection.execute(_LOAD).fetchall()
+        return [Record._make((*row[:5], bool(row[5]), *row[6:])) for row in rows]
+
+    def has_news(self) -> bool:
+        """Tell whether another kernel has written since `load`."""
+        return self._data_version() != self._version
+
+    def write(self, records: Iterable[Record], forgotten: Iterable[tuple[str, str]] = ()) -> None:
+        """Keep records, and drop those of these endpoints and ids that were never seen; all of it or nothing.
+
+        When it returns, the disk has it.
+        """
+        records = list(records)
+        seen = [record for record in records if record.seen_at]
+        changes = [(*record[3:], record.endpoint, record.id, record.seen_at, record.done) for record in seen]
+        with self._writing():
+            self._connection.executemany(_DROP_NEVER_SEEN, forgotten)
+            self._connection.executemany(_ADD, records)
+            self._connection.executemany(_CHANGE, changes)
+            # The endpoint of one whose birth was recorded is known from its first answer on.
+            born = [("", record.id) for record in seen if record.endpoint]
+            self._connection.executemany("DELETE FROM operation WHERE endpoint = ? AND id = ?", born)
+
+    def prune(self, now: float) -> None:
+        """Drop what is too old, and what is too much."""
+        with self._writing():
+            self._connection.execute("DELETE FROM operation WHERE used_at < ?", (now - OLDEST,))
+            self._connection.execute(_DROP_SUPERFLUOUS, (MOST,))
+
+    def close(self) -> None:
+        """Close the file."""
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield
+            self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def _data_version(self) -> int:
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def _prepare(self, path: Path) -> None:
+        if not self._is_ours():
+            self._choose_journal(path)
+            with self._writing():
+                if not self._is_ours():  # another kernel may have been quicker
+                    self._connection.execute(_SCHEMA)
+                    self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+                    self._connection.execute(f"PRAGMA user_version = {_VERSION}")
+        # An id must outlive the machine: FULL waits for the disk at each commit, on a thread that has the time.
+        self._connection.execute("PRAGMA synchronous = FULL")
+
+    def _is_ours(self) -> bool:
+        """Tell a history from an empty file; anything else raises."""
+        application, version, tables = (
+            self._connection.execute(question).fetchone()[0]
+            for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+        )
+        if application == _APPLICATION and version > _VERSION:
+            raise Unusable("a newer ds_ops_magic has written it")
+        if application == _APPLICATION and tables:
+            return True
+        if application or tables:
+            raise Unusable("it is the database of something else")
+        return False
+
+    def _choose_journal(self, path: Path) -> None:
+        """Turn on WAL, where kernels do not wait for each other; leave the rollback journal where it cannot work."""
+        if is_remote(path):
+            return
+        deadline = time.monotonic() + _BUSY
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                # This one statement does not wait for another process by itself.
+                if "locked" in str(error) and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                    continue
+            return
+
+
+def is_remote(path: Path, mounts: str | None = None) -> bool:
+    """Tell whether a file is on a file system of another machine, as far as the system says (Linux).
+
+    Args:
+        path: The file.
+        mounts: What stands in ``/proc/self/mounts``, unless that is to be read.
+    """
+    if mounts is None:
+        try:
+            mounts = Path("/proc/self/mounts").read_text(errors="replace")
+        except OSError:
+            return False
+    real = Path(os.path.realpath(path))
+    best, kind = -1, ""
+    for fields in map(str.split, mounts.splitlines()):
+        place = Path(fields[1].replace("\\040", " "))
+        if len(place.parts) >= best and real.is_relative_to(place):
+            best, kind = len(place.parts), fields[2]
+    return kind.partition(".")[0] in _REMOTE

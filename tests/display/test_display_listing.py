@@ -1,0 +1,67 @@
+"""The table of %op list, as text and as HTML."""
+
+from __future__ import annotations
+
+from ds_ops_magic.display import listing
+from ds_ops_magic.display.listing import Listing
+from ds_ops_magic.history_file import Record
+
+NOW = 1_772_625_600.0  # 2026-03-04 12:00 UTC
+KIND = "yandex.cloud.datasphere.v2.CreateProjectMetadata"
+RUNNING = Record("host:1", "op1", NOW, NOW, "running", False, "", KIND, "Train", NOW - 130, NOW - 10)
+OLD = Record("host:1", "op2", NOW - 7200, NOW - 7200, "running", False, "", KIND, "", NOW - 7320, NOW - 7300)
+FAILED = Record("host:2", "op3", NOW, NOW, "failed", True, "INTERNAL", "", "", NOW - 3600, NOW - 1800)
+BORN = Record("", "op4", NOW - 60.0)
+
+
+def listed(*records: Record, by_endpoint: bool = False) -> Listing:
+    return Listing(records, ["That is all."], NOW, by_endpoint=by_endpoint)
+
+
+def test_a_listing_as_text() -> None:
+    assert (
+        listing.text(listed(RUNNING, OLD, FAILED, BORN))
+        == """\
+● running  Train · op1 · 2 min 10 s
+    created 2026-03-04 11:57:50 UTC, kind yandex.cloud.datasphere.v2.CreateProjectMetadata
+● running  Create project · op2 · 2 min 00 s · when last seen, 2 h 00 min ago
+    created 2026-03-04 09:58:00 UTC, kind yandex.cloud.datasphere.v2.CreateProjectMetadata
+✕ failed  op3 · after 30 min 00 s
+    created 2026-03-04 11:00:00 UTC, ended 2026-03-04 11:30:00 UTC, error INTERNAL
+? asked about  op4 · 1 min 00 s ago, and never seen since
+That is all."""
+    )
+
+
+def test_where_each_is_when_that_is_asked() -> None:
+    said = listing.text(listed(RUNNING, FAILED, BORN, by_endpoint=True))
+    assert [part.partition(" at ")[2] for part in said.splitlines()[1::2]] == ["host:1", "host:2", "Yandex Cloud"]
+
+
+def test_a_listing_as_html_says_the_same_in_a_table() -> None:
+    written = listing.html(listed(RUNNING, FAILED))
+    assert written.count("<tr>") == 3
+    for said in ("running", "Train", "<code>op1</code>", "2 min 10 s", "INTERNAL", "That is all."):
+        assert said in written
+
+
+def test_an_empty_listing_has_no_table() -> None:
+    assert "<table>" not in listing.html(listed())
+    assert listing.text(listed()) == "That is all."
+
+
+def test_what_a_server_called_it_is_hostile() -> None:
+    nasty = "<script>alert(1)</script>\x1b[31m\u202e$x$\n"
+    record = Record(nasty, nasty[:40], NOW, NOW, nasty, False, nasty, nasty, nasty, 1.0, None)
+    written = listing.html(Listing([record], [nasty], NOW, by_endpoint=True))
+    said = listing.text(Listing([record], [nasty], NOW, by_endpoint=True))
+    assert "<script" not in written
+    assert "$x$" not in written
+    for text in (written, said):
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+
+
+def test_a_listing_is_a_sequence_of_records() -> None:
+    assert list(listed(RUNNING, OLD)) == [RUNNING, OLD]
+    assert repr(listed(RUNNING)) == "<Listing of 1 operation>"
