@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import importlib
-import importlib.util
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from google.protobuf import descriptor_pool, json_format, message_factory
+from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError, Message
 
 from ds_ops_magic import wording
+from ds_ops_magic.stubs import find_type
 
-# Longer than any installed name, and shorter than what a file system refuses as a path.
-_LONGEST_NAME = 200
-_FULL_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+_LONGEST_NAME = 200  # of a type, as far as it is worth splitting
 _WORDS = re.compile(r"[A-Z]+[0-9]*(?![a-z0-9])|[A-Z][a-z0-9]*")
-# protoc writes the place of every message of a file at its end; the name there is in capitals.
-_DEFINED = re.compile(rb"_([A-Z0-9_]+)(?:['\"]\])?\._serialized_start")
-_ROOTS = ("yandex.cloud", "google.rpc", "google.protobuf", "google.type")
 
 
 @dataclass(frozen=True)
@@ -59,31 +51,6 @@ def decode(payload: AnyMessage) -> Message | UnknownPayload | None:
     except DecodeError:
         return UnknownPayload(payload.type_url, len(payload.value))
     return message
-
-
-def find_type(full_name: str) -> type[Message] | None:
-    """Find the class of a message by its full name, importing the module that defines it when needed.
-
-    Args:
-        full_name: For example ``yandex.cloud.datasphere.v2.CreateProjectMetadata``.
-
-    Returns:
-        The class, or None when no installed module defines it, or the one that does cannot be imported.
-    """
-    # The registry reads a name up to its first NUL only, so that it must not be asked about just anything.
-    if len(full_name) > _LONGEST_NAME or not _FULL_NAME.fullmatch(full_name):
-        return None
-    known = _registered(full_name)
-    if known is not None:
-        return known
-    for module in _modules_defining(full_name):
-        # A stub may clash with a user's own of the same names, or be newer than the protobuf that runs here.
-        with contextlib.suppress(Exception):
-            importlib.import_module(module)
-        known = _registered(full_name)
-        if known is not None:
-            return known
-    return None
 
 
 def to_plain(message: Message) -> Any:
@@ -173,57 +140,3 @@ class _Installed:
 
 
 _INSTALLED: Any = _Installed()
-
-
-def _registered(full_name: str) -> type[Message] | None:
-    try:
-        found = descriptor_pool.Default().FindMessageTypeByName(full_name)
-    except KeyError:
-        return None
-    return message_factory.GetMessageClass(found)
-
-
-def _modules_defining(full_name: str) -> list[str]:
-    """List the modules that may define a type, the likeliest first.
-
-    The package is the folder for nearly all of ``yandexcloud``; the few others (``speechkit.*``, some of
-    ``clouddesktop``) are found by looking through all folders, once.
-    """
-    package, _, name = full_name.rpartition(".")
-    while package.rpartition(".")[2][:1].isupper():  # a message inside a message
-        package, _, outer = package.rpartition(".")
-        name = f"{outer}_{name}"
-    wanted = name.upper().encode()
-    root = next((root for root in _ROOTS if f"{package}.".startswith(f"{root}.")), None)
-    if root is not None:
-        folder = _folder(root)
-        if folder is not None:
-            inside = package[len(root) + 1 :].replace(".", "/")
-            near = _index(folder / inside, root if not inside else package, deep=False).get(wanted)
-            if near:
-                return near
-        if root != "yandex.cloud":
-            return []
-    everywhere = _folder("yandex.cloud")
-    return _index(everywhere, "yandex.cloud", deep=True).get(wanted, []) if everywhere else []
-
-
-@functools.cache
-def _folder(package: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(package)
-    except ModuleNotFoundError:
-        return None
-    places = spec.submodule_search_locations if spec else None
-    return next((Path(place) for place in places or ()), None)
-
-
-@functools.lru_cache(maxsize=256)
-def _index(folder: Path, package: str, *, deep: bool) -> dict[bytes, list[str]]:
-    """Map the names a folder's modules define, in capitals, to those modules, without importing any."""
-    found: dict[bytes, list[str]] = {}
-    for path in sorted(folder.glob("**/*_pb2.py" if deep else "*_pb2.py")):
-        module = ".".join((package, *path.relative_to(folder).with_suffix("").parts))
-        for name in set(_DEFINED.findall(path.read_bytes())):
-            found.setdefault(name, []).append(module)
-    return found

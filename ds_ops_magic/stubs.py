@@ -1,0 +1,145 @@
+"""Which installed stub defines a message type: from its full name to its class, importing one module at most."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import importlib.util
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from google.protobuf import descriptor_pool, message_factory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from google.protobuf.message import Message
+
+# Longer than any installed name, and shorter than what a file system refuses as a path.
+_LONGEST_NAME = 200
+_FULL_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+# protoc writes the place of every message of a file at its end; the name there is in capitals.
+_DEFINED = re.compile(rb"_([A-Z0-9_]+)(?:['\"]\])?\._serialized_start")
+_ROOTS = ("yandex.cloud", "google.rpc", "google.protobuf", "google.type")
+
+
+def find_type(full_name: str) -> type[Message] | None:
+    """Find the class of a message by its full name, importing the module that defines it when needed.
+
+    Types come from the installed stubs of ``yandexcloud`` and ``googleapis-common-protos``, and from whatever else has
+    registered them in this process: of two packages with the same types, the one that was imported first.
+
+    Args:
+        full_name: For example ``yandex.cloud.datasphere.v2.CreateProjectMetadata``.
+
+    Returns:
+        The class, or None when no installed module defines it, or the one that does cannot be imported.
+    """
+    # The registry reads a name up to its first NUL only, so that it must not be asked about just anything.
+    if len(full_name) > _LONGEST_NAME or not _FULL_NAME.fullmatch(full_name):
+        return None
+    return _registered(full_name) or (_registered(full_name) if _import_definition(full_name) else None)
+
+
+def _registered(full_name: str) -> type[Message] | None:
+    try:
+        found = descriptor_pool.Default().FindMessageTypeByName(full_name)
+    except KeyError:
+        return None
+    return message_factory.GetMessageClass(found)
+
+
+@functools.lru_cache(maxsize=4096)  # a type that is nowhere is looked for once, and not for each of 10,000 operations
+def _import_definition(full_name: str) -> bool:
+    """Import the modules that may define a type, the likeliest first, until one does."""
+    for module in _modules_that_may_define(full_name):
+        # A stub may clash with another package's of the same names, or be newer than the protobuf that runs here.
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+        if _registered(full_name):
+            return True
+    return False
+
+
+def _modules_that_may_define(full_name: str) -> Iterator[str]:
+    """Name the modules that have a message of this name, those in folders that fit its package first.
+
+    The package is the folder for nearly all of ``yandexcloud``; for the few others (``speechkit.*``, some of
+    ``clouddesktop`` and ``foundation_models``) the folder is near. What is not is looked for in all folders, which
+    are read once.
+    """
+    package, _, name = full_name.rpartition(".")
+    while package.rpartition(".")[2][:1].isupper():  # a message inside a message
+        package, _, outer = package.rpartition(".")
+        name = f"{outer}_{name}"
+    root = next((root for root in _ROOTS if f"{package}.".startswith(f"{root}.")), "yandex.cloud")
+    top = _folder(root)
+    if top is None:
+        return
+    wanted = name.upper().encode()
+    for folder in _near(top, package.removeprefix(root).lstrip(".").split(".")):
+        for path in _likely_first(folder, name):
+            if wanted in _names_in(path):
+                yield _module(top, root, path)
+    if root == "yandex.cloud":
+        for path in _everywhere(top).get(wanted, ()):
+            yield _module(top, root, path)
+
+
+def _near(top: Path, inside: list[str]) -> Iterator[Path]:
+    """Name the folders that a package may be in: its own, those above it, those in it, one of the same ending."""
+    for length in range(len(inside), 0, -1):
+        folder = top.joinpath(*inside[:length])
+        if folder.is_dir():
+            yield folder
+    own = top.joinpath(*inside)
+    if inside != [""] and own.is_dir():
+        yield from sorted(path for path in own.iterdir() if path.is_dir())
+    if len(inside) > 1:
+        yield from sorted(top.glob("/".join(("*", *inside[-2:]))))
+
+
+def _likely_first(folder: Path, name: str) -> list[Path]:
+    """List the stubs of a folder, first those that are named after what the message is about.
+
+    ``CreateDiskMetadata`` is in ``disk_service_pb2.py``: mostly one file of a folder has to be read.
+    """
+    squeezed = name.lower()
+
+    def strangeness(path: Path) -> tuple[bool, int, str]:
+        about = path.name.removesuffix("_pb2.py").removesuffix("_service").replace("_", "")
+        is_service = path.name.endswith("_service_pb2.py")
+        return (about not in squeezed, -len(about), f"{not is_service}{path.name}")
+
+    return sorted(folder.glob("*_pb2.py"), key=strangeness)
+
+
+@functools.cache
+def _names_in(path: Path) -> frozenset[bytes]:
+    """Return the names of the messages that a stub defines, in capitals, without importing it."""
+    return frozenset(_DEFINED.findall(path.read_bytes()))
+
+
+@functools.cache
+def _everywhere(top: Path) -> dict[bytes, list[Path]]:
+    found: dict[bytes, list[Path]] = {}
+    for path in sorted(top.glob("**/*_pb2.py")):
+        for name in _names_in(path):
+            found.setdefault(name, []).append(path)
+    return found
+
+
+def _module(top: Path, root: str, path: Path) -> str:
+    return ".".join((root, *path.relative_to(top).with_suffix("").parts))
+
+
+@functools.cache
+def _folder(package: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(package)
+    except ModuleNotFoundError:
+        return None
+    places = spec.submodule_search_locations if spec else None
+    return next((Path(place) for place in places or ()), None)
