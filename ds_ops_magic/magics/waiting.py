@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic import failures
 from ds_ops_magic.errors import OperationCancelled, OperationFailed, OperationsFailed, WaitInterrupted
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ def wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, wh
     except WaitInterrupted:
         raise
     except KeyboardInterrupt:  # before the wait had begun, or while its result was drawn
+        from ds_ops_magic import failures  # which imports protobuf
+
         raise failures.interrupted([entry.id for entry in watch.view().entries if not entry.ended]) from None
     finally:
         watch.stop()
@@ -44,6 +45,7 @@ def wait_for_the_cancelled(watch: Watch, shell: Any, mode: str, timeout: float |
         OperationsError: An operation failed, or went through.
         WaitInterrupted: Stop was pressed.
     """
+    from ds_ops_magic import failures
     from ds_ops_magic.operation import Status
 
     # Cancelled is a failure to who waits for a result; here it is what was asked for.
