@@ -11,10 +11,11 @@ from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError, Message
 
-from ds_ops_magic import wording
+from ds_ops_magic import details, wording
 from ds_ops_magic.stubs import find_type
 
 _LONGEST_NAME = 200  # of a type, as far as it is worth splitting
+_MOST_SENTENCE = 64_000  # bytes of an error detail that are worth wording
 _WORDS = re.compile(r"[A-Z]+[0-9]*(?![a-z0-9])|[A-Z][a-z0-9]*")
 
 
@@ -68,7 +69,10 @@ def to_plain(message: Message) -> Any:
 
 
 def in_words(payload: Message | UnknownPayload, limit: int = 160) -> str:
-    """Word a payload in one line that is safe to print: ``ErrorInfo: reason QUOTA, domain compute``.
+    """Word a payload in one line that is safe to print.
+
+    An error detail of ``google.rpc`` reads as a sentence (``try again in 30 s``), anything else as its type and
+    fields (``Disk: id fhm1, size 10``).
 
     Args:
         payload: The decoded payload.
@@ -78,10 +82,13 @@ def in_words(payload: Message | UnknownPayload, limit: int = 160) -> str:
         name, size = payload.type_url, payload.size
     else:
         name, size = payload.DESCRIPTOR.full_name, payload.ByteSize()
-        if size <= 16 * limit:
-            with contextlib.suppress(Exception):  # an Any inside that is broken or bottomless
+        with contextlib.suppress(Exception):  # an Any inside that is broken or bottomless
+            said = details.sentence(payload) if size <= _MOST_SENTENCE else None
+            if said is None and size <= 16 * limit:
                 fields = _without_punctuation(json_format.MessageToDict(payload, preserving_proto_field_name=True))
-                return wording.one_line(": ".join(filter(None, (payload.DESCRIPTOR.name, fields))), limit)
+                said = ": ".join(filter(None, (payload.DESCRIPTOR.name, fields)))
+            if said is not None:
+                return wording.one_line(said, limit)
     return wording.one_line(f"{name.rpartition('/')[2][-limit:]}, {wording.counted(size, 'byte')}", limit)
 
 

@@ -235,11 +235,14 @@ def test_nesting_without_end_is_no_error() -> None:
 @pytest.mark.parametrize(
     ("payload", "words"),
     [
-        (ErrorInfo(reason="QUOTA", domain="compute"), "ErrorInfo: reason QUOTA, domain compute"),
-        (BadRequest(field_violations=[VIOLATION]), "BadRequest: field_violations field имя"),
+        (ErrorInfo(reason="QUOTA", domain="compute"), "reason QUOTA of compute"),
+        (BadRequest(field_violations=[VIOLATION]), "имя"),
+        (CreateProjectMetadata(project_id="p"), "CreateProjectMetadata: project_id p"),
         (Empty(), "Empty"),
         (UnknownPayload("x/vendor.v1.Secret", 1), "vendor.v1.Secret, 1 byte"),
-        (ErrorInfo(reason="a" * 5000), "google.rpc.ErrorInfo, 5,003 bytes"),
+        (ErrorInfo(reason="a" * 5000), "reason " + "a" * 152 + "…"),
+        (ErrorInfo(reason="a" * 70_000), "google.rpc.ErrorInfo, 70,004 bytes"),
+        (CreateProjectMetadata(project_id="a" * 5000), "yandex.cloud.datasphere.v2.CreateProjectMetadata, 5,003 bytes"),
         (Status(details=[BROKEN]), "google.rpc.Status, 29 bytes"),
     ],
 )
