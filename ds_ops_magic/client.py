@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
-from ds_ops_magic import failures, references
+from ds_ops_magic import codes, failures, references
 from ds_ops_magic.connection import Connection, connection_to
 from ds_ops_magic.errors import (
     InvalidOperationId,
@@ -97,8 +97,7 @@ class OperationClient:
 
         Raises:
             ServiceUnavailable: It does not answer within the connect timeout.
-            AuthenticationError: It refuses the credentials.
-            ServiceRefused: What answers there is not an OperationService.
+            AuthenticationError: It refuses the credentials; ServiceRefused: it is not an OperationService.
         """
         try:
             # No operation has an empty id: the service can only refuse it.
@@ -106,7 +105,8 @@ class OperationClient:
         except (InvalidOperationId, OperationNotFound, PermissionDenied):
             return
         except ServiceRefused as refused:
-            raise failures.no_service(refused, self.connection.endpoint) from None
+            if not codes.is_service(refused.code, str(refused)):
+                raise failures.no_service(refused, self.connection.endpoint) from None
 
     def get(self, operation: Reference) -> Operation:
         """Ask for an operation as it is now.

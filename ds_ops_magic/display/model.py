@@ -126,7 +126,7 @@ def panel_of(view: View, now: datetime, most: int = FOLD_ABOVE) -> Panel:
         total=len(view.entries),
         counts=" · ".join(f"{counts[state]:,} {state}" for state in _ORDER if counts[state]),
         fraction=ended / len(view.entries) if view.entries else 1.0,
-        rows=tuple(row_of(entry, now) for entry in shown),
+        rows=tuple(row_of(entry, now, view.watched_for) for entry in shown),
         rest=_rest(view, len(view.entries) - len(shown), running),
         foot=foot,
         troubled=troubled,
@@ -135,8 +135,8 @@ def panel_of(view: View, now: datetime, most: int = FOLD_ABOVE) -> Panel:
     )
 
 
-def row_of(entry: Entry, now: datetime) -> Row:
-    """Compute the row of one operation; ``now`` is aware."""
+def row_of(entry: Entry, now: datetime, watched_for: float = 0.0) -> Row:
+    """Compute the row of one operation; ``now`` is aware, ``watched_for`` in seconds."""
     operation = entry.operation
     symbol, tone = ("?", "bad") if entry.error else ("●", "run")
     if operation is not None and entry.error is None:
@@ -150,7 +150,7 @@ def row_of(entry: Entry, now: datetime) -> Row:
         symbol=symbol,
         tone=tone,
         fraction=operation.progress.fraction if operation else None,
-        note=_note(entry, now),
+        note=_note(entry, now, watched_for),
         error=_error(entry),
         details=_details(operation),
         ended=entry.ended,
@@ -178,20 +178,28 @@ def _word(entry: Entry) -> str:
     return entry.operation.status_word
 
 
-def _note(entry: Entry, now: datetime) -> str:
+def _note(entry: Entry, now: datetime, watched_for: float) -> str:
     operation = entry.operation
     if operation is None:
         return ""
-    taken = operation.elapsed_at(now)
-    time = wording.duration(taken, ticking=not operation.done) if taken is not None else ""
+    time = _time(operation, now, watched_for)
     if operation.done:
         return f"{'in' if operation.status is Status.SUCCEEDED else 'after'} {time}" if time else ""
     if entry.cancel_error is not None:
-        return f"{entry.cancel_error.args[0]} · {time}"
+        return " · ".join(filter(None, (entry.cancel_error.args[0], time)))
     if operation.status is Status.FAILING:
         return "error reported, still stopping" if operation.status_word == "failing" else "stopping"
     left = _left(operation, now)
     return " · ".join(part for part in (operation.progress.text, time, left) if part)
+
+
+def _time(operation: Operation, now: datetime, watched_for: float) -> str:
+    """Word how long it has taken; of one whose service does not say when it began, how long it was watched."""
+    taken = operation.elapsed_at(now)
+    if taken is not None:
+        return wording.duration(taken, ticking=not operation.done)
+    watched = not operation.done and watched_for >= 1.0
+    return f"watched for {wording.duration(watched_for, ticking=True)}" if watched else ""
 
 
 def _left(operation: Operation, now: datetime) -> str:
