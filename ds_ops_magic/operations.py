@@ -31,7 +31,7 @@ class Operations(list[SnapshotT], Generic[SnapshotT]):
         return self._of(Status.RUNNING, Status.FAILING)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a pandas DataFrame, a row an operation.
+        """Return a pandas DataFrame, a row an operation that was seen; times are UTC, `elapsed` is in seconds.
 
         Raises:
             ImportError: pandas is not installed.
@@ -41,7 +41,7 @@ class Operations(list[SnapshotT], Generic[SnapshotT]):
         except ImportError as error:
             raise ImportError("to_frame() needs pandas, which cannot be imported here: %pip install pandas") from error
         rows = [_row(operation) for operation in self if operation is not None]
-        frame: pd.DataFrame = pandas.DataFrame(rows, columns=_COLUMNS)
+        frame: pd.DataFrame = pandas.DataFrame(rows, columns=_COLUMNS, dtype=object).astype(_TYPES)
         return frame
 
     def _of(self, *wanted: Status) -> Operations[Operation]:
@@ -52,6 +52,10 @@ class Operations(list[SnapshotT], Generic[SnapshotT]):
 
 
 _COLUMNS = ["id", "status", "description", "created_at", "created_by", "modified_at", "elapsed", "error"]
+
+# In microseconds: those of datetime, whose years 1 to 9999 nanoseconds do not hold.
+_UTC = "datetime64[us, UTC]"
+_TYPES = {"created_at": _UTC, "modified_at": _UTC, "elapsed": "float64"}
 
 
 def _row(operation: Operation) -> dict[str, Any]:
