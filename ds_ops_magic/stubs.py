@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-import importlib.util
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,12 +54,13 @@ def _registered(full_name: str) -> type[Message] | None:
 @functools.lru_cache(maxsize=4096)  # a type that is nowhere is looked for once, and not for each of 10,000 operations
 def _import_definition(full_name: str) -> bool:
     """Import the modules that may define a type, the likeliest first, until one does."""
-    for module in _modules_that_may_define(full_name):
-        # A stub may clash with another package's of the same names, or be newer than the protobuf that runs here.
-        with contextlib.suppress(Exception):
-            importlib.import_module(module)
-        if _registered(full_name):
-            return True
+    with contextlib.suppress(OSError):  # stubs that are being upgraded while this runs
+        for module in _modules_that_may_define(full_name):
+            # A stub may clash with another package's of the same names, or be newer than the protobuf that runs here.
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
+            if _registered(full_name):
+                return True
     return False
 
 
@@ -108,18 +109,21 @@ def _likely_first(folder: Path, name: str) -> list[Path]:
     """
     squeezed = name.lower()
 
-    def strangeness(path: Path) -> tuple[bool, int, str]:
-        about = path.name.removesuffix("_pb2.py").removesuffix("_service").replace("_", "")
-        is_service = path.name.endswith("_service_pb2.py")
-        return (about not in squeezed, -len(about), f"{not is_service}{path.name}")
+    def strangeness(file: str) -> tuple[bool, int, str]:
+        about = file.removesuffix("_pb2.py").removesuffix("_service").replace("_", "")
+        return (about not in squeezed, -len(about), f"{not file.endswith('_service_pb2.py')}{file}")
 
-    return sorted(folder.glob("*_pb2.py"), key=strangeness)
+    stubs = [file for file in os.listdir(folder) if file.endswith("_pb2.py")]
+    return [folder / file for file in sorted(stubs, key=strangeness)]
 
 
 @functools.cache
 def _names_in(path: Path) -> frozenset[bytes]:
     """Return the names of the messages that a stub defines, in capitals, without importing it."""
-    return frozenset(_DEFINED.findall(path.read_bytes()))
+    source = path.read_bytes()
+    # What comes before is the long text of the descriptor, with no such names.
+    first = max(0, source.find(b"._serialized_start") - 2 * _LONGEST_NAME)
+    return frozenset(_DEFINED.findall(source, first))
 
 
 @functools.cache
@@ -138,8 +142,7 @@ def _module(top: Path, root: str, path: Path) -> str:
 @functools.cache
 def _folder(package: str) -> Path | None:
     try:
-        spec = importlib.util.find_spec(package)
+        module = importlib.import_module(package)
     except ModuleNotFoundError:
         return None
-    places = spec.submodule_search_locations if spec else None
-    return next((Path(place) for place in places or ()), None)
+    return next((Path(place) for place in getattr(module, "__path__", ())), None)
