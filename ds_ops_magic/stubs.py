@@ -7,7 +7,6 @@ import functools
 import importlib
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from google.protobuf import descriptor_pool, message_factory
@@ -22,6 +21,7 @@ _LONGEST_NAME = 200
 _FULL_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 # protoc writes the place of every message of a file at its end; the name there is in capitals.
 _DEFINED = re.compile(rb"_([A-Z0-9_]+)(?:['\"]\])?\._serialized_start")
+_STUB = "_pb2.py"
 _ROOTS = ("yandex.cloud", "google.rpc", "google.protobuf", "google.type")
 
 
@@ -89,60 +89,79 @@ def _modules_that_may_define(full_name: str) -> Iterator[str]:
             yield _module(top, root, path)
 
 
-def _near(top: Path, inside: list[str]) -> Iterator[Path]:
+# Paths are plain text here: to build and take apart a Path costs more than to look into a file.
+
+
+def _near(top: str, inside: list[str]) -> Iterator[str]:
     """Name the folders that a package may be in: its own, those above it, those in it, one of the same ending."""
+    own = os.path.join(top, *inside)
     for length in range(len(inside), 0, -1):
-        folder = top.joinpath(*inside[:length])
-        if folder.is_dir():
-            yield folder
-    own = top.joinpath(*inside)
-    if inside != [""] and own.is_dir():
-        yield from sorted(path for path in own.iterdir() if path.is_dir())
+        yield os.path.join(top, *inside[:length])
+    if inside != [""]:
+        yield from _folders_in(own)
     if len(inside) > 1:
-        yield from sorted(top.glob("/".join(("*", *inside[-2:]))))
+        yield from _folders_in(top, *inside[-2:])  # speechkit.stt.v3 is in ai/stt/v3
 
 
-def _likely_first(folder: Path, name: str) -> list[Path]:
+def _folders_in(folder: str, *below: str) -> Iterator[str]:
+    for name in _listed(folder):
+        found = os.path.join(folder, name, *below)
+        if os.path.isdir(found):
+            yield found
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _likely_first(folder: str, name: str) -> list[str]:
     """List the stubs of a folder, first those that are named after what the message is about.
 
     ``CreateDiskMetadata`` is in ``disk_service_pb2.py``: mostly one file of a folder has to be read.
     """
     squeezed = name.lower()
 
-    def strangeness(file: str) -> tuple[bool, int, str]:
-        about = file.removesuffix("_pb2.py").removesuffix("_service").replace("_", "")
-        return (about not in squeezed, -len(about), f"{not file.endswith('_service_pb2.py')}{file}")
+    def strangeness(file: str) -> tuple[bool, int, bool]:
+        about = file.removesuffix(_STUB).removesuffix("_service").replace("_", "")
+        return (about not in squeezed, -len(about), not file.endswith(f"_service{_STUB}"))
 
-    stubs = [file for file in os.listdir(folder) if file.endswith("_pb2.py")]
-    return [folder / file for file in sorted(stubs, key=strangeness)]
+    stubs = [file for file in _listed(folder) if file.endswith(_STUB)]
+    return [os.path.join(folder, file) for file in sorted(stubs, key=strangeness)]
 
 
 @functools.cache
-def _names_in(path: Path) -> frozenset[bytes]:
+def _names_in(path: str) -> frozenset[bytes]:
     """Return the names of the messages that a stub defines, in capitals, without importing it."""
-    source = path.read_bytes()
+    with open(path, "rb") as file:
+        source = file.read()
     # What comes before is the long text of the descriptor, with no such names.
     first = max(0, source.find(b"._serialized_start") - 2 * _LONGEST_NAME)
     return frozenset(_DEFINED.findall(source, first))
 
 
 @functools.cache
-def _everywhere(top: Path) -> dict[bytes, list[Path]]:
-    found: dict[bytes, list[Path]] = {}
-    for path in sorted(top.glob("**/*_pb2.py")):
-        for name in _names_in(path):
-            found.setdefault(name, []).append(path)
+def _everywhere(top: str) -> dict[bytes, list[str]]:
+    found: dict[bytes, list[str]] = {}
+    for folder, _, files in sorted(os.walk(top)):
+        for file in sorted(files):
+            if file.endswith(_STUB):
+                path = os.path.join(folder, file)
+                for name in _names_in(path):
+                    found.setdefault(name, []).append(path)
     return found
 
 
-def _module(top: Path, root: str, path: Path) -> str:
-    return ".".join((root, *path.relative_to(top).with_suffix("").parts))
+def _module(top: str, root: str, path: str) -> str:
+    return root + path[len(top) : -len(".py")].replace(os.sep, ".")
 
 
 @functools.cache
-def _folder(package: str) -> Path | None:
+def _folder(package: str) -> str | None:
     try:
         module = importlib.import_module(package)
     except ModuleNotFoundError:
         return None
-    return next((Path(place) for place in getattr(module, "__path__", ())), None)
+    return next(iter(getattr(module, "__path__", ())), None)
