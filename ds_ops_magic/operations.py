@@ -37,11 +37,17 @@ class Operations(list[SnapshotT], Generic[SnapshotT]):
             ImportError: pandas is not installed.
         """
         try:
+            import numpy
             import pandas
         except ImportError as error:
             raise ImportError("to_frame() needs pandas, which cannot be imported here: %pip install pandas") from error
         rows = [_row(operation) for operation in self if operation is not None]
-        frame: pd.DataFrame = pandas.DataFrame(rows, columns=_COLUMNS, dtype=object).astype(_TYPES)
+        frame: pd.DataFrame = pandas.DataFrame(rows, columns=_COLUMNS, dtype=object).astype({"elapsed": "float64"})
+        for name in ("created_at", "modified_at"):
+            # In microseconds, as datetime has them: nanoseconds, pandas' own way, hold the years 1678 to 2261 only.
+            moments = [row[name] and row[name].replace(tzinfo=None) for row in rows]
+            column = pandas.Series(numpy.array(moments, dtype="datetime64[us]"), index=frame.index)
+            frame[name] = column.dt.tz_localize("UTC")
         return frame
 
     def _of(self, *wanted: Status) -> Operations[Operation]:
@@ -52,10 +58,6 @@ class Operations(list[SnapshotT], Generic[SnapshotT]):
 
 
 _COLUMNS = ["id", "status", "description", "created_at", "created_by", "modified_at", "elapsed", "error"]
-
-# In microseconds: those of datetime, whose years 1 to 9999 nanoseconds do not hold.
-_UTC = "datetime64[us, UTC]"
-_TYPES = {"created_at": _UTC, "modified_at": _UTC, "elapsed": "float64"}
 
 
 def _row(operation: Operation) -> dict[str, Any]:
