@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
-from ds_ops_magic import answers, failures
+from ds_ops_magic import answers, codes, failures, references
 from ds_ops_magic.errors import (
     InvalidOperationId,
     OperationNotFound,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.history import EndpointHistory, History
     from ds_ops_magic.operation import Operation
     from ds_ops_magic.operations import Operations
+    from ds_ops_magic.references import Reference
 
 DEFAULT_RATE = 200.0
 """Calls per second that a client makes at most, unless it is told otherwise."""
@@ -102,8 +103,7 @@ class OperationClient:
 
         Raises:
             ServiceUnavailable: It does not answer within the connect timeout.
-            AuthenticationError: It refuses the credentials.
-            ServiceRefused: What answers there is not an OperationService.
+            AuthenticationError: It refuses the credentials; ServiceRefused: it is not an OperationService.
         """
         try:
             # No operation has an empty id: the service can only refuse it.
@@ -111,22 +111,24 @@ class OperationClient:
         except (InvalidOperationId, OperationNotFound, PermissionDenied):
             return
         except ServiceRefused as refused:
-            raise failures.no_service(refused, self.connection.endpoint) from None
+            if not codes.is_service(refused.code, str(refused)):
+                raise failures.no_service(refused, self.connection.endpoint) from None
 
-    def get(self, operation: str | Operation) -> Operation:
+    def get(self, operation: Reference) -> Operation:
         """Ask for an operation as it is now.
 
         Args:
-            operation: Its id, or an earlier snapshot.
+            operation: Its id, a snapshot, or what else `ds_ops_magic.references.id_of` takes.
 
         Raises:
+            NotAnOperation: What was given stands for no operation, or for several.
             OperationNotFound: The service does not know it.
             OperationsError: The service refused, cannot be read, or did not answer within 10 s (2 s the first time).
         """
-        name = check_id(_id_of(operation))
+        name = _id_of(operation)
         return answers.one(self._engine.started().get, name, self._here([name]))
 
-    def get_all(self, operations: Iterable[str | Operation]) -> Operations[Operation]:
+    def get_all(self, operations: Iterable[Reference]) -> Operations[Operation]:
         """Ask for operations as they are now, at no more than the client's rate; in the order given.
 
         Raises:
@@ -139,11 +141,11 @@ class OperationClient:
         """Return by id what the service says of operations in so many seconds; the history counts it as no use."""
         return answers.peek(self._engine.started().get, ids, self._here(), timeout)
 
-    def cancel(self, operation: str | Operation) -> Operation:
+    def cancel(self, operation: Reference) -> Operation:
         """Ask for an operation to be cancelled.
 
         Args:
-            operation: Its id, or an earlier snapshot.
+            operation: Its id, a snapshot, or what else `ds_ops_magic.references.id_of` takes.
 
         Returns:
             The service's answer: often still winding down. An operation that had already ended is returned as it is.
@@ -152,10 +154,10 @@ class OperationClient:
             CancelNotSupported: The service does not cancel this; the operation goes on.
             OperationsError: As for `get`.
         """
-        name = check_id(_id_of(operation))
+        name = _id_of(operation)
         return answers.one(self._engine.started().cancel, name, self._here([name]))
 
-    def cancel_all(self, operations: Iterable[str | Operation]) -> Operations[Operation]:
+    def cancel_all(self, operations: Iterable[Reference]) -> Operations[Operation]:
         """Ask for operations to be cancelled; in the order given. All are asked for, whatever becomes of one.
 
         Raises:
@@ -164,11 +166,11 @@ class OperationClient:
         ids = _ids_of(operations)
         return answers.each(self._engine.started().cancel, ids, self._here(ids))
 
-    def wait(self, operation: str | Operation, timeout: float | None = None) -> Operation:
+    def wait(self, operation: Reference, timeout: float | None = None) -> Operation:
         """Block until an operation has ended.
 
         Args:
-            operation: Its id, or an earlier snapshot.
+            operation: Its id, a snapshot, or what else `ds_ops_magic.references.id_of` takes.
             timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
 
         Returns:
@@ -182,33 +184,33 @@ class OperationClient:
         """
         return self.wait_all([operation], timeout)[0]
 
-    async def wait_async(self, operation: str | Operation, timeout: float | None = None) -> Operation:
+    async def wait_async(self, operation: Reference, timeout: float | None = None) -> Operation:
         """Wait like `wait`, on the running event loop, whichever it is. Cancelling the task stops the watching."""
         return cast("Operation", (await self.wait_all_async([operation], timeout))[0])
 
     @overload
     def wait_all(
         self,
-        operations: Iterable[str | Operation],
+        operations: Iterable[Reference],
         timeout: float | None = None,
         return_when: Literal[ReturnWhen.ALL, ReturnWhen.FIRST_FAILURE] = ReturnWhen.ALL,
     ) -> Operations[Operation]: ...
 
     @overload
     def wait_all(
-        self, operations: Iterable[str | Operation], timeout: float | None, return_when: ReturnWhen
+        self, operations: Iterable[Reference], timeout: float | None, return_when: ReturnWhen
     ) -> Operations[Operation | None]: ...
 
     def wait_all(
         self,
-        operations: Iterable[str | Operation],
+        operations: Iterable[Reference],
         timeout: float | None = None,
         return_when: ReturnWhen = ReturnWhen.ALL,
     ) -> Operations[Operation] | Operations[Operation | None]:
         """Block until operations have ended.
 
         Args:
-            operations: Ids or earlier snapshots; one may stand twice.
+            operations: Ids, snapshots, or what else stands for one operation or several; one may stand twice.
             timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
             return_when: ALL waits for every end. FIRST returns at the first end, whichever it is. FIRST_FAILURE
                 raises at the first failure; the others go on.
@@ -220,7 +222,7 @@ class OperationClient:
             OperationsFailed: Of several, some failed.
             OperationsError: As for `wait`, for one.
         """
-        watch = self.watch(*operations)
+        watch = self.watch(operations)
         try:
             return watch.wait(timeout, return_when)
         finally:
@@ -228,27 +230,27 @@ class OperationClient:
 
     async def wait_all_async(
         self,
-        operations: Iterable[str | Operation],
+        operations: Iterable[Reference],
         timeout: float | None = None,
         return_when: ReturnWhen = ReturnWhen.ALL,
     ) -> Operations[Operation | None]:
         """Wait like `wait_all`, on the running event loop. Cancelling the task stops the watching."""
-        watch = self.watch(*operations)
+        watch = self.watch(operations)
         try:
             return await watch.wait_async(timeout, return_when)
         finally:
             watch.stop()
 
-    def watch(self, *operations: str | Operation) -> Watch:
+    def watch(self, *operations: Reference | Iterable[Reference]) -> Watch:
         """Start to follow operations in the background.
 
         Args:
-            *operations: Ids or earlier snapshots; one may stand twice.
+            *operations: Ids, snapshots, or what else stands for one operation or several; one may stand twice.
 
         Raises:
-            InvalidOperationId: An id is empty or over 50 characters long.
+            NotAnOperation: One of them stands for none; InvalidOperationId: an id is empty or too long.
         """
-        ids = _ids_of(operations)
+        ids = _ids_of(*operations)
         return Watch(self._engine.started(), ids, owner=self, history=self._here(ids))
 
     def close(self) -> None:
@@ -266,9 +268,10 @@ class OperationClient:
         return here
 
 
-def _ids_of(operations: Iterable[str | Operation]) -> list[str]:
-    return [check_id(_id_of(operation)) for operation in operations]
+def _id_of(operation: Reference) -> str:
+    return check_id(references.only_id_of(operation))
 
 
-def _id_of(operation: str | Operation) -> str:
-    return operation if isinstance(operation, str) else operation.id
+def _ids_of(*operations: Reference | Iterable[Reference]) -> list[str]:
+    """Return the ids of what stands for operations, each for one or for several, if they may be asked about."""
+    return [check_id(found) for found in references.ids_of(*operations)]

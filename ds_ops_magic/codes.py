@@ -79,6 +79,17 @@ def meaning_of(code: str) -> Meaning:
     return CODES.get(code, _FINAL)
 
 
+def is_service(code: str, words: str) -> bool:
+    """Tell whether a refusal of an operation that cannot exist comes from an OperationService all the same.
+
+    Some answer UNKNOWN to an id they do not know. gRPC itself gives it for an HTTP status that it has no code for,
+    and then names that status: what answers there speaks HTTP, and is a proxy or a web server.
+    """
+    return (
+        code in ("UNKNOWN", "FAILED_PRECONDITION", "OUT_OF_RANGE") and "http2 header with status" not in words.lower()
+    )
+
+
 def refused(code: str, words: str, operation_id: str, doing: str = "wait", source: str = "") -> OperationsError:
     """Make the error for a gRPC status that ended a wait or a request.
 
@@ -128,7 +139,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "UNKNOWN": (
         "{id}: the service failed to answer.",
-        "The operation itself may go on; try again: %op {doing} {id}",
+        "Check the id. The operation itself may go on; try again: %op {doing} {id}",
     ),
     "UNIMPLEMENTED": (
         "{id}: what answers here is not an OperationService.",

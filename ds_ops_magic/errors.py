@@ -69,6 +69,10 @@ class ServiceUnavailable(OperationsError):
     """The service has never answered so far; carries gRPC's own words."""
 
 
+class NotAnOperation(OperationsError, TypeError):
+    """What was given stands for no operation, or a collection holds something that does not."""
+
+
 class UnreadableAnswer(OperationsError):
     """An answer came that cannot be parsed, or that is over the size limit."""
 

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import importlib
-import importlib.util
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from google.protobuf import descriptor_pool, json_format, message_factory
+from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError, Message
 
-from ds_ops_magic import wording
+from ds_ops_magic import details, wording
+from ds_ops_magic.stubs import find_type
 
-# Longer than any installed name, and shorter than what a file system refuses as a path.
-_LONGEST_NAME = 200
-_FULL_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+_LONGEST_NAME = 200  # of a type, as far as it is worth splitting
+_MOST_SENTENCE = 64_000  # bytes of an error detail that are worth wording
 _WORDS = re.compile(r"[A-Z]+[0-9]*(?![a-z0-9])|[A-Z][a-z0-9]*")
-# protoc writes the place of every message of a file at its end; the name there is in capitals.
-_DEFINED = re.compile(rb"_([A-Z0-9_]+)(?:['\"]\])?\._serialized_start")
-_ROOTS = ("yandex.cloud", "google.rpc", "google.protobuf", "google.type")
 
 
 @dataclass(frozen=True)
@@ -61,31 +54,6 @@ def decode(payload: AnyMessage) -> Message | UnknownPayload | None:
     return message
 
 
-def find_type(full_name: str) -> type[Message] | None:
-    """Find the class of a message by its full name, importing the module that defines it when needed.
-
-    Args:
-        full_name: For example ``yandex.cloud.datasphere.v2.CreateProjectMetadata``.
-
-    Returns:
-        The class, or None when no installed module defines it, or the one that does cannot be imported.
-    """
-    # The registry reads a name up to its first NUL only, so that it must not be asked about just anything.
-    if len(full_name) > _LONGEST_NAME or not _FULL_NAME.fullmatch(full_name):
-        return None
-    known = _registered(full_name)
-    if known is not None:
-        return known
-    for module in _modules_defining(full_name):
-        # A stub may clash with a user's own of the same names, or be newer than the protobuf that runs here.
-        with contextlib.suppress(Exception):
-            importlib.import_module(module)
-        known = _registered(full_name)
-        if known is not None:
-            return known
-    return None
-
-
 def to_plain(message: Message) -> Any:
     """Turn a message into plain Python data by the JSON mapping of protobuf, with the field names of the API.
 
@@ -101,7 +69,10 @@ def to_plain(message: Message) -> Any:
 
 
 def in_words(payload: Message | UnknownPayload, limit: int = 160) -> str:
-    """Word a payload in one line that is safe to print: ``ErrorInfo: reason QUOTA, domain compute``.
+    """Word a payload in one line that is safe to print.
+
+    An error detail of ``google.rpc`` reads as a sentence (``try again in 30 s``), anything else as its type and
+    fields (``Disk: id fhm1, size 10``).
 
     Args:
         payload: The decoded payload.
@@ -111,10 +82,13 @@ def in_words(payload: Message | UnknownPayload, limit: int = 160) -> str:
         name, size = payload.type_url, payload.size
     else:
         name, size = payload.DESCRIPTOR.full_name, payload.ByteSize()
-        if size <= 16 * limit:
-            with contextlib.suppress(Exception):  # an Any inside that is broken or bottomless
+        with contextlib.suppress(Exception):  # an Any inside that is broken or bottomless
+            said = details.sentence(payload) if size <= _MOST_SENTENCE else None
+            if said is None and size <= 16 * limit:
                 fields = _without_punctuation(json_format.MessageToDict(payload, preserving_proto_field_name=True))
-                return wording.one_line(": ".join(filter(None, (payload.DESCRIPTOR.name, fields))), limit)
+                said = ": ".join(filter(None, (payload.DESCRIPTOR.name, fields)))
+            if said is not None:
+                return wording.one_line(said, limit)
     return wording.one_line(f"{name.rpartition('/')[2][-limit:]}, {wording.counted(size, 'byte')}", limit)
 
 
@@ -173,57 +147,3 @@ class _Installed:
 
 
 _INSTALLED: Any = _Installed()
-
-
-def _registered(full_name: str) -> type[Message] | None:
-    try:
-        found = descriptor_pool.Default().FindMessageTypeByName(full_name)
-    except KeyError:
-        return None
-    return message_factory.GetMessageClass(found)
-
-
-def _modules_defining(full_name: str) -> list[str]:
-    """List the modules that may define a type, the likeliest first.
-
-    The package is the folder for nearly all of ``yandexcloud``; the few others (``speechkit.*``, some of
-    ``clouddesktop``) are found by looking through all folders, once.
-    """
-    package, _, name = full_name.rpartition(".")
-    while package.rpartition(".")[2][:1].isupper():  # a message inside a message
-        package, _, outer = package.rpartition(".")
-        name = f"{outer}_{name}"
-    wanted = name.upper().encode()
-    root = next((root for root in _ROOTS if f"{package}.".startswith(f"{root}.")), None)
-    if root is not None:
-        folder = _folder(root)
-        if folder is not None:
-            inside = package[len(root) + 1 :].replace(".", "/")
-            near = _index(folder / inside, root if not inside else package, deep=False).get(wanted)
-            if near:
-                return near
-        if root != "yandex.cloud":
-            return []
-    everywhere = _folder("yandex.cloud")
-    return _index(everywhere, "yandex.cloud", deep=True).get(wanted, []) if everywhere else []
-
-
-@functools.cache
-def _folder(package: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(package)
-    except ModuleNotFoundError:
-        return None
-    places = spec.submodule_search_locations if spec else None
-    return next((Path(place) for place in places or ()), None)
-
-
-@functools.lru_cache(maxsize=256)
-def _index(folder: Path, package: str, *, deep: bool) -> dict[bytes, list[str]]:
-    """Map the names a folder's modules define, in capitals, to those modules, without importing any."""
-    found: dict[bytes, list[str]] = {}
-    for path in sorted(folder.glob("**/*_pb2.py" if deep else "*_pb2.py")):
-        module = ".".join((package, *path.relative_to(folder).with_suffix("").parts))
-        for name in set(_DEFINED.findall(path.read_bytes())):
-            found.setdefault(name, []).append(module)
-    return found

@@ -12,13 +12,20 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.rpc import code_pb2
-from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic import wording
 from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.failures import failure
 from ds_ops_magic.messages import UnknownPayload, decode, target_id, to_plain, type_words
 from ds_ops_magic.progress import Progress, progress_of
+
+try:
+    from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
+except TypeError:  # protobuf's error for a second file of the same name that is not the same
+    raise OperationsError(
+        "Another package has brought its own copy of Yandex Cloud's messages into this process, and they clash.",
+        "Restart the kernel, now that yandexcloud is installed: datasphere then uses yandexcloud's too.",
+    ) from None
 
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp

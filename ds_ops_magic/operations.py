@@ -31,17 +31,23 @@ class Operations(list[SnapshotT], Generic[SnapshotT]):
         return self._of(Status.RUNNING, Status.FAILING)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a pandas DataFrame, a row an operation.
+        """Return a pandas DataFrame, a row an operation that was seen; times are UTC, `elapsed` is in seconds.
 
         Raises:
             ImportError: pandas is not installed.
         """
         try:
+            import numpy
             import pandas
         except ImportError as error:
             raise ImportError("to_frame() needs pandas, which cannot be imported here: %pip install pandas") from error
         rows = [_row(operation) for operation in self if operation is not None]
-        frame: pd.DataFrame = pandas.DataFrame(rows, columns=_COLUMNS)
+        frame: pd.DataFrame = pandas.DataFrame(rows, columns=_COLUMNS, dtype=object).astype({"elapsed": "float64"})
+        for name in ("created_at", "modified_at"):
+            # In microseconds, as datetime has them: nanoseconds, pandas' own way, hold the years 1678 to 2261 only.
+            moments = [row[name] and row[name].replace(tzinfo=None) for row in rows]
+            column = pandas.Series(numpy.array(moments, dtype="datetime64[us]"), index=frame.index)
+            frame[name] = column.dt.tz_localize("UTC")
         return frame
 
     def _of(self, *wanted: Status) -> Operations[Operation]:

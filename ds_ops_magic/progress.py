@@ -3,7 +3,8 @@
 The shapes in use today, as the stubs of ``yandexcloud`` 0.413 show them: ``progress_percentage`` (backup.v1),
 ``completed_batches`` of ``total_batches`` (ai.batch_inference), ``processed_rows`` of ``total_rows`` (ai.dataset),
 ``current_step`` of ``total_steps`` (ai.tuning), and a nested ``progress {message, progress 0..100, create_time}``
-(datasphere.v2.jobs). A type that is added tomorrow and follows one of them works without a change here.
+(datasphere.v2.jobs). A type that is added tomorrow and follows one of them works without a change here, whatever its
+numbers are written as: any numeric type, ``optional`` or not, or a wrapper of ``google.protobuf``.
 """
 
 from __future__ import annotations
@@ -11,16 +12,23 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf.message import Message
 
 from ds_ops_magic import wording
 
-_DONE = re.compile(r"(?:completed|processed|finished|done|current)_(\w+)")
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DONE = re.compile(r"(?:completed|processed|finished|done|current)_(\w+)|(\w+)_(?:completed|processed|finished|done)")
+_DONE_OF_ALL = ("completed", "processed", "finished", "done", "current")
+_PERCENT = re.compile(
+    r"(?:progress_|completion_|completed?_)?percent(?:age)?(?:_(?:completed?|done))?|progress(?:_pct)?"
+)
 # CPPTYPE_INT32, INT64, UINT32, UINT64, DOUBLE and FLOAT of descriptor.proto.
 _NUMERIC = range(1, 7)
-_PERCENT = re.compile(r"(?:progress_)?(?:percent|percentage)|progress")
+_WRAPPER = re.compile(r"google\.protobuf\.(?:Double|Float|U?Int(?:32|64))Value")
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,11 @@ class Progress:
     text: str | None = None
 
 
+class _Number(NamedTuple):
+    value: float
+    sent: bool  # a zero that is not known to have been sent may just be unset
+
+
 def progress_of(metadata: object) -> Progress:
     """Read progress out of an operation's metadata.
 
@@ -47,60 +60,81 @@ def progress_of(metadata: object) -> Progress:
     """
     if not isinstance(metadata, Message):
         return Progress()
-    return _nested(metadata) or _counts(metadata) or _percentage(metadata) or Progress()
+    numbers = _numbers(metadata)
+    return _nested(metadata) or _counts(numbers) or _percentage(numbers) or Progress()
 
 
 def _nested(message: Message) -> Progress | None:
-    field = message.DESCRIPTOR.fields_by_name.get("progress")
-    if field is None or not _is_single_message(field) or not message.HasField("progress"):
-        return None
-    inner = message.progress  # type: ignore[attr-defined]  # the field was just found by this name
-    found = _counts(inner) or _percentage(inner, present=True) or Progress()
-    words = getattr(inner, "message", "")
-    return Progress(found.fraction, (wording.one_line(words) if isinstance(words, str) else "") or found.text)
-
-
-def _counts(message: Message) -> Progress | None:
-    numbers = _numbers(message)
-    for name, done in numbers.items():
-        counted = _DONE.fullmatch(name)
-        if not counted:
+    for field in message.DESCRIPTOR.fields:
+        if not _holds_progress(field) or not message.HasField(field.name):
             continue
-        unit = counted[1]
-        total = numbers.get(f"total_{unit}", numbers.get(f"total_{unit}s", 0))
-        fraction = _clamp(done, total)
-        if fraction is not None:
-            within = min(max(done, 0), total)
-            return Progress(fraction, f"{unit.replace('_', ' ')} {round(within):,} of {round(total):,}")
+        inner = getattr(message, field.name)
+        # What was sent for the sake of its numbers means them, zeros included.
+        numbers = {name: number._replace(sent=True) for name, number in _numbers(inner).items()}
+        found = _counts(numbers) or _percentage(numbers) or Progress()
+        words = getattr(inner, "message", "")
+        text = (wording.one_line(words) if isinstance(words, str) else "") or found.text
+        if text or found.fraction is not None:
+            return Progress(found.fraction, text)
     return None
 
 
-def _percentage(message: Message, *, present: bool = False) -> Progress | None:
-    """Read a field of percent; a zero that may just be unset counts only where ``present`` says it was sent."""
-    for name, value in _numbers(message).items():
-        if _PERCENT.fullmatch(name) and (value or present):
+def _holds_progress(field: Any) -> bool:
+    if field.message_type is None or _is_repeated(field) or _is_wrapper(field):
+        return False
+    return f"_{field.name}".endswith("_progress") or field.message_type.name.endswith("Progress")
+
+
+def _counts(numbers: Mapping[str, _Number]) -> Progress | None:
+    for name, (done, _) in numbers.items():
+        counted = _DONE.fullmatch(name)
+        if not counted and name not in _DONE_OF_ALL:
+            continue
+        unit = (counted[1] or counted[2]) if counted else ""
+        total = _total(numbers, unit)
+        fraction = _clamp(done, total)
+        if fraction is not None:
+            within = min(max(done, 0), total)
+            words = f"{unit.replace('_', ' ')} {round(within):,} of {round(total):,}"
+            return Progress(fraction, wording.one_line(words))  # a double has up to 309 digits
+    return None
+
+
+def _total(numbers: Mapping[str, _Number], unit: str) -> float:
+    names = (f"total_{unit}", f"total_{unit}s", f"{unit}_total", f"{unit}s_total") if unit else ("total",)
+    return next((numbers[name].value for name in names if name in numbers), 0)
+
+
+def _percentage(numbers: Mapping[str, _Number]) -> Progress | None:
+    for name, (value, sent) in numbers.items():
+        if _PERCENT.fullmatch(name) and (value or sent):
             fraction = _clamp(value, 100.0)
             if fraction is not None:
                 return Progress(fraction)
     return None
 
 
-def _numbers(message: Message) -> dict[str, float]:
-    return {
-        field.name: getattr(message, field.name)
-        for field in message.DESCRIPTOR.fields
-        if field.cpp_type in _NUMERIC and not _is_repeated(field)
-    }
+def _numbers(message: Message) -> dict[str, _Number]:
+    found = {}
+    for field in message.DESCRIPTOR.fields:
+        if _is_repeated(field):
+            continue
+        if field.cpp_type in _NUMERIC:
+            sent = field.has_presence and message.HasField(field.name)
+            found[field.name] = _Number(getattr(message, field.name), sent)
+        elif _is_wrapper(field) and message.HasField(field.name):
+            found[field.name] = _Number(getattr(message, field.name).value, sent=True)
+    return found
+
+
+def _is_wrapper(field: Any) -> bool:
+    return field.message_type is not None and _WRAPPER.fullmatch(field.message_type.full_name) is not None
 
 
 def _is_repeated(field: Any) -> bool:
     # `label` is deprecated since protobuf 6.31, and `is_repeated` does not exist in 5.29.
     flag = getattr(field, "is_repeated", None)
     return bool(flag) if flag is not None else field.label == field.LABEL_REPEATED
-
-
-def _is_single_message(field: Any) -> bool:
-    return field.message_type is not None and not _is_repeated(field)
 
 
 def _clamp(done: float, total: float) -> float | None:

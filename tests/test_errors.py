@@ -24,6 +24,7 @@ TREE: dict[type[BaseException], tuple[type[BaseException], ...]] = {
     errors.OperationNotFound: (OperationsError,),
     errors.InvalidOperationId: (OperationsError,),
     errors.ServiceUnavailable: (OperationsError,),
+    errors.NotAnOperation: (OperationsError, TypeError),
     errors.UnreadableAnswer: (OperationsError,),
     errors.ServiceRefused: (OperationsError,),
     errors.CancelNotSupported: (OperationsError, errors.ServiceRefused),

@@ -23,7 +23,7 @@ INFO = ErrorInfo(reason="Q")
     ("error", "parts"),
     [
         (failure(failed()), ["Operation op1 (train) failed.\n", "RESOURCE_EXHAUSTED: no quota\n", "%op get op1"]),
-        (failure(failed(8, "no", INFO, BadRequest())), [": no (ErrorInfo: reason Q)\n"]),
+        (failure(failed(8, "no", INFO, BadRequest())), [": no (reason Q)\n"]),
         (failure(failed(description="d" * 256)), ["op1 (" + "d" * 79 + "…) failed"]),
         (failure(failed(5, " ", description="")), ["Operation op1 failed.\n", "NOT_FOUND\n", "%op get op1"]),
         (failure(failed(1, "by user")), ["Operation op1 (train) was cancelled.\n", "CANCELLED: by user\n"]),

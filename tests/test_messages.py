@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from google.protobuf import any_pb2, json_format, struct_pb2, wrappers_pb2
+from fresh import fresh
+from google.protobuf import json_format, struct_pb2, wrappers_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -25,8 +23,7 @@ from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 from yandex.cloud.logging.v1.export_service_pb2 import RunExportMetadata
 from yandex.cloud.mdb.postgresql.v1.database_service_pb2 import CreateDatabaseMetadata
 
-import ds_ops_magic
-from ds_ops_magic.messages import UnknownPayload, decode, find_type, in_words, target_id, to_plain, type_words
+from ds_ops_magic.messages import UnknownPayload, decode, in_words, target_id, to_plain, type_words
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -58,66 +55,6 @@ def wrapped(payload: AnyMessage, times: int) -> AnyMessage:
     return payload
 
 
-def fresh(code: str, given: str = "") -> Any:
-    """Run code in a new interpreter, where no stub is imported yet, and return the JSON it prints."""
-    home = Path(ds_ops_magic.__file__).parents[1]
-    done = subprocess.run(
-        [sys.executable, "-c", code], input=given, cwd=home, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-DECODE = """
-import json, sys
-from google.protobuf.any_pb2 import Any
-from ds_ops_magic.messages import decode
-before = set(sys.modules)
-found = {}
-for name, value in json.loads(input()).items():
-    message = decode(Any(type_url="type.googleapis.com/" + name, value=bytes.fromhex(value)))
-    module = type(message).__module__
-    found[name] = [message.DESCRIPTOR.full_name, module, module in before, message.SerializeToString().hex()]
-print(json.dumps(found))
-"""
-
-
-def test_types_are_found_without_being_imported_first() -> None:
-    text = "0a0178"  # field 1: the string "x"
-    types = {
-        "yandex.cloud.datasphere.v2.CreateProjectMetadata": "yandex.cloud.datasphere.v2.project_service_pb2",
-        "yandex.cloud.datasphere.v2.Project": "yandex.cloud.datasphere.v2.project_pb2",
-        # The package is not the folder.
-        "yandex.cloud.clouddesktop.v1.api.CreateDesktopMetadata": "yandex.cloud.clouddesktop.v1.desktop_service_pb2",
-        "speechkit.stt.v3.RecognitionModelOptions": "yandex.cloud.ai.stt.v3.stt_pb2",
-        # A message inside a message.
-        "yandex.cloud.compute.v1.AttachedDiskSpec.DiskSpec": "yandex.cloud.compute.v1.instance_service_pb2",
-        "google.rpc.BadRequest.FieldViolation": "google.rpc.error_details_pb2",
-        "google.rpc.ErrorInfo": "google.rpc.error_details_pb2",
-        "google.protobuf.StringValue": "google.protobuf.wrappers_pb2",
-        "google.type.Money": "google.type.money_pb2",
-    }
-    found = fresh(DECODE, json.dumps(dict.fromkeys(types, text)))
-    assert found == {name: [name, module, False, text] for name, module in types.items()}
-
-
-def test_every_metadata_type_of_the_stubs_is_found() -> None:
-    names = fresh("""
-import importlib, json, pkgutil, yandex.cloud
-stubs = [found.name for found in pkgutil.walk_packages(yandex.cloud.__path__, "yandex.cloud.")]
-files = [importlib.import_module(name).DESCRIPTOR for name in stubs if name.endswith("_pb2")]
-types = [type for file in files for type in file.message_types_by_name.values()]
-print(json.dumps([type.full_name for type in types if type.name.endswith("Metadata")]))
-""")
-    missing = """
-import json, sys
-from ds_ops_magic.messages import find_type
-print(json.dumps([name for name in json.loads(input()) if find_type(name) is None]))
-"""
-    assert len(names) > 900
-    assert fresh(missing, json.dumps(names)) == []
-
-
 def test_a_type_inside_a_payload_is_found_without_being_imported_first() -> None:
     inner = packed(CreateProjectMetadata(project_id="p1"))
     code = """
@@ -128,22 +65,6 @@ print(json.dumps(to_plain(Any.FromString(bytes.fromhex(input())))))
 """
     plain = fresh(code, packed(Status(code=5, details=[inner])).SerializeToString().hex())
     assert plain["details"] == [{"@type": inner.type_url, "project_id": "p1"}]
-
-
-def test_a_stub_that_cannot_be_imported_is_an_unknown_type() -> None:
-    # A user's own stubs, made from the same .proto files under another path, take the names first.
-    code = """
-import json
-from google.protobuf import descriptor_pb2, descriptor_pool
-from google.protobuf.any_pb2 import Any
-from ds_ops_magic.messages import decode
-own = descriptor_pb2.FileDescriptorProto(name="own.proto", package="yandex.cloud.datasphere.v2", syntax="proto3")
-own.message_type.add(name="CreateProjectRequest")
-descriptor_pool.Default().AddSerializedFile(own.SerializeToString())
-unknown = decode(Any(type_url="x/yandex.cloud.datasphere.v2.CreateProjectMetadata", value=b"123"))
-print(json.dumps([type(unknown).__name__, unknown.size]))
-"""
-    assert fresh(code) == ["UnknownPayload", 3]
 
 
 def test_an_unset_payload_is_none() -> None:
@@ -188,13 +109,6 @@ def test_an_any_inside_an_any() -> None:
     assert decode(inner) == CreateProjectMetadata(project_id="p")
 
 
-def test_find_type() -> None:
-    assert find_type("google.protobuf.Any") is any_pb2.Any
-    assert find_type("yandex.cloud.datasphere.v2.CreateProjectMetadata") is CreateProjectMetadata
-    assert find_type("google.rpc.Code") is None  # an enum
-    assert find_type("") is None
-
-
 @pytest.mark.parametrize(
     "message",
     [
@@ -235,11 +149,14 @@ def test_nesting_without_end_is_no_error() -> None:
 @pytest.mark.parametrize(
     ("payload", "words"),
     [
-        (ErrorInfo(reason="QUOTA", domain="compute"), "ErrorInfo: reason QUOTA, domain compute"),
-        (BadRequest(field_violations=[VIOLATION]), "BadRequest: field_violations field имя"),
+        (ErrorInfo(reason="QUOTA", domain="compute"), "reason QUOTA of compute"),
+        (BadRequest(field_violations=[VIOLATION]), "имя"),
+        (CreateProjectMetadata(project_id="p"), "CreateProjectMetadata: project_id p"),
         (Empty(), "Empty"),
         (UnknownPayload("x/vendor.v1.Secret", 1), "vendor.v1.Secret, 1 byte"),
-        (ErrorInfo(reason="a" * 5000), "google.rpc.ErrorInfo, 5,003 bytes"),
+        (ErrorInfo(reason="a" * 5000), "reason " + "a" * 152 + "…"),
+        (ErrorInfo(reason="a" * 70_000), "google.rpc.ErrorInfo, 70,004 bytes"),
+        (CreateProjectMetadata(project_id="a" * 5000), "yandex.cloud.datasphere.v2.CreateProjectMetadata, 5,003 bytes"),
         (Status(details=[BROKEN]), "google.rpc.Status, 29 bytes"),
     ],
 )

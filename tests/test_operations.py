@@ -63,6 +63,22 @@ def test_to_frame() -> None:
     assert list(Operations([None]).to_frame().columns) == list(frame.columns)
 
 
+@pytest.mark.parametrize("several", [[], [None], [operation(id="a")], [full()], [full(), operation(id="a")]])
+def test_the_columns_of_a_frame_have_the_same_types_whatever_is_in_it(several: list[Any]) -> None:
+    pytest.importorskip("pandas")
+    kinds = {name: str(kind) for name, kind in Operations(several).to_frame().dtypes.items()}
+    utc = "datetime64[us, UTC]"
+    assert kinds == {**dict.fromkeys(kinds, "object"), "created_at": utc, "modified_at": utc, "elapsed": "float64"}
+
+
+def test_a_frame_takes_every_time_that_an_operation_has() -> None:
+    pytest.importorskip("pandas")
+    first, last = OperationMessage(id="a"), OperationMessage(id="b")
+    first.created_at.seconds, last.created_at.seconds = -62135596800, 253402300799
+    frame = Operations([Operation(first), Operation(last)]).to_frame()
+    assert [moment.year for moment in frame["created_at"]] == [1, 9999]
+
+
 def test_to_frame_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)  # how Python itself marks what cannot be imported
     with pytest.raises(ImportError, match=r"to_frame\(\) needs pandas.*%pip install pandas"):

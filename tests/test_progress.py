@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
+from google.protobuf.wrappers_pb2 import DoubleValue, Int64Value, StringValue, UInt32Value
 from yandex.cloud.ai.batch_inference.v1.batch_inference_service_pb2 import BatchInferenceMetadata
 from yandex.cloud.ai.dataset.v1.dataset_service_pb2 import ValidateDatasetMetadata
 from yandex.cloud.ai.foundation_models.v1.text_generation.text_generation_service_pb2 import BatchCompletionMetadata
@@ -27,7 +29,7 @@ Field = descriptor_pb2.FieldDescriptorProto
 NAN = math.nan
 
 
-def shaped(name: str, **fields: Any) -> Message:
+def shaped(name: str, optional: Sequence[str] = (), **fields: Any) -> Message:
     """Make a message of a type that no stub has: fields by name, with the type of the value they are given.
 
     A tuple ``(type, value)`` names the protobuf type; a list makes the field repeated; a message nests.
@@ -40,11 +42,15 @@ def shaped(name: str, **fields: Any) -> Message:
         value = given
         if isinstance(given, Message):
             made.type, made.type_name = Field.TYPE_MESSAGE, f".{given.DESCRIPTOR.full_name}"
-            file.dependency.append(given.DESCRIPTOR.file.name)
+            if given.DESCRIPTOR.file.name not in file.dependency:
+                file.dependency.append(given.DESCRIPTOR.file.name)
         else:
             made.type, value = given
         if isinstance(value, list):
             made.label = Field.LABEL_REPEATED
+        if field in optional:
+            made.proto3_optional, made.oneof_index = True, len(kind.oneof_decl)
+            kind.oneof_decl.add(name=f"_{field}")
         values[field] = value
     pool = descriptor_pool.Default()
     pool.AddSerializedFile(file.SerializeToString())
@@ -197,10 +203,49 @@ def test_blank_words_are_none(blank: str) -> None:
         ("NestedPercent", {"progress": StartRecoveryMetadata()}, Progress(0.0)),
         ("NestedNan", {"progress": StartRecoveryMetadata(progress_percentage=NAN)}, Progress()),
         ("NestedOther", {"progress": CreateProjectMetadata(project_id="p")}, Progress()),
+        (
+            "NestedByName",
+            {"copy_progress": TuningMetadata(current_step=1, total_steps=4)},
+            Progress(0.25, "step 1 of 4"),
+        ),
+        ("NestedByType", {"stage": JobProgress(progress=40, message="m")}, Progress(0.4, "m")),
+        ("NotNested", {"in_progress_job": TuningMetadata(current_step=1, total_steps=4)}, Progress()),
+        (
+            "EmptyNestedThenCounts",
+            {
+                "progress": CreateProjectMetadata(project_id="p"),
+                "done_parts": (Field.TYPE_INT32, 1),
+                "total_parts": (Field.TYPE_INT32, 2),
+            },
+            Progress(0.5, "parts 1 of 2"),
+        ),
+        ("Wrapped", {"progress_percentage": DoubleValue(value=62.5)}, Progress(0.625)),
+        ("WrappedZero", {"progress_percentage": DoubleValue(value=0.0)}, Progress(0.0)),
+        (
+            "WrappedCounts",
+            {"processed_rows": Int64Value(value=1), "total_rows": UInt32Value(value=4)},
+            Progress(0.25, "rows 1 of 4"),
+        ),
+        ("WrappedWords", {"progress": StringValue(value="half")}, Progress()),
+        (
+            "CountsLast",
+            {"rows_processed": (Field.TYPE_INT64, 1), "rows_total": (Field.TYPE_INT64, 4)},
+            Progress(0.25, "rows 1 of 4"),
+        ),
+        ("Bare", {"done": (Field.TYPE_INT64, 1), "total": (Field.TYPE_INT64, 4)}, Progress(0.25, "1 of 4")),
+        ("Completion", {"completion_percentage": (Field.TYPE_INT64, 30)}, Progress(0.3)),
+        ("PercentDone", {"percent_complete": (Field.TYPE_FLOAT, 30)}, Progress(0.3)),
+        ("CurrentProfile", {"current_profile": (Field.TYPE_INT64, 1), "total": (Field.TYPE_INT64, 4)}, Progress()),
     ],
 )
 def test_shapes_that_no_type_has_yet(name: str, fields: dict[str, Any], progress: Progress) -> None:
     assert progress_of(shaped(name, **fields)) == progress
+
+
+def test_a_zero_that_was_sent_counts_where_it_can_be_told_from_one_that_was_not() -> None:
+    assert progress_of(shaped("OptionalPercent", percent=(Field.TYPE_INT32, 0), optional=["percent"])) == Progress(0.0)
+    assert progress_of(shaped("OptionalUnset", percent=(Field.TYPE_INT32, None), optional=["percent"])) == Progress()
+    assert progress_of(shaped("Implicit", percent=(Field.TYPE_INT32, 0))) == Progress()
 
 
 def test_progress_is_a_value() -> None:

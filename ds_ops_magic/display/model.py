@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic import wording
 from ds_ops_magic.display.links import console_link
+from ds_ops_magic.display.notes import note_of
 from ds_ops_magic.messages import UnknownPayload, in_words, to_plain
 from ds_ops_magic.operation import Operation, Status
 
@@ -130,7 +131,7 @@ def panel_of(view: View, now: datetime, most: int = FOLD_ABOVE, hint: str = "") 
         total=len(view.entries),
         counts=" · ".join(f"{counts[state]:,} {state}" for state in _ORDER if counts[state]),
         fraction=ended / len(view.entries) if view.entries else 1.0,
-        rows=tuple(row_of(entry, now, view.durations) for entry in shown),
+        rows=tuple(row_of(entry, now, view.durations, view.watched_for) for entry in shown),
         rest=_rest(view, len(view.entries) - len(shown), running),
         foot=foot,
         troubled=troubled,
@@ -139,8 +140,15 @@ def panel_of(view: View, now: datetime, most: int = FOLD_ABOVE, hint: str = "") 
     )
 
 
-def row_of(entry: Entry, now: datetime, durations: Mapping[str, Durations] = _NOTHING) -> Row:
-    """Compute the row of one operation; ``now`` is aware, ``durations`` say by kind how long operations take."""
+def row_of(entry: Entry, now: datetime, durations: Mapping[str, Durations] = _NOTHING, watched_for: float = 0.0) -> Row:
+    """Compute the row of one operation.
+
+    Args:
+        entry: What the watch knows about it.
+        now: The time now, aware.
+        durations: How long operations take, by kind.
+        watched_for: Seconds since the watch was made.
+    """
     operation = entry.operation
     symbol, tone = ("?", "bad") if entry.error else ("●", "run")
     if operation is not None and entry.error is None:
@@ -154,7 +162,7 @@ def row_of(entry: Entry, now: datetime, durations: Mapping[str, Durations] = _NO
         symbol=symbol,
         tone=tone,
         fraction=operation.progress.fraction if operation else None,
-        note=_note(entry, now, durations),
+        note=note_of(entry, now, durations, watched_for),
         error=_error(entry),
         details=_details(operation),
         ended=entry.ended,
@@ -180,34 +188,6 @@ def _word(entry: Entry) -> str:
     if entry.cancelling and not entry.ended:
         return "cancelling"
     return entry.operation.status_word
-
-
-def _note(entry: Entry, now: datetime, durations: Mapping[str, Durations]) -> str:
-    operation = entry.operation
-    if operation is None:
-        return ""
-    taken = operation.elapsed_at(now)
-    time = wording.duration(taken, ticking=not operation.done) if taken is not None else ""
-    if operation.done:
-        return f"{'in' if operation.status is Status.SUCCEEDED else 'after'} {time}" if time else ""
-    if entry.cancel_error is not None:
-        return f"{entry.cancel_error.args[0]} · {time}"
-    if operation.status is Status.FAILING:
-        return "error reported, still stopping" if operation.status_word == "failing" else "stopping"
-    left = _left(operation, now)
-    if not left and taken is not None and operation.kind in durations:
-        left = durations[operation.kind].words(taken)
-    return " · ".join(part for part in (operation.progress.text, time, left) if part)
-
-
-def _left(operation: Operation, now: datetime) -> str:
-    """Word the time left at the pace so far; nothing while there is too little to go by."""
-    fraction, seen = operation.progress.fraction, operation.modified_at or now
-    pace = operation.elapsed_at(seen)  # the fraction is as old as the snapshot
-    if not fraction or not pace or not 0.05 <= fraction < 1.0 or pace < 5.0:
-        return ""
-    left = pace * (1.0 - fraction) / fraction - (now - seen).total_seconds()
-    return f"about {wording.duration(left, ticking=True)} left" if left >= 1.0 else ""
 
 
 def _error(entry: Entry) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.display import static
+from ds_ops_magic.display.furthest import kept
 from ds_ops_magic.display.model import FOLD_ABOVE, Panel, panel_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _LINE_EVERY = 600.0  # seconds between two such lines when nothing changes
 
 def panel(watch: Watch, most: int = FOLD_ABOVE, hint: str = "") -> Panel:
     """Compute the panel of a watch as it is now; the arguments are those of `ds_ops_magic.display.model.panel_of`."""
-    return panel_of(watch.view(), datetime.now(timezone.utc), most, hint)
+    return kept(watch, panel_of(watch.view(), datetime.now(timezone.utc), most, hint))
 
 
 class Shown:

@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from ds_ops_magic.local.jobs import Reporter
     from ds_ops_magic.local.outcomes import JobCancelled
     from ds_ops_magic.local.per_process import close_shared, shared
+    from ds_ops_magic.local.retention import Retention
     from ds_ops_magic.local.server import LocalService
 
-__all__ = ["JobCancelled", "LocalService", "Reporter", "close_shared", "shared"]
+__all__ = ["JobCancelled", "LocalService", "Reporter", "Retention", "close_shared", "shared"]
 
 _HOMES = {
     "JobCancelled": "outcomes",
     "LocalService": "server",
     "Reporter": "jobs",
+    "Retention": "retention",
     "close_shared": "per_process",
     "shared": "per_process",
 }

@@ -67,6 +67,20 @@ def _parser() -> _Parser:
         help="unix:PATH or 127.0.0.1:PORT (0: any free port, the default)",
     )
     parser.add_argument("--db", metavar="FILE", help="the database; without it a temporary one, removed at the end")
+    parser.add_argument(
+        "--keep-days",
+        type=float,
+        default=30.0,
+        metavar="DAYS",
+        help="how long operations are kept after their end (30)",
+    )
+    parser.add_argument(
+        "--keep",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="how many of the newest are kept, those that go on apart (10000)",
+    )
     token = parser.add_mutually_exclusive_group()
     token.add_argument("--no-token", action="store_true", help="ask for no bearer token")
     token.add_argument(
@@ -79,12 +93,14 @@ def _parser() -> _Parser:
 def _serve(parser: _Parser, options: argparse.Namespace, database: Path, ended: queue.SimpleQueue[int]) -> int:
     # Not before the signals are taken care of: it is most of the time of starting.
     from ds_ops_magic.errors import OperationsError
+    from ds_ops_magic.local.retention import Retention
     from ds_ops_magic.local.server import LocalService
 
     token = None if options.no_token else secrets.token_urlsafe()
     token_file = Path(options.token_file or f"{database}.token")
     try:
-        service = LocalService(database, listen=options.listen, token=token)
+        retention = Retention(options.keep_days, options.keep)
+        service = LocalService(database, listen=options.listen, token=token, retention=retention)
     except ValueError as error:
         parser.error(str(error))
     try:

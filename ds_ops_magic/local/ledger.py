@@ -18,6 +18,7 @@ from ds_ops_magic.errors import MAX_ID_LENGTH
 from ds_ops_magic.local import owners
 from ds_ops_magic.local.courses import Course, state_at
 from ds_ops_magic.local.outcomes import ABORTED, CANCELLED, CANCELLING, End, failed
+from ds_ops_magic.local.retention import Pruning, Retention
 from ds_ops_magic.local.store import Row, Store
 
 if TYPE_CHECKING:
@@ -51,11 +52,15 @@ class Ledger:
     Args:
         store: Where they are kept.
         clock: Nanoseconds since the epoch.
+        retention: Which of them are kept.
     """
 
-    def __init__(self, store: Store, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, store: Store, clock: Callable[[], int] = time.time_ns, retention: Retention | None = None
+    ) -> None:
         self.store = store
         self._clock = clock
+        self._pruning = Pruning(store, retention or Retention(), clock, self._current)
 
     def add_course(self, course: Course, description: str = "") -> OperationMessage:
         """Begin a simulated operation.
@@ -64,7 +69,7 @@ class Ledger:
             ValueError: The description is over `MAX_DESCRIPTION` characters.
         """
         row = self._new(description)._replace(course=course.to_json())
-        self.store.insert(row, durable=False)
+        self._insert(row, durable=False)
         return _message(_going(row, row.created_at))
 
     def add_work(self, owner: str, description: str = "") -> OperationMessage:
@@ -74,7 +79,7 @@ class Ledger:
             ValueError: The description is over `MAX_DESCRIPTION` characters.
         """
         row = self._new(description)._replace(owner=owner, metadata=packed(ExecuteProjectJobMetadata()))
-        self.store.insert(row, durable=True)
+        self._insert(row, durable=True)
         return _message(row)
 
     def get(self, operation_id: str) -> OperationMessage:
@@ -105,6 +110,14 @@ class Ledger:
     def end(self, operation_id: str, end: End) -> None:
         """Record how work ended, unless it is over already."""
         end_work(self.store, operation_id, end, self._clock())
+
+    def prune(self) -> None:
+        """Remove what is over and need not be kept."""
+        self._pruning.prune()
+
+    def _insert(self, row: Row, *, durable: bool) -> None:
+        self.store.insert(row, durable=durable)
+        self._pruning.after_insert()
 
     def _new(self, description: str) -> Row:
         if len(description) > MAX_DESCRIPTION:

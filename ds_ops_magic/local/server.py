@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import grpc
     from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
+    from ds_ops_magic.local.retention import Retention
+
 _SOCKET = "ops.sock"
 _PATIENCE = 0.25
 """Seconds that closing waits for the callables, and again for the calls that are being answered."""
@@ -67,6 +69,7 @@ class LocalService:
             mode 0700, which nobody else on the machine can reach.
         token: A bearer token that calls must carry; None asks for none.
         executor: What runs the callables of `submit`; None for threads of its own, which `close` stops.
+        retention: How long operations are kept that are over; None for 30 days, and 10,000 of them.
 
     Raises:
         ValueError: The address is reachable from other machines, or is none; or the token is empty.
@@ -79,6 +82,7 @@ class LocalService:
         listen: str | None = None,
         token: str | None = None,
         executor: Executor | None = None,
+        retention: Retention | None = None,
     ) -> None:
         if token is not None and not (token and token.isascii() and token.isprintable()):
             raise ValueError("A token is made of printable ASCII characters, one at least.")
@@ -87,6 +91,7 @@ class LocalService:
         self._listen = None if listen is None else addresses.check(listen)
         self._token = token
         self._executor = executor
+        self._retention = retention
         self._lock = threading.RLock()
         self._running: _Running | None = None
 
@@ -210,7 +215,8 @@ class LocalService:
         store = None
         try:
             store = _opened(path)
-            ledger = Ledger(store)
+            ledger = Ledger(store, retention=self._retention)
+            ledger.prune()
             listen = self._listen or f"unix:{folder / _SOCKET}"
             server, address = service.serve(ledger, listen, self._token)
         except BaseException:

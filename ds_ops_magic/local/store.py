@@ -80,6 +80,10 @@ _INSERT = f"INSERT INTO operation ({_COLUMNS}) VALUES ({_VALUES})"  # noqa: S608
 _UPDATE = f"UPDATE operation SET ({_COLUMNS}) = ({_VALUES}) WHERE id = ?"  # noqa: S608
 _FIND = f"SELECT {_COLUMNS} FROM operation WHERE id = ?"  # noqa: S608
 _LIST = f"SELECT {_COLUMNS} FROM operation ORDER BY number DESC"  # noqa: S608
+# What is older than a time, or not among so many of the newest; -1: all are.
+_OLD = "({time} < ? OR ? >= 0 AND number <= (SELECT number FROM operation ORDER BY number DESC LIMIT 1 OFFSET ?))"
+_GOING = f"SELECT {_COLUMNS} FROM operation WHERE NOT done AND {_OLD.format(time='created_at')}"  # noqa: S608
+_PRUNE = f"DELETE FROM operation WHERE done AND {_OLD.format(time='modified_at')}"  # noqa: S608
 
 
 class Store:
@@ -144,6 +148,16 @@ class Store:
         """Return every row, the newest first."""
         with self._using() as connection:
             return [Row._make(found) for found in connection.execute(_LIST).fetchall()]
+
+    def going(self, created_before: int, newest: int) -> list[Row]:
+        """Return the rows not known to be over that are older than a time, or not among so many newest (-1: all)."""
+        with self._using() as connection:
+            return [Row._make(found) for found in connection.execute(_GOING, (created_before, newest, max(0, newest)))]
+
+    def prune(self, ended_before: int, newest: int) -> None:
+        """Remove the rows that are over and older than a time, or not among so many newest (-1: all are)."""
+        with self._writing(durable=False) as connection:
+            connection.execute(_PRUNE, (ended_before, newest, max(0, newest)))
 
     def close(self) -> None:
         """Close the connection; later calls raise ``sqlite3.ProgrammingError``. Closing twice is no error."""

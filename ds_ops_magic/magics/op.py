@@ -237,7 +237,7 @@ class OpMagics(Magics):
                 raise UsageError("%op wait: name targets, or --last N, not both.")
             return self._remember(recall.last(self._history, last, self.client().connection))
         if words:
-            return self._remember(resolve(words, self.shell.user_ns, self.shell.ev))
+            return self._found(lambda read: resolve(words, self.shell.user_ns, self.shell.ev, read))
         if self._last is None:
             raise UsageError("%op: name an operation; there is no last one yet. For example: %op wait ID")
         return self._last
@@ -252,7 +252,17 @@ class OpMagics(Magics):
             raise UsageError(
                 "%%op wait: the cell gives nothing to wait for: end it with an operation, or assign one at its end."
             )
-        return self._remember(resolve_value(value, "what the cell gives"))
+        return self._found(lambda read: resolve_value(value, "what the cell gives", read))
+
+    def _found(self, find: abc.Callable[[list[str]], Targets]) -> Targets:
+        """Remember what is found; of an iterator that fails or is stopped, what it had given."""
+        read: list[str] = []
+        try:
+            return self._remember(find(read))
+        except BaseException:
+            if read:
+                self._remember(Targets(tuple(read), single=False))
+            raise
 
     def _remember(self, targets: Targets) -> Targets:
         self._last = targets

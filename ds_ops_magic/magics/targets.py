@@ -1,18 +1,23 @@
-"""From what a user names to operation ids: names, expressions, operations, dictionaries, and iterables of them."""
+"""From what a user types to operation ids: names in the namespace, expressions, and ids."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ds_ops_magic import wording
+from ds_ops_magic import references, wording
+from ds_ops_magic.errors import NotAnOperation, WaitInterrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+_PATIENCE = 2.0
+"""Seconds that an iterator may take before a line says that it is being read."""
 
 
 @dataclass(frozen=True)
@@ -28,52 +33,81 @@ class Targets:
     single: bool
 
 
-def resolve(words: Sequence[str], namespace: Mapping[str, Any], evaluate: Callable[[str], Any]) -> Targets:
+def resolve(
+    words: Sequence[str],
+    namespace: Mapping[str, Any],
+    evaluate: Callable[[str], Any],
+    read: list[str] | None = None,
+) -> Targets:
     """Find the operations that words stand for.
 
     Args:
         words: Each a name, attribute or subscript that is found in the namespace, ``{an expression}``, or an id.
         namespace: The user's variables.
         evaluate: Evaluates an expression among them.
+        read: As for `resolve_value`.
 
     Raises:
         UsageError: A word stands for something that is no operation, or for none at all.
+        WaitInterrupted: Stop was pressed while an iterator was read.
     """
-    found = [_resolve_one(word, namespace, evaluate) for word in words]
+    read = [] if read is None else read
+    found = [_resolve_one(word, namespace, evaluate, read) for word in words]
     return Targets(tuple(name for one in found for name in one.ids), len(found) == 1 and found[0].single)
 
 
-def resolve_value(value: Any, name: str) -> Targets:
+def resolve_value(value: Any, name: str, read: list[str] | None = None) -> Targets:
     """Find the operations that a value stands for.
 
     Args:
-        value: An operation (ours or the protobuf message), an id, a dictionary with an ``id``, a watch, an
-            ``OperationResult`` of yandexcloud, or any iterable of these.
+        value: What `ds_ops_magic.references` takes for one operation or for several.
         name: How the user called it, for the message.
+        read: Takes the ids that an iterator has given, which cannot be asked for them again: what it has started
+            must not be lost where it fails or is stopped on the way.
 
     Raises:
         UsageError: It is, or holds, something else; or it is empty.
+        WaitInterrupted: Stop was pressed while it was read.
     """
-    one = _id_of(value)
-    if one is not None:
-        return Targets((one,), single=True)
+    given: list[str] = []
+    if isinstance(value, Iterator):
+        given = [] if read is None else read
+    before = len(given)
     try:
-        ids = tuple(_ids_in(value, name))
-    except UsageError:
-        raise
+        one = references.id_of(value)
+        if one is not None:
+            return Targets((one,), single=True)
+        for found in reported(references.ids_in(value, name), name):
+            given.append(found)
+    except NotAnOperation as error:
+        raise UsageError(f"%op: {error}{_already(given[before:])}") from None
+    except KeyboardInterrupt:
+        raise _stopped(name, given[before:]) from None
     except Exception as error:  # of a generator that computes them
-        raise _not_evaluated(name, error) from None
-    if not ids:
+        raise _not_evaluated(name, error, _already(given[before:])) from None
+    if len(given) == before:
         raise UsageError(f"%op: {name} holds no operation.")
-    return Targets(ids, single=False)
+    return Targets(tuple(given[before:]), single=False)
 
 
-def _resolve_one(word: str, namespace: Mapping[str, Any], evaluate: Callable[[str], Any]) -> Targets:
+def reported(ids: Iterable[str], name: str, clock: Callable[[], float] = time.monotonic) -> Iterator[str]:
+    """Pass ids on, and print a line now and then while they are slow to come: after 2 s, 4 s, 8 s and so on."""
+    start, due = clock(), _PATIENCE
+    for number, found in enumerate(ids, 1):
+        yield found
+        taken = clock() - start
+        if taken >= due:
+            counted = wording.counted(number)
+            print(f"%op: reading {wording.one_line(name, 80)}: {counted} so far, in {wording.duration(taken)}")
+            due = 2 * taken
+
+
+def _resolve_one(word: str, namespace: Mapping[str, Any], evaluate: Callable[[str], Any], read: list[str]) -> Targets:
     if word.startswith("{") and word.endswith("}"):
-        return resolve_value(_evaluated(word[1:-1], evaluate), word)
+        return resolve_value(_evaluated(word[1:-1], evaluate), word, read)
     root = _root_name(word)
     if root is not None and root in namespace:
-        return resolve_value(_evaluated(word, evaluate), word)
+        return resolve_value(_evaluated(word, evaluate), word, read)
     if root is not None and word != root:
         raise UsageError(f"%op: there is no variable {root!r}. Give an id, a variable or {{an expression}}.")
     return Targets((word.strip("'\""),), single=True)
@@ -99,9 +133,25 @@ def _evaluated(expression: str, evaluate: Callable[[str], Any]) -> Any:
         raise _not_evaluated(expression, error) from None
 
 
-def _not_evaluated(expression: str, error: Exception) -> UsageError:
+def _not_evaluated(expression: str, error: Exception, more: str = "") -> UsageError:
     said = wording.one_line(f"{type(error).__name__}: {error}", 200)
-    return UsageError(f"%op: {wording.one_line(expression, 80)} cannot be evaluated: {said}")
+    sentence = f"%op: {wording.one_line(expression, 80)} cannot be evaluated: {said}"
+    return UsageError(f"{sentence}.{more}" if more else sentence)
+
+
+def _already(ids: Sequence[str]) -> str:
+    """Word what an iterator had given before it failed."""
+    return f" {wording.counted(len(ids))} came before it; %op wait with no id waits for these." if ids else ""
+
+
+def _stopped(name: str, ids: Sequence[str]) -> WaitInterrupted:
+    what = f"Stopped reading {wording.one_line(name, 80)}"
+    if not ids:
+        return WaitInterrupted(f"{what} before it had given an operation.")
+    goes = "goes on" if len(ids) == 1 else "go on"
+    return WaitInterrupted(
+        f"{what} after {wording.counted(len(ids))}, which {goes}.", "To wait for what it gave: %op wait with no id"
+    )
 
 
 def _root_name(word: str) -> str | None:
@@ -113,52 +163,3 @@ def _root_name(word: str) -> str | None:
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None
-
-
-def _id_of(value: Any) -> str | None:
-    """Return the id of what is one operation; None for anything else."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Mapping):
-        one = value.get("id")
-        return one if isinstance(one, str) else None
-    one = getattr(value, "id", None)
-    if isinstance(one, str) and hasattr(value, "done"):  # ours, and the protobuf message
-        return one
-    inner = getattr(value, "operation", None)  # yandexcloud's OperationResult
-    return _id_of(inner) if inner is not None and not callable(inner) else None
-
-
-def _ids_in(value: Any, name: str) -> Iterable[str]:
-    watched = _watched(value)
-    if watched is not None:
-        yield from watched
-        return
-    # A table would give the names of its columns.
-    is_table = getattr(value, "ndim", 1) != 1
-    if is_table or isinstance(value, (bytes, bytearray)) or not isinstance(value, Iterable):
-        raise UsageError(_not_one(value, name))
-    members = value.values() if isinstance(value, Mapping) else value
-    for number, member in enumerate(members):
-        one = _id_of(member)
-        ids = _watched(member) if one is None else (one,)
-        if ids is None:
-            raise UsageError(_not_one(member, f"item {number} of {name}"))
-        yield from ids
-
-
-def _watched(value: Any) -> tuple[str, ...] | None:
-    """Return what a Watch follows; None for anything else."""
-    ids = getattr(value, "ids", None)
-    return ids if isinstance(ids, tuple) and hasattr(value, "view") else None
-
-
-def _not_one(value: Any, name: str) -> str:
-    kind = wording.one_line(type(value).__name__, 60)
-    return f"%op: {wording.one_line(name, 80)} is no operation but {_article(kind)}. Give an operation or its id."
-
-
-def _article(kind: str) -> str:
-    if kind == "NoneType":
-        return "None"
-    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"

@@ -35,6 +35,8 @@ def wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, wh
     except WaitInterrupted:
         raise
     except KeyboardInterrupt:  # before the wait had begun, or while its result was drawn
+        from ds_ops_magic import failures  # which imports protobuf
+
         raise failures.interrupted([entry.id for entry in watch.view().entries if not entry.ended]) from None
     finally:
         watch.stop()

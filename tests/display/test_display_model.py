@@ -65,7 +65,7 @@ def test_the_facts_are_complete_and_say_utc():
 def test_an_error_has_code_message_and_details():
     row = row_of(Entry("op1", snapshot(done=True, code=8, words="no room")), NOW)
     assert row.error == "RESOURCE_EXHAUSTED: no room"
-    assert row.details == ("ErrorInfo: reason QUOTA",)
+    assert row.details == ("reason QUOTA",)
 
 
 def test_an_entry_that_ended_with_an_error_of_its_own_is_unknown_not_failed():

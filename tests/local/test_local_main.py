@@ -14,7 +14,7 @@ from pathlib import Path
 import grpc
 import pytest
 import yandexcloud
-from local_helpers import calling, wait_until
+from local_helpers import calling, ended, wait_until
 from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceStub
 
@@ -48,6 +48,20 @@ def failed(*arguments):
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1, done.stderr
     return done.returncode, done.stderr
+
+
+def test_what_is_kept_can_be_chosen(tmp_path):
+    database = tmp_path / "ops.sqlite"
+    with LocalService(database) as service:
+        going, *_ = [service.simulate(1000 - number, outcome="success") for number in range(3)]
+        for _ in range(3):
+            ended(service, service.submit(int).id)
+    with running("--db", database, "--no-token", "--keep", 1, "--keep-days", 0.5) as process:
+        told(process, "listening on ")
+        with LocalService(database) as service:
+            assert sum(operation.done for operation in service.operations()) == 1
+            assert not service.get(going.id).done
+    assert failed("--keep-days", -1)[0] == failed("--keep", "many")[0] == 2
 
 
 def test_the_sdk_follows_and_cancels_the_demo():

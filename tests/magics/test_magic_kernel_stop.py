@@ -153,3 +153,23 @@ def test_without_a_display(kernel: Kernel, server: ScriptedServer) -> None:
     kernel.ok("%config OpMagics.display = 'none'")
     (cell,), _ = interrupted(kernel, server, "%op wait op1", page=True)
     assert set(cell.kinds) == {"status", "execute_input", "error"}
+
+
+def test_stop_while_a_slow_generator_is_read_loses_nothing_that_it_gave(kernel: Kernel, server: ScriptedServer) -> None:
+    kernel.ok(
+        "import threading\ngiven = []\n"
+        "def started():\n"
+        "    for name in ('op1', 'op2'):\n        given.append(name)\n        yield {'id': name}\n"
+        "    print('waiting', flush=True)\n    threading.Event().wait()\n"
+    )
+    request = kernel.send("%op wait {started()}")
+    kernel.until(lambda: [message for message in kernel.of(request) if message["msg_type"] == "stream"])
+    kernel.interrupt()
+    cell = kernel.cell(request)
+    assert cell.error["ename"] == "WaitInterrupted"
+    assert cell.said.splitlines()[-2:] == [
+        "WaitInterrupted: Stopped reading {started()} after 2 operations, which go on.",
+        "To wait for what it gave: %op wait with no id",
+    ]
+    kernel.run("%op wait --timeout 0 -o both")
+    assert kernel.value("[one.id for one in both]") == ["op1", "op2"]

@@ -15,7 +15,8 @@ from scripted import ScriptedServer, message
 from yandexcloud.operations import OperationResult
 
 from ds_ops_magic import Operation, Operations, connect
-from ds_ops_magic.magics.targets import Targets, resolve, resolve_value
+from ds_ops_magic.errors import WaitInterrupted
+from ds_ops_magic.magics.targets import Targets, reported, resolve, resolve_value
 
 
 def op(name: str) -> Operation:
@@ -151,7 +152,8 @@ def test_the_same_operation_may_stand_twice() -> None:
         ({"a": op("a"), "b": {"name": "no id"}}, "%op: item 1 of x is no operation but a dict."),
         ([["a"]], "%op: item 0 of x is no operation but a list."),
         (pandas.Series(["a", float("nan")], dtype=object), "%op: item 1 of x is no operation but a float."),
-        (pandas.DataFrame({"id": ["a"]}), "%op: x is no operation but a DataFrame."),
+        (pandas.DataFrame({"id": ["a"]}), "%op: x is no operation but a DataFrame. Give the column that has the ids."),
+        ('{"id": ', "%op: '{\"id\":' begins as JSON does, and cannot be read: Expecting value"),
         ({"id": 5}, "%op: item 0 of x is no operation but an int."),
     ],
 )
@@ -168,9 +170,55 @@ def test_an_expression_that_fails_is_named_with_its_error() -> None:
     assert refusal("nowhere.op") == "%op: there is no variable 'nowhere'. Give an id, a variable or {an expression}."
 
 
-def test_an_iterable_that_fails_on_the_way_is_named_with_its_error() -> None:
-    said = refusal("{map(half, [2, 0])}", half=lambda number: op(str(2 // number)))
-    assert said.endswith("cannot be evaluated: ZeroDivisionError: integer division or modulo by zero")
+def test_an_iterable_that_fails_on_the_way_is_named_with_its_error_and_what_it_had_given_is_kept() -> None:
+    half: Any = lambda number: op(str(2 // number))  # noqa: E731
+    said = "%op: x cannot be evaluated: ZeroDivisionError: integer division or modulo by zero"
+    assert refusal("x", x=map(half, [0])) == said
+    more = "2 operations came before it; %op wait with no id waits for these."
+    for values, sentence in (
+        (map(half, [2, 1, 0]), f"{said}. {more}"),
+        (
+            iter([op("1"), op("2"), None]),
+            f"%op: item 2 of x is no operation but None. Give an operation or its id. {more}",
+        ),
+    ):
+        read: list[str] = []
+        with pytest.raises(UsageError) as caught:
+            resolve_value(values, "x", read)
+        assert (str(caught.value), read) == (sentence, ["1", "2"])
+
+
+def test_what_can_be_read_again_is_not_kept_when_an_item_is_wrong() -> None:
+    read: list[str] = []
+    with pytest.raises(UsageError):
+        resolve_value([op("a"), None], "x", read)
+    assert read == []
+
+
+def test_stop_while_a_generator_is_read_keeps_what_it_had_given() -> None:
+    def started() -> Iterator[Any]:
+        yield op("a")
+        yield op("b")
+        raise KeyboardInterrupt
+
+    read: list[str] = []
+    with pytest.raises(WaitInterrupted) as caught:
+        resolve_value(started(), "{started()}", read)
+    assert str(caught.value).splitlines() == [
+        "Stopped reading {started()} after 2 operations, which go on.",
+        "To wait for what it gave: %op wait with no id",
+    ]
+    assert read == ["a", "b"]
+
+
+def test_a_slow_generator_is_spoken_of_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    moments = iter([0.0, 0.5, 1.9, 3.0, 4.0, 5.9, 6.5, 7.0])
+    names = list("abcdefg")
+    assert list(reported(names, "slow()", lambda: next(moments))) == names
+    assert capsys.readouterr().out.splitlines() == [
+        "%op: reading slow(): 3 operations so far, in 3.0 s",
+        "%op: reading slow(): 6 operations so far, in 6.5 s",
+    ]
 
 
 def test_hostile_text_is_cleaned_and_cut() -> None:

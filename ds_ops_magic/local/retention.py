@@ -1,0 +1,83 @@
+"""How long operations are kept: what is over goes by age and by count, what goes on stays."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ds_ops_magic.local.store import Row, Store
+
+_DAY = 86_400 * 10**9
+_EVER = 1e6  # days
+_HOUR = 3_600 * 10**9
+_INSERTS = 500
+"""After so many new operations a process looks again for what can go."""
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What is kept of the operations that are over.
+
+    Attributes:
+        days: Days after its end that an operation is kept; None: for ever.
+        count: How many of the newest operations are kept, whatever their age; None: all. A process looks again after
+            500 new ones, so that there may be a few more.
+
+    Raises:
+        ValueError: One of them is below 0, or not a number.
+    """
+
+    days: float | None = 30.0
+    count: int | None = 10_000
+
+    def __post_init__(self) -> None:
+        if not ((self.days or 0) >= 0 and (self.count or 0) >= 0):  # which NaN is not either
+            raise ValueError(f"Days and number of the operations that are kept cannot be below 0, as in {self}.")
+
+
+class Pruning:
+    """Removes from a store what need not be kept, now and then. Threads may share it.
+
+    Args:
+        store: Where the operations are.
+        retention: What is kept.
+        clock: Nanoseconds since the epoch.
+        settle: Writes down the end of an operation that has ended unseen.
+    """
+
+    def __init__(
+        self, store: Store, retention: Retention, clock: Callable[[], int], settle: Callable[[Row], object]
+    ) -> None:
+        self._store = store
+        self._retention = retention
+        self._clock = clock
+        self._settle = settle
+        self._lock = threading.Lock()
+        self._inserts = 0
+        self._pruned_at = clock()
+
+    def after_insert(self) -> None:
+        """Count a new operation, and prune when it is time again."""
+        with self._lock:
+            self._inserts += 1
+            due = self._inserts >= _INSERTS or self._clock() - self._pruned_at >= _HOUR
+        if due:
+            self.prune()
+
+    def prune(self) -> None:
+        """Remove what need not be kept; where the database cannot be written just now, the next time does it."""
+        with self._lock:
+            self._inserts, self._pruned_at = 0, self._clock()
+        days, count = self._retention.days, self._retention.count
+        oldest = max(0, self._pruned_at - round(min(days if days is not None else _EVER, _EVER) * _DAY))
+        most = -1 if count is None else count
+        with contextlib.suppress(sqlite3.Error):
+            for row in self._store.going(oldest, most):
+                self._settle(row)
+            self._store.prune(oldest, most)

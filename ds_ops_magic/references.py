@@ -1,0 +1,191 @@
+"""From what stands for operations to their ids: snapshots, messages, dictionaries and their text, and collections."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol, TypeAlias
+
+from ds_ops_magic import wording
+from ds_ops_magic.errors import NotAnOperation
+
+
+class Snapshot(Protocol):
+    """An operation: ours, or the protobuf message."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def done(self) -> bool:
+        """Whether it is over."""
+
+
+class Holder(Protocol):
+    """What has an operation: an ``OperationResult`` of yandexcloud, or an error about one."""
+
+    @property
+    def operation(self) -> Any:
+        """The operation."""
+
+
+Reference: TypeAlias = str | bytes | Snapshot | Holder | Mapping[str, Any]
+"""What stands for one operation: see `id_of`."""
+
+_JSON = re.compile(r"\s*[{\[]")
+
+
+def id_of(value: object) -> str | None:
+    """Return the id of what stands for one operation, None for anything else.
+
+    Args:
+        value: An id; an operation (ours or the protobuf message); a dictionary of one, as REST answers and ``yc
+            --format json`` prints, or the text of it; or what has an ``operation`` that is one of these.
+
+    Raises:
+        NotAnOperation: It is text that begins as JSON does, and is none.
+    """
+    value = _read(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        one = value.get("id")
+        return one if isinstance(one, str) else None
+    one = getattr(value, "id", None)
+    if isinstance(one, str) and hasattr(value, "done"):
+        return one
+    inner = getattr(value, "operation", None)
+    return id_of(inner) if inner is not None and not callable(inner) else None
+
+
+def only_id_of(value: object) -> str:
+    """Return the id of what stands for one operation.
+
+    Raises:
+        NotAnOperation: It stands for none, or for several.
+    """
+    found = id_of(value)
+    if found is None:
+        raise NotAnOperation(_not_one(value, "what was given"))
+    return found
+
+
+def ids_in(value: object, name: str) -> Iterator[str]:
+    """Name the operations of a collection, in its order.
+
+    Args:
+        value: Any iterable of what `id_of` takes (a dictionary means its values), a watch, what has ``operations``
+            (the answer of a ``ListOperations``, an error about several), or the text of any of these.
+        name: What the user called it, for the error.
+
+    Raises:
+        NotAnOperation: It is no collection, or an item of it is no operation.
+    """
+    value = _read(value)
+    if isinstance(value, Mapping):
+        listed = value.get("operations")  # as REST lists them
+        value = listed if isinstance(listed, list) else value.values()
+    elif (held := _held(value)) is not None:
+        value = held
+    # A table would give the names of its columns.
+    is_table = getattr(value, "ndim", 1) != 1
+    if is_table or isinstance(value, (str, bytes, bytearray)) or not isinstance(value, Iterable):
+        raise NotAnOperation(_not_one(value, name))
+    for number, member in enumerate(value):
+        one = id_of(member)
+        if one is not None:
+            yield one
+            continue
+        held = _held(member)
+        if held is None:
+            raise NotAnOperation(_not_one(member, f"item {number} of {name}"))
+        yield from ids_in(held, f"item {number} of {name}")
+
+
+def ids_of(*values: object) -> Iterator[str]:
+    """Name the operations of arguments, each of which stands for one or is a collection.
+
+    Raises:
+        NotAnOperation: One of them is neither; it is called by its place, from 0.
+    """
+    for number, value in enumerate(values):
+        one = id_of(value)
+        if one is not None:
+            yield one
+        else:
+            yield from ids_in(value, "what was given" if len(values) == 1 else f"argument {number}")
+
+
+def _held(value: object) -> Iterable[Any] | None:
+    """Return what a watch follows, or the operations of an object that has several; None for anything else."""
+    ids = getattr(value, "ids", None)
+    if isinstance(ids, tuple) and hasattr(value, "view"):
+        return ids
+    operations = getattr(value, "operations", None)
+    return operations if isinstance(operations, Iterable) and not isinstance(value, Mapping) else None
+
+
+def _read(value: object) -> object:
+    """Return the data that a text holds, and anything else as it is.
+
+    Raises:
+        NotAnOperation: It begins as JSON does, and is none.
+    """
+    if isinstance(value, (bytes, bytearray)):
+        try:
+            text = bytes(value).decode()
+        except UnicodeDecodeError:
+            return value
+        return _read(text) if _JSON.match(text) else value
+    if isinstance(value, list) and value and all(isinstance(line, str) for line in value):
+        return _joined(value)
+    if not isinstance(value, str) or not _JSON.match(value):
+        return value
+    try:
+        return _documents(value)
+    except (ValueError, RecursionError) as error:
+        why = wording.one_line(str(error), 100)
+        raise NotAnOperation(
+            f"{wording.one_line(value, 40)!r} begins as JSON does, and cannot be read: {why}. "
+            "Give all that the command printed, or an id."
+        ) from None
+
+
+def _joined(lines: list[str]) -> object:
+    """Return the data in lines of output (``out = !yc ... --format json``); other texts are ids, and stay a list."""
+    # IPython's own list may begin with what the command said on stderr.
+    first = next((number for number, line in enumerate(lines) if _JSON.match(line)), None)
+    if first is None or (first and not hasattr(lines, "nlstr")):
+        return lines
+    try:
+        return _documents("\n".join(lines[first:]))
+    except (ValueError, RecursionError):
+        return lines
+
+
+def _documents(text: str) -> object:
+    """Parse a JSON document, or several that follow each other."""
+    found, place, decoder = [], 0, json.JSONDecoder()
+    while text[place:].strip():
+        place += len(text[place:]) - len(text[place:].lstrip())
+        document, place = decoder.raw_decode(text, place)
+        found.append(document)
+    return found[0] if len(found) == 1 else found
+
+
+def _not_one(value: object, name: str) -> str:
+    kind = wording.one_line(type(value).__name__, 60)
+    what = f"{wording.one_line(name, 80)} is no operation but {_article(kind)}"
+    if getattr(value, "ndim", 1) == 2:
+        return f"{what}. Give the column that has the ids."
+    if hasattr(value, "__await__"):
+        return f"{what}. Await it, and give what it returns."
+    return f"{what}. Give an operation or its id."
+
+
+def _article(kind: str) -> str:
+    if kind == "NoneType":
+        return "None"
+    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"

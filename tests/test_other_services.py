@@ -1,0 +1,157 @@
+"""Services that answer with the same message and do less than they might: each waits, displays and says so sensibly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from typing import Any
+
+import grpc
+import pytest
+from following import client_of, until
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc.status_pb2 import Status as StatusMessage
+from scripted import Call, ScriptedServer, message
+from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
+from yandex.cloud.operation.operation_service_pb2 import GetOperationRequest
+
+from ds_ops_magic import errors
+from ds_ops_magic.client import OperationClient
+from ds_ops_magic.display.model import Panel, panel_of
+from ds_ops_magic.display.static import html, text
+from ds_ops_magic.operation import Status
+from ds_ops_magic.watch import Watch
+
+Code = grpc.StatusCode
+
+
+def panel(watch: Watch) -> Panel:
+    return panel_of(watch.view(), datetime.now(timezone.utc))
+
+
+@contextmanager
+def get_only(answer: Callable[[str], OperationMessage]) -> Iterator[str]:
+    """Serve Get and nothing else: no handler for Cancel, as in a service whose .proto has none."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
+    handler = grpc.unary_unary_rpc_method_handler(
+        lambda request, context: answer(request.operation_id),
+        GetOperationRequest.FromString,
+        OperationMessage.SerializeToString,
+    )
+    name = "yandex.cloud.operation.OperationService"
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, {"Get": handler}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.stop(0).wait()
+
+
+def test_a_service_that_has_get_alone_is_followed_and_says_that_it_does_not_cancel() -> None:
+    done = [False]
+    with get_only(lambda name: message(name, done=done[0])) as address, client_of(address) as client:
+        client.check()
+        with pytest.raises(errors.CancelNotSupported) as caught:
+            client.cancel("op1")
+        assert str(caught.value).splitlines()[0] == "op1 cannot be cancelled: its service does not support it."
+        watch = client.watch("op1")
+        until(lambda: watch.operations[0])
+        watch.cancel("op1")
+        until(lambda: watch.view().entries[0].cancel_error)
+        (row,) = panel(watch).rows
+        assert (row.word, row.cancellable, row.ended) == ("running", False, False)
+        assert row.note.startswith("op1 cannot be cancelled: its service does not support it. · ")
+        done[0] = True
+        assert watch.wait(10)[0].status is Status.SUCCEEDED
+
+
+def bare(name: str, **fields: Any) -> OperationMessage:
+    """Make a message with no time in it, and no description."""
+    return OperationMessage(id=name, **fields)
+
+
+def test_no_created_at_shows_how_long_it_was_watched() -> None:
+    answer = [bare("op1")]
+    with ScriptedServer(lambda call: answer[0]) as server, client_of(server) as client:
+        watch = client.watch("op1")
+        until(lambda: watch.operations[0])
+        until(lambda: "watched for" in panel(watch).rows[0].note)
+        assert text(panel(watch)).startswith("● running  op1 · watched for ")
+        watch.cancel()  # which this service does not
+        until(lambda: watch.view().entries[0].cancel_error)
+        assert " · watched for " in panel(watch).rows[0].note
+        answer[0] = bare("op1", done=True)
+        (operation,) = watch.wait(10)
+        assert (operation.elapsed, operation.created_at) == (None, None)
+        assert text(panel(watch)) == "✓ succeeded  op1"
+        assert "None" not in html(panel(watch))
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({}, "✓ succeeded  op1"),
+        ({"response": AnyMessage()}, "✓ succeeded  op1"),
+        ({"error": StatusMessage()}, "✓ succeeded  op1"),
+        ({"response": AnyMessage(type_url="x/vendor.v1.Thing", value=b"123")}, "✓ succeeded  op1"),
+        ({"error": StatusMessage(message="it broke")}, "✕ failed  op1"),
+    ],
+)
+def test_done_with_neither_result_is_success_and_with_words_a_failure(fields: dict[str, Any], shown: str) -> None:
+    with ScriptedServer(lambda call: bare(call.id, done=True, **fields)) as server, client_of(server) as client:
+        watch = client.watch("op1")
+        if "succeeded" in shown:
+            assert watch.wait(10)[0].result() == watch.operations[0].response
+        else:
+            with pytest.raises(errors.OperationFailed, match="OK: it broke"):
+                watch.wait(10)
+        assert text(panel(watch)).splitlines()[0] == shown
+        assert shown.split("  ")[0].replace(" ", "&nbsp;") in html(panel(watch))
+
+
+def knows(name: str) -> Callable[[Call], Any]:
+    """Know one operation, and answer UNKNOWN about any other, as a handler that raises does."""
+
+    def answer(call: Call) -> Any:
+        return message(call.id, done=True) if call.id == name else call.refuse(Code.UNKNOWN, "KeyError: 'x'")
+
+    return answer
+
+
+def test_an_unknown_id_that_is_answered_with_unknown() -> None:
+    with ScriptedServer(knows("op1")) as server, client_of(server) as client:
+        client.check()  # such a service can be connected to
+        assert client.wait("op1", 10).done
+        for ask in (client.get, client.wait):
+            with pytest.raises(errors.ServiceRefused) as caught:
+                ask("nope")
+            said = str(caught.value).splitlines()
+            assert said[:2] == ["nope: the service failed to answer.", "UNKNOWN: KeyError: 'x'"]
+            assert said[2].startswith("Check the id. The operation itself may go on; try again: %op ")
+        watch = client.watch("op1", "nope")
+        with pytest.raises(errors.OperationsFailed):
+            watch.wait(10)
+        assert panel(watch).counts == "1 unknown · 1 succeeded"
+        (_, row) = panel(watch).rows
+        assert (row.word, row.error) == ("unknown", "nope: the service failed to answer. UNKNOWN: KeyError: 'x'")
+
+
+@pytest.mark.parametrize("code", [Code.UNKNOWN, Code.FAILED_PRECONDITION, Code.OUT_OF_RANGE])
+def test_a_refusal_of_an_id_that_cannot_be_is_an_answer(code: grpc.StatusCode) -> None:
+    with ScriptedServer(lambda call: call.refuse(code, "its words")) as server, client_of(server) as client:
+        client.check()
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(Code.UNIMPLEMENTED, ""), (Code.DATA_LOSS, "broken"), (Code.UNKNOWN, "Received http2 header with status: 405")],
+)
+def test_what_is_no_operation_service_is_told_from_one(code: grpc.StatusCode, words: str) -> None:
+    with ScriptedServer(lambda call: call.refuse(code, words)) as server:
+        client: OperationClient = client_of(server)
+        with client, pytest.raises(errors.ServiceRefused, match="does not answer as an OperationService"):
+            client.check()
