@@ -13,9 +13,7 @@ LEAST = 3
 MOST = 100
 """Earlier runs that count, the latest ones: what took a minute a year ago may take ten today."""
 _ENOUGH = 5  # earlier runs from which the schedule goes by them
-_DISTINCT = (
-    2.5  # the most that the middle half may spread, as a ratio: of what spreads more, the end is anybody's guess
-)
+_DISTINCT = 2.5  # the most that the middle half may spread, as a ratio: past it the end is anybody's guess
 _NEAR = 1.6  # a run whose length is within this factor of an age speaks for an end at about that age
 _DOUBTS = 3  # runs of a kind not seen before, that count beside the earlier ones
 _MOST_CHANGE = 2.0  # the factor by which an interval is changed at most: a failure may come at any time
