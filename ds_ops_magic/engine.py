@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from ds_ops_magic.connection import Connection
     from ds_ops_magic.operation import Operation
 
-_IN_FLIGHT = 128
+IN_FLIGHT = 128
+"""Calls under way at once, at most: more take memory, and bring nothing."""
+
 _PROBES = 2  # calls in flight while the service does not answer: an outage is one fact, not one an operation
 _TICK = 0.02  # the budget is spent in ticks: finer ones would only wake the thread more often
 _AGAIN_AFTER_UNKNOWN = 3
@@ -41,12 +43,22 @@ class Engine:
         schedule: When to ask again.
         rate: The most calls per second, over all operations.
         connect_timeout: Seconds of silence, before the service has ever answered, that end every wait.
+        in_flight: The most calls under way at once.
     """
 
-    def __init__(self, connection: Connection, schedule: Schedule, rate: float, connect_timeout: float) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        schedule: Schedule,
+        rate: float,
+        connect_timeout: float,
+        *,
+        in_flight: int = IN_FLIGHT,
+    ) -> None:
         self._connection = connection
         self._schedule = schedule
         self._rate = rate
+        self._in_flight = in_flight
         self._connect_timeout = connect_timeout
         self._followed: dict[str, Followed] = {}
         self._agenda = Agenda()
@@ -161,7 +173,7 @@ class Engine:
     def _pump(self) -> None:
         """Ask for what is due, as far as the calls in flight and the budget allow; then set the alarm."""
         now = self._background.time()
-        room = _PROBES if self._calls.failures else _IN_FLIGHT
+        room = _PROBES if self._calls.failures else self._in_flight
         due = self._agenda.next_due()
         while due is not None and due <= now and self._asking < room and self._budget.take(now):
             followed = self._followed[self._agenda.pop()]
