@@ -15,6 +15,7 @@ from ds_ops_magic.calls import CallFailed, Health, OperationServiceCalls, is_ove
 from ds_ops_magic.codes import OnGet, meaning_of
 from ds_ops_magic.errors import OperationsError, WatchStopped
 from ds_ops_magic.followed import Followed, Listener, Report, is_older
+from ds_ops_magic.pace import Pace
 from ds_ops_magic.request import CALL_TIMEOUT, Requests, refusal
 from ds_ops_magic.schedule import Agenda, RateBudget, Schedule, retry_delay
 
@@ -28,7 +29,6 @@ IN_FLIGHT = 128
 """Calls under way at once, at most: more take memory, and bring nothing."""
 
 _PROBES = 2  # calls in flight while the service does not answer: an outage is one fact, not one an operation
-_TICK = 0.02  # the budget is spent in ticks: finer ones would only wake the thread more often
 _AGAIN_AFTER_UNKNOWN = 3
 _PAUSE = 1.0  # seconds that a fork waits for the channel to close
 
@@ -64,7 +64,6 @@ class Engine:
         self._agenda = Agenda()
         self._asking = 0
         self._first_asked: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._reports: dict[Listener, list[Report]] = {}
         self._background = BackgroundLoop("ds_ops_magic engine", self._open, self._shut)
         self._background.start()
@@ -99,6 +98,8 @@ class Engine:
 
     def close(self) -> None:
         """Stop asking, end every wait with WatchStopped, close the channel and end the thread."""
+        with contextlib.suppress(WatchStopped):
+            self._background.soon(self._pace.stop)
         self._background.close()
 
     def before_fork(self) -> None:
@@ -122,12 +123,10 @@ class Engine:
 
     def _open(self) -> None:
         self._calls = OperationServiceCalls(self._connection)
-        self._budget = RateBudget(self._rate, self._background.time())
-        self._requests = Requests(self._calls, self._connection, self._connect_timeout, self._budget)
+        self._pace = Pace(RateBudget(self._rate, self._background.time()), self)
+        self._requests = Requests(self._calls, self._connection, self._connect_timeout, self._pace)
 
     async def _shut(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         self._give_up(failures.stopped())
         self._hand_over()
         await self._calls.close()
@@ -147,7 +146,7 @@ class Engine:
             elif followed.operation is not None:
                 self._tell(listener, Report(operation_id, followed.operation))
             followed.listeners.append(listener)
-        self._pump()
+        self._pace.spend()
 
     def _unfollow(self, ids: list[str], listener: Listener) -> None:
         self._reports.pop(listener, None)
@@ -170,22 +169,16 @@ class Engine:
         if followed.question is not None and followed.question is not asyncio.current_task():
             followed.question.cancel()
 
-    def _pump(self) -> None:
-        """Ask for what is due, as far as the calls in flight and the budget allow; then set the alarm."""
-        now = self._background.time()
+    def next_due(self) -> float | None:
+        """Return when the next one is due (`ds_ops_magic.pace.Following`), None while enough calls are under way."""
         room = _PROBES if self._calls.failures else self._in_flight
-        due = self._agenda.next_due()
-        while due is not None and due <= now and self._asking < room and self._budget.take(now):
-            followed = self._followed[self._agenda.pop()]
-            self._asking += 1
-            followed.question = self._background.spawn(self._ask(followed))
-            due = self._agenda.next_due()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if due is not None and self._asking < room:  # else the next call to end pumps again
-            wake = due if due > now else max(self._budget.ready_at(now), now + _TICK)
-            self._timer = self._background.loop.call_at(wake, self._pump)
+        return self._agenda.next_due() if self._asking < room else None
+
+    def ask_next(self) -> None:
+        """Ask about the one that is due first (`ds_ops_magic.pace.Following`)."""
+        followed = self._followed[self._agenda.pop()]
+        self._asking += 1
+        followed.question = self._background.spawn(self._ask(followed))
 
     async def _ask(self, followed: Followed) -> None:
         credentials = self._requests.credentials
@@ -198,10 +191,13 @@ class Engine:
                 self._answered(followed, raw)
         except OperationsError as error:
             self._end(followed, error)
+        except asyncio.CancelledError:  # mostly because nobody follows it any more; else its turn comes again
+            self._ask_again(followed, 0.0)
+            raise
         finally:
             followed.question = None
             self._asking -= 1
-            self._pump()
+            self._pace.spend()
 
     def _answered(self, followed: Followed, raw: bytes) -> None:
         followed.failures = followed.unknown = 0
@@ -256,7 +252,7 @@ class Engine:
     def _delay(self, failures: int, failed: CallFailed) -> float:
         now = self._background.time()
         if failed.code == "RESOURCE_EXHAUSTED":
-            self._budget.slow_down(now, failed.retry_after)
+            self._pace.budget.slow_down(now, failed.retry_after)
         return max(failed.retry_after or 0.0, retry_delay(failures, random.random()))  # noqa: S311  # jitter
 
     def _end(self, followed: Followed, error: OperationsError) -> None:
@@ -297,7 +293,7 @@ class Engine:
             self._accept(followed, operation.to_proto().SerializeToString())
             followed.since = self._background.time()  # a cancelled operation ends soon, however old it is
             self._ask_again(followed, self._schedule.shortest)
-            self._pump()
+            self._pace.spend()
 
     def _tell(self, listener: Listener, report: Report) -> None:
         """Note a report; what one turn of the loop brings is handed over in one go."""
