@@ -80,17 +80,17 @@ def _engine(address: str, names: list[str], in_flight: int, seconds: float) -> t
 
 
 def _raw(address: str, names: list[str], in_flight: int, seconds: float) -> tuple[float, float]:
-    made = 0
+    made, over = 0, False
 
     async def main() -> tuple[float, float]:
-        nonlocal made
+        nonlocal made, over
         async with grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
             get = channel.unary_unary(_GET, GetOperationRequest.SerializeToString, Operation.FromString)
             ask_about = itertools.cycle(names)
 
             async def ask() -> None:
                 nonlocal made
-                while True:
+                while not over:
                     await get(GetOperationRequest(operation_id=next(ask_about)), timeout=5.0)
                     made += 1
 
@@ -99,9 +99,8 @@ def _raw(address: str, names: list[str], in_flight: int, seconds: float) -> tupl
             usage, start, before = Usage(), time.perf_counter(), made
             await asyncio.sleep(seconds)
             result = (made - before) / (time.perf_counter() - start), usage.cpu / (made - before)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            over = True
+            await asyncio.gather(*tasks)
             return result
 
     return asyncio.run(main())
