@@ -30,6 +30,8 @@ _OPTIONS = (
     # Resumes within a second of the server's return; the defaults take 11-16 s after half a minute down.
     ("grpc.initial_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 1000),
+    # An attempt to connect that meets silence is given up; by default it holds up the next one for 20 s.
+    ("grpc.min_reconnect_backoff_ms", 1500),
     # Without it a new channel is given the old one's dead socket.
     ("grpc.use_local_subchannel_pool", 1),
     # A connection that has gone silent is found in seconds; all three are needed.

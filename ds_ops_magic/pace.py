@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from ds_ops_magic.schedule import RateBudget
 
-TICK = 0.02
+TICK = 0.05
 """Seconds between two times that a budget is spent which has run out, and between two looks at what is due: finer
 steps would only wake the thread more often, and bring the same calls one by one."""
 

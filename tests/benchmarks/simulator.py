@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ds_ops_magic.schedule import Agenda, RateBudget, Schedule
 
-TICK = 0.02
+TICK = 0.05
 """Seconds, as in the engine."""
 UNLIMITED = 1e9
 """A rate, in calls a second, that binds nothing."""
