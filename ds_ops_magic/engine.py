@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic import failures, forks
 from ds_ops_magic.background import BackgroundLoop
-from ds_ops_magic.calls import CallFailed, Health, OperationServiceCalls, is_over_the_limit, read
-from ds_ops_magic.codes import OnGet, meaning_of
+from ds_ops_magic.calls import CallFailed, Health, OperationServiceCalls, read
+from ds_ops_magic.codes import OnGet
 from ds_ops_magic.errors import OperationsError, WatchStopped
 from ds_ops_magic.followed import Followed, Listener, Report, is_older
 from ds_ops_magic.pace import Pace
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 IN_FLIGHT = 128
 """Calls under way at once, at most: more take memory, and bring nothing."""
 
+_AWAY = 8  # calls in a row without an answer make an outage; fewer come of a service that refuses some
 _PROBES = 2  # calls in flight while the service does not answer: an outage is one fact, not one an operation
-_AGAIN_AFTER_UNKNOWN = 3
 _PAUSE = 1.0  # seconds that a fork waits for the channel to close
 
 
@@ -96,11 +96,15 @@ class Engine:
         """Ask for one operation to be cancelled now; one that has already ended is returned as it is."""
         return self._background.run(lambda: self._requests.cancel(operation_id))
 
-    def close(self) -> None:
-        """Stop asking, end every wait with WatchStopped, close the channel and end the thread."""
+    def close(self, *, at_exit: bool = False) -> None:
+        """Stop asking, end every wait with WatchStopped, close the channel and end the thread.
+
+        Args:
+            at_exit: The process is ending: nobody is told (`ds_ops_magic.background.BackgroundLoop.close`).
+        """
         with contextlib.suppress(WatchStopped):
             self._background.soon(self._pace.stop)
-        self._background.close()
+        self._background.close(at_exit=at_exit)
 
     def before_fork(self) -> None:
         """Close the channel (`ds_ops_magic.forks`); a call that is under way is made again afterwards."""
@@ -127,8 +131,9 @@ class Engine:
         self._requests = Requests(self._calls, self._connection, self._connect_timeout, self._pace)
 
     async def _shut(self) -> None:
-        self._give_up(failures.stopped())
-        self._hand_over()
+        if not self._background.at_exit:
+            self._give_up(failures.stopped())
+            self._hand_over()
         await self._calls.close()
 
     def _spawn_cancel(self, operation_id: str) -> None:
@@ -171,7 +176,7 @@ class Engine:
 
     def next_due(self) -> float | None:
         """Return when the next one is due (`ds_ops_magic.pace.Following`), None while enough calls are under way."""
-        room = _PROBES if self._calls.failures else self._in_flight
+        room = _PROBES if self._calls.failures >= _AWAY else self._in_flight
         return self._agenda.next_due() if self._asking < room else None
 
     def ask_next(self) -> None:
@@ -200,8 +205,7 @@ class Engine:
             self._pace.spend()
 
     def _answered(self, followed: Followed, raw: bytes) -> None:
-        followed.failures = followed.unknown = 0
-        followed.refreshed = False
+        followed.note_answer()
         if raw != followed.raw and self._is_current(followed):
             self._accept(followed, raw)
         if self._is_current(followed):
@@ -223,7 +227,7 @@ class Engine:
             self._forget(followed)
 
     async def _unanswered(self, followed: Followed, failed: CallFailed, credentials: int) -> None:
-        step = self._next_step(followed, failed)
+        step = followed.step_after(failed)
         if step is OnGet.END:
             self._end(followed, refusal(failed, followed.id, "wait", self._connection))
         elif step is OnGet.REFRESH:
@@ -234,26 +238,16 @@ class Engine:
             self._give_up(failures.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint))
         else:
             followed.failures += 1
-            self._ask_again(followed, self._delay(followed.failures, failed))
-
-    def _next_step(self, followed: Followed, failed: CallFailed) -> OnGet:
-        step = meaning_of(failed.code).get
-        if step is OnGet.THRICE:
-            followed.unknown += 1
-            return OnGet.AGAIN if followed.unknown <= _AGAIN_AFTER_UNKNOWN else OnGet.END
-        if is_over_the_limit(failed) or (step is OnGet.REFRESH and followed.refreshed):
-            return OnGet.END
-        return step
+            if failed.code == "RESOURCE_EXHAUSTED":
+                self._pace.budget.slow_down(self._background.time(), failed.retry_after)
+            # While others are answered, one that was refused by bad luck is asked again soon.
+            in_a_row = min(followed.failures, self._calls.failures + 1)
+            delay = retry_delay(in_a_row, random.random())  # noqa: S311  # jitter
+            self._ask_again(followed, max(failed.retry_after or 0.0, delay))
 
     def _ask_again(self, followed: Followed, delay: float) -> None:
         if self._is_current(followed):
             self._agenda.put(followed.id, self._background.time() + delay)
-
-    def _delay(self, failures: int, failed: CallFailed) -> float:
-        now = self._background.time()
-        if failed.code == "RESOURCE_EXHAUSTED":
-            self._pace.budget.slow_down(now, failed.retry_after)
-        return max(failed.retry_after or 0.0, retry_delay(failures, random.random()))  # noqa: S311  # jitter
 
     def _end(self, followed: Followed, error: OperationsError) -> None:
         for listener in followed.listeners:

@@ -10,15 +10,21 @@ from scripted import ScriptedServer
 
 
 class Proxy:
-    """Passes bytes on between clients and a server, until it is told to drop them."""
+    """Passes bytes on between clients and a server, until it is told to drop them.
+
+    Attributes:
+        address: Where it listens.
+        connections: How many have been made to it.
+    """
 
     def __init__(self, server: ScriptedServer) -> None:
-        self._to = server.port
+        self._port = server.port
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listening.getsockname()[1]}"
-        self._passing = threading.Event()
-        self._open: list[socket.socket] = []
         self.connections = 0
+        self._open: list[socket.socket] = []
+        self._dropping = False
+        self._silent = threading.Event()  # set for the connections that have fallen silent
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self) -> Proxy:
@@ -31,16 +37,14 @@ class Proxy:
             opened.close()
 
     def drop(self) -> None:
-        """Drop what comes over the connections there are, for good, and over new ones until `restore`."""
-        self._passing.set()
-        self._passing = threading.Event()
+        """Drop all that comes over the connections there are, for good, and over new ones until `restore`."""
         self._dropping = True
+        self._silent.set()
 
     def restore(self) -> None:
-        """Serve new connections again; those that fell silent stay so."""
+        """Serve new connections again; those that have fallen silent stay so."""
+        self._silent = threading.Event()
         self._dropping = False
-
-    _dropping = False
 
     def _accept(self) -> None:
         while True:
@@ -48,20 +52,18 @@ class Proxy:
                 client, _ = self._listening.accept()
             except OSError:
                 return
-            self.connections += 1
             self._open.append(client)
-            if self._dropping:
-                continue  # taken by the network's last hop, and never answered
-            server = socket.create_connection(("127.0.0.1", self._to))
-            self._open.append(server)
-            silent = self._passing
-            for source, target in ((client, server), (server, client)):
-                threading.Thread(target=self._pass, args=(source, target, silent), daemon=True).start()
+            if not self._dropping:
+                server = socket.create_connection(("127.0.0.1", self._port))
+                self._open.append(server)
+                for ends in ((client, server), (server, client)):
+                    threading.Thread(target=_pass, args=(*ends, self._silent), daemon=True).start()
+            self.connections += 1
 
-    def _pass(self, source: socket.socket, target: socket.socket, silent: threading.Event) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if not silent.is_set():
-                    target.sendall(data)
-            if not silent.is_set():
-                target.shutdown(socket.SHUT_WR)
+
+def _pass(source: socket.socket, target: socket.socket, silent: threading.Event) -> None:
+    with contextlib.suppress(OSError):
+        while (data := source.recv(65536)) and not silent.is_set():
+            target.sendall(data)
+        if not silent.is_set():
+            target.shutdown(socket.SHUT_WR)

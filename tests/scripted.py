@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -63,6 +63,7 @@ class ScriptedServer:
         credentials: For TLS; plaintext without. With it the server is a stand-in for a cloud: its endpoint discovery
             says that every service is here.
         threads: How many calls it can have under way.
+        options: Of the gRPC server.
     """
 
     def __init__(
@@ -73,12 +74,13 @@ class ScriptedServer:
         port: int = 0,
         credentials: grpc.ServerCredentials | None = None,
         threads: int = 32,
+        options: Sequence[tuple[str, Any]] = (),
     ) -> None:
         self.get = get
         self.cancel = cancel or (lambda call: call.refuse(grpc.StatusCode.UNIMPLEMENTED, "no cancel here"))
         self.calls: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
-        self._server = grpc.server(ThreadPoolExecutor(threads), options=[("grpc.so_reuseport", 0)])
+        self._server = grpc.server(ThreadPoolExecutor(threads), options=[("grpc.so_reuseport", 0), *options])
         handlers = {
             "Get": self._handler(GetOperationRequest, "get"),
             "Cancel": self._handler(CancelOperationRequest, "cancel"),
