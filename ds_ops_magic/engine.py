@@ -52,7 +52,6 @@ class Engine:
         schedule: Schedule,
         rate: float,
         connect_timeout: float,
-        *,
         in_flight: int = IN_FLIGHT,
     ) -> None:
         self._connection = connection
