@@ -6,19 +6,20 @@ import contextlib
 import socket
 import threading
 
-from scripted import ScriptedServer
-
 
 class Proxy:
     """Passes bytes on between clients and a server, until it is told to drop them.
+
+    Args:
+        port: Of the server, on loopback.
 
     Attributes:
         address: Where it listens.
         connections: How many have been made to it.
     """
 
-    def __init__(self, server: ScriptedServer) -> None:
-        self._port = server.port
+    def __init__(self, port: int) -> None:
+        self._port = port
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listening.getsockname()[1]}"
         self.connections = 0

@@ -56,7 +56,7 @@ def test_a_connection_that_falls_silent_is_replaced(monkeypatch: pytest.MonkeyPa
     options = {**dict(calls._OPTIONS), "grpc.keepalive_time_ms": 1000, "grpc.keepalive_timeout_ms": 500}
     monkeypatch.setattr(calls, "_OPTIONS", tuple({**options, "grpc.http2.ping_timeout_ms": 500}.items()))
     stage = Stage()
-    with ScriptedServer(stage) as server, Proxy(server) as proxy, client_of(proxy.address) as client:
+    with ScriptedServer(stage) as server, Proxy(server.port) as proxy, client_of(proxy.address) as client:
         watch = client.watch("a", "b")
         until(lambda: all(watch.operations))
         proxy.drop()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+from proxy import Proxy
+
 from .contenders import Noticed, client_of, in_threads, yandexcloud_waiter
 from .report import Bar, Row
 from .server import FOR_EVER, Server, ids
@@ -24,7 +26,25 @@ def run(quick: bool) -> list[Row]:
         rows.append(
             Row(f"{down:g} s gone: most calls in a second, of a rate of 200", calls, "", {}, Bar(at_most=_RATE * 1.3))
         )
+    for down in () if quick else (5.0, 20.0):
+        rows.append(Row(f"packets dropped for {down:g} s: from their passing to the first call", _passing(down), " s"))
     return rows
+
+
+def _passing(down: float) -> float:
+    """Drop what is sent, then let new connections through; return the seconds to the first call over one of them."""
+    with Server() as server, Proxy(server.port) as proxy, client_of(proxy.address, rate=_RATE) as client:
+        watch = client.watch(*ids("engine", [FOR_EVER] * _NUMBER))
+        while not all(watch.operations):
+            time.sleep(0.1)
+        proxy.drop()
+        time.sleep(down)
+        server.calls("engine")
+        proxy.restore()
+        passing = time.time()
+        while not (came := server.calls("engine")) and time.time() < passing + _PATIENCE:
+            time.sleep(0.05)
+        return came[0] - passing if came else _PATIENCE
 
 
 def _resumed(down: float, patience: float) -> tuple[dict[str, float], float]:
