@@ -33,6 +33,7 @@ class BackgroundLoop:
         # Re-entrant, because the collector may close a forgotten client from inside a call of another.
         self._lock = threading.RLock()
         self._closed = False
+        self.at_exit = False
         self._ready: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
@@ -79,7 +80,8 @@ class BackgroundLoop:
             try:
                 value = await work()
             except asyncio.CancelledError:
-                result.set_exception(failures.stopped())
+                if not self.at_exit:
+                    result.set_exception(failures.stopped())
             except Exception as error:
                 result.set_exception(error)
             else:
@@ -88,11 +90,16 @@ class BackgroundLoop:
         self.soon(lambda: self.spawn(relay()))
         return result
 
-    def close(self) -> None:
-        """Cancel every task, run the teardown and end the thread. Waits a second at most."""
+    def close(self, *, at_exit: bool = False) -> None:
+        """Cancel every task, run the teardown and end the thread. Waits a second at most.
+
+        Args:
+            at_exit: The process is ending: who still waits for a result waits on a daemon thread, and is left there,
+                because the error would only be printed.
+        """
         with self._lock:
             if not self._closed:
-                self._closed = True
+                self._closed, self.at_exit = True, at_exit
                 self.loop.call_soon_threadsafe(self._stopping.set)
         if not self.is_current():
             self._thread.join(1.0)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 import grpc.aio
@@ -20,8 +20,6 @@ from ds_ops_magic.failures import unreadable
 from ds_ops_magic.operation import Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from ds_ops_magic.connection import Connection
 
 MAX_ANSWER = 16 * 1024 * 1024
@@ -32,6 +30,8 @@ _OPTIONS = (
     # Resumes within a second of the server's return; the defaults take 11-16 s after half a minute down.
     ("grpc.initial_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 1000),
+    # An attempt to connect that meets silence is given up; by default it holds up the next one for 20 s.
+    ("grpc.min_reconnect_backoff_ms", 1500),
     # Without it a new channel is given the old one's dead socket.
     ("grpc.use_local_subchannel_pool", 1),
     # A connection that has gone silent is found in seconds; all three are needed.
@@ -40,6 +40,9 @@ _OPTIONS = (
     ("grpc.http2.ping_timeout_ms", 2_000),
     ("grpc.max_receive_message_length", MAX_ANSWER),
 )
+
+
+_IS_OVERDUE = 0.0
 
 
 class CallFailed(Exception):
@@ -78,10 +81,15 @@ class OperationServiceCalls:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._channel: grpc.aio.Channel | None = connection.channel(_OPTIONS)
+        self._channel: grpc.aio.Channel | None = None
+        self._methods: dict[str, Any] = {}
+        self._open()
         self._opened = asyncio.Event()
         self._opened.set()
-        self._pauses = self._under_way = 0
+        self._pauses = 0
+        self._loop = asyncio.get_running_loop()
+        self._overdue_at: dict[grpc.aio.Call, float] = {}  # the calls under way
+        self._looks_again: asyncio.TimerHandle | None = None
         self._last_answer: datetime | None = None
         self._silent_since: float | None = None
         self._last_status: str | None = None
@@ -119,6 +127,7 @@ class OperationServiceCalls:
     async def close(self) -> None:
         """Close the channel, and let go of it: gRPC ends its poller thread with the last channel."""
         channel, self._channel = self._channel, None
+        self._methods.clear()
         if channel is not None:
             await channel.close(None)
 
@@ -127,25 +136,26 @@ class OperationServiceCalls:
         self._pauses += 1
         self._opened.clear()
         await self.close()
-        while self._under_way:  # until the calls that were have let go of the channel too
+        while self._overdue_at:  # until the calls that were have let go of the channel too
             await asyncio.sleep(0.001)
 
     def resume(self) -> None:
         """Open the channel again, when every `pause` has been followed by this."""
         self._pauses -= 1
         if not self._pauses:
-            self._channel = self._connection.channel(_OPTIONS)
+            self._open()
             self._opened.set()
+
+    def _open(self) -> None:
+        self._channel = channel = self._connection.channel(_OPTIONS)
+        # Bytes in, bytes out: grpc.aio turns a message with broken UTF-8 into None without an error.
+        self._methods = {name: channel.unary_unary(f"{_SERVICE}/{name}") for name in ("Get", "Cancel")}
 
     async def _call(self, name: str, request: Message, timeout: float) -> bytes:
         data = request.SerializeToString()
         while True:
             await self._opened.wait()
-            self._under_way += 1
-            try:
-                said = await self._attempt(name, data, timeout)
-            finally:
-                self._under_way -= 1
+            said = await self._attempt(name, data, timeout)
             if isinstance(said, bytes):
                 self._note_answer()
                 return said
@@ -162,30 +172,44 @@ class OperationServiceCalls:
 
     async def _attempt(self, name: str, request: bytes, timeout: float) -> bytes | CallFailed | None:
         """Make a call: an answer, why there is none, or None when the channel was closed under it."""
-        assert self._channel is not None  # noqa: S101  # `_opened` says so
-        # Bytes in, bytes out: grpc.aio turns a message with broken UTF-8 into None without an error.
-        method: Any = self._channel.unary_unary(f"{_SERVICE}/{name}")
         # In an outage a call waits for the service's return. Otherwise, and before the first answer, gRPC should say
         # at once what is wrong.
         waits = self.answered and self.failures > 0
-        call = method(request, timeout=timeout, metadata=self._connection.metadata(), wait_for_ready=waits)
-        asked = asyncio.ensure_future(_settled(call))
+        call = self._methods[name](request, timeout=timeout, metadata=self._connection.metadata(), wait_for_ready=waits)
+        self._overdue_at[call] = self._loop.time() + timeout + 1.0
+        self._look_for_overdue()
         try:
-            # A deadline of the loop's own too: whatever becomes of gRPC's, no call may hang for ever.
-            ended, _ = await asyncio.wait({asked}, timeout=timeout + 1.0)
+            return cast("bytes", await call)
+        except asyncio.CancelledError:
+            if self._overdue_at[call] == _IS_OVERDUE:
+                return CallFailed("DEADLINE_EXCEEDED", "the call did not end within its deadline")
+            if not self._opened.is_set():
+                return None
+            raise  # the task was cancelled, and gRPC has cancelled the call with it
+        except grpc.RpcError as error:
+            return self._failed(error)
+        except Exception as error:
+            error.with_traceback(None)  # its frames would keep the channel open until the collector comes
+            # A call that gRPC cannot even make. Its words may hold what was to be sent, the token with it.
+            return CallFailed("INTERNAL", f"gRPC could not make the call ({type(error).__name__})")
         finally:
-            asked.cancel()
-        if not ended:
-            return CallFailed("DEADLINE_EXCEEDED", "the call did not end within its deadline")
-        if asked.cancelled():
-            return CallFailed("CANCELLED", "gRPC gave the call up") if self._opened.is_set() else None
-        said = asked.result()
-        if isinstance(said, bytes):
-            return said
-        if isinstance(said, grpc.RpcError):
-            return self._failed(said)
-        # A call that gRPC cannot even make. Its words may hold what was to be sent, the token with it.
-        return CallFailed("INTERNAL", f"gRPC could not make the call ({type(said).__name__})")
+            del self._overdue_at[call]
+
+    def _look_for_overdue(self) -> None:
+        """Look once a second, while there are calls, for one that outlives gRPC's own deadline: none may hang for ever.
+
+        It happens when a forked child that uses grpc.aio has stalled the poller of its parent.
+        """
+        if self._looks_again is None and self._overdue_at:
+            self._looks_again = self._loop.call_later(1.0, self._give_overdue_up)
+
+    def _give_overdue_up(self) -> None:
+        now, self._looks_again = self._loop.time(), None
+        for call, at in list(self._overdue_at.items()):
+            if at < now:
+                self._overdue_at[call] = _IS_OVERDUE
+                call.cancel()
+        self._look_for_overdue()
 
     def _failed(self, error: Any) -> CallFailed:
         words = self._connection.redacted(error.details() or "")
@@ -218,13 +242,6 @@ def read(operation_id: str, data: bytes) -> Operation:
 def is_over_the_limit(failed: CallFailed) -> bool:
     """Tell gRPC's own refusal of a large answer from a service's quota: both are RESOURCE_EXHAUSTED."""
     return failed.code == "RESOURCE_EXHAUSTED" and "larger than max" in failed.words
-
-
-async def _settled(call: Awaitable[bytes]) -> bytes | Exception:
-    try:
-        return await call
-    except Exception as error:
-        return error.with_traceback(None)  # its frames would keep the channel open until the collector comes
 
 
 def _retry_after(error: Any) -> float | None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic import failures, forks
 from ds_ops_magic.background import BackgroundLoop
-from ds_ops_magic.calls import CallFailed, Health, OperationServiceCalls, is_over_the_limit, read
-from ds_ops_magic.codes import OnGet, meaning_of
+from ds_ops_magic.calls import CallFailed, Health, OperationServiceCalls, read
+from ds_ops_magic.codes import OnGet
 from ds_ops_magic.errors import OperationsError, WatchStopped
 from ds_ops_magic.followed import Followed, Listener, Report, is_older
+from ds_ops_magic.pace import Pace
 from ds_ops_magic.request import CALL_TIMEOUT, Requests, refusal
 from ds_ops_magic.schedule import Agenda, RateBudget, Schedule, retry_delay
 
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from ds_ops_magic.connection import Connection
     from ds_ops_magic.operation import Operation
 
-_IN_FLIGHT = 128
+IN_FLIGHT = 128
+"""Calls under way at once, at most: more take memory, and bring nothing."""
+
+_AWAY = 8  # calls in a row without an answer make an outage; fewer come of a service that refuses some
 _PROBES = 2  # calls in flight while the service does not answer: an outage is one fact, not one an operation
-_TICK = 0.02  # the budget is spent in ticks: finer ones would only wake the thread more often
-_AGAIN_AFTER_UNKNOWN = 3
 _PAUSE = 1.0  # seconds that a fork waits for the channel to close
 
 
@@ -41,18 +43,26 @@ class Engine:
         schedule: When to ask again.
         rate: The most calls per second, over all operations.
         connect_timeout: Seconds of silence, before the service has ever answered, that end every wait.
+        in_flight: The most calls under way at once.
     """
 
-    def __init__(self, connection: Connection, schedule: Schedule, rate: float, connect_timeout: float) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        schedule: Schedule,
+        rate: float,
+        connect_timeout: float,
+        in_flight: int = IN_FLIGHT,
+    ) -> None:
         self._connection = connection
         self._schedule = schedule
         self._rate = rate
+        self._in_flight = in_flight
         self._connect_timeout = connect_timeout
         self._followed: dict[str, Followed] = {}
         self._agenda = Agenda()
         self._asking = 0
         self._first_asked: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._reports: dict[Listener, list[Report]] = {}
         self._background = BackgroundLoop("ds_ops_magic engine", self._open, self._shut)
         self._background.start()
@@ -85,9 +95,15 @@ class Engine:
         """Ask for one operation to be cancelled now; one that has already ended is returned as it is."""
         return self._background.run(lambda: self._requests.cancel(operation_id))
 
-    def close(self) -> None:
-        """Stop asking, end every wait with WatchStopped, close the channel and end the thread."""
-        self._background.close()
+    def close(self, *, at_exit: bool = False) -> None:
+        """Stop asking, end every wait with WatchStopped, close the channel and end the thread.
+
+        Args:
+            at_exit: The process is ending: nobody is told (`ds_ops_magic.background.BackgroundLoop.close`).
+        """
+        with contextlib.suppress(WatchStopped):
+            self._background.soon(self._pace.stop)
+        self._background.close(at_exit=at_exit)
 
     def before_fork(self) -> None:
         """Close the channel (`ds_ops_magic.forks`); a call that is under way is made again afterwards."""
@@ -110,14 +126,13 @@ class Engine:
 
     def _open(self) -> None:
         self._calls = OperationServiceCalls(self._connection)
-        self._budget = RateBudget(self._rate, self._background.time())
-        self._requests = Requests(self._calls, self._connection, self._connect_timeout, self._budget)
+        self._pace = Pace(RateBudget(self._rate, self._background.time()), self)
+        self._requests = Requests(self._calls, self._connection, self._connect_timeout, self._pace)
 
     async def _shut(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._give_up(failures.stopped())
-        self._hand_over()
+        if not self._background.at_exit:
+            self._give_up(failures.stopped())
+            self._hand_over()
         await self._calls.close()
 
     def _spawn_cancel(self, operation_id: str) -> None:
@@ -135,7 +150,7 @@ class Engine:
             elif followed.operation is not None:
                 self._tell(listener, Report(operation_id, followed.operation))
             followed.listeners.append(listener)
-        self._pump()
+        self._pace.spend()
 
     def _unfollow(self, ids: list[str], listener: Listener) -> None:
         self._reports.pop(listener, None)
@@ -158,22 +173,16 @@ class Engine:
         if followed.question is not None and followed.question is not asyncio.current_task():
             followed.question.cancel()
 
-    def _pump(self) -> None:
-        """Ask for what is due, as far as the calls in flight and the budget allow; then set the alarm."""
-        now = self._background.time()
-        room = _PROBES if self._calls.failures else _IN_FLIGHT
-        due = self._agenda.next_due()
-        while due is not None and due <= now and self._asking < room and self._budget.take(now):
-            followed = self._followed[self._agenda.pop()]
-            self._asking += 1
-            followed.question = self._background.spawn(self._ask(followed))
-            due = self._agenda.next_due()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if due is not None and self._asking < room:  # else the next call to end pumps again
-            wake = due if due > now else max(self._budget.ready_at(now), now + _TICK)
-            self._timer = self._background.loop.call_at(wake, self._pump)
+    def next_due(self) -> float | None:
+        """Return when the next one is due (`ds_ops_magic.pace.Following`), None while enough calls are under way."""
+        room = _PROBES if self._calls.failures >= _AWAY else self._in_flight
+        return self._agenda.next_due() if self._asking < room else None
+
+    def ask_next(self) -> None:
+        """Ask about the one that is due first (`ds_ops_magic.pace.Following`)."""
+        followed = self._followed[self._agenda.pop()]
+        self._asking += 1
+        followed.question = self._background.spawn(self._ask(followed))
 
     async def _ask(self, followed: Followed) -> None:
         credentials = self._requests.credentials
@@ -186,14 +195,16 @@ class Engine:
                 self._answered(followed, raw)
         except OperationsError as error:
             self._end(followed, error)
+        except asyncio.CancelledError:  # mostly because nobody follows it any more; else its turn comes again
+            self._ask_again(followed, 0.0)
+            raise
         finally:
             followed.question = None
             self._asking -= 1
-            self._pump()
+            self._pace.spend()
 
     def _answered(self, followed: Followed, raw: bytes) -> None:
-        followed.failures = followed.unknown = 0
-        followed.refreshed = False
+        followed.note_answer()
         if raw != followed.raw and self._is_current(followed):
             self._accept(followed, raw)
         if self._is_current(followed):
@@ -215,7 +226,7 @@ class Engine:
             self._forget(followed)
 
     async def _unanswered(self, followed: Followed, failed: CallFailed, credentials: int) -> None:
-        step = self._next_step(followed, failed)
+        step = followed.step_after(failed)
         if step is OnGet.END:
             self._end(followed, refusal(failed, followed.id, "wait", self._connection))
         elif step is OnGet.REFRESH:
@@ -226,26 +237,16 @@ class Engine:
             self._give_up(failures.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint))
         else:
             followed.failures += 1
-            self._ask_again(followed, self._delay(followed.failures, failed))
-
-    def _next_step(self, followed: Followed, failed: CallFailed) -> OnGet:
-        step = meaning_of(failed.code).get
-        if step is OnGet.THRICE:
-            followed.unknown += 1
-            return OnGet.AGAIN if followed.unknown <= _AGAIN_AFTER_UNKNOWN else OnGet.END
-        if is_over_the_limit(failed) or (step is OnGet.REFRESH and followed.refreshed):
-            return OnGet.END
-        return step
+            if failed.code == "RESOURCE_EXHAUSTED":
+                self._pace.budget.slow_down(self._background.time(), failed.retry_after)
+            # While others are answered, one that was refused by bad luck is asked again soon.
+            in_a_row = min(followed.failures, self._calls.failures + 1)
+            delay = retry_delay(in_a_row, random.random())  # noqa: S311  # jitter
+            self._ask_again(followed, max(failed.retry_after or 0.0, delay))
 
     def _ask_again(self, followed: Followed, delay: float) -> None:
         if self._is_current(followed):
             self._agenda.put(followed.id, self._background.time() + delay)
-
-    def _delay(self, failures: int, failed: CallFailed) -> float:
-        now = self._background.time()
-        if failed.code == "RESOURCE_EXHAUSTED":
-            self._budget.slow_down(now, failed.retry_after)
-        return max(failed.retry_after or 0.0, retry_delay(failures, random.random()))  # noqa: S311  # jitter
 
     def _end(self, followed: Followed, error: OperationsError) -> None:
         for listener in followed.listeners:
@@ -285,7 +286,7 @@ class Engine:
             self._accept(followed, operation.to_proto().SerializeToString())
             followed.since = self._background.time()  # a cancelled operation ends soon, however old it is
             self._ask_again(followed, self._schedule.shortest)
-            self._pump()
+            self._pace.spend()
 
     def _tell(self, listener: Listener, report: Report) -> None:
         """Note a report; what one turn of the loop brings is handed over in one go."""

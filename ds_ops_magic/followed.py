@@ -5,14 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from ds_ops_magic.calls import is_over_the_limit
+from ds_ops_magic.codes import OnGet, meaning_of
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping
 
+    from ds_ops_magic.calls import CallFailed
     from ds_ops_magic.durations import Durations
     from ds_ops_magic.errors import OperationsError
     from ds_ops_magic.operation import Operation
     from ds_ops_magic.schedule import Schedule
+
+
+_AGAIN_AFTER_UNKNOWN = 3
 
 
 class Report(NamedTuple):
@@ -55,6 +62,21 @@ class Followed:
         kind = self.operation.kind if self.operation else ""
         known = next((one.durations[kind] for one in self.listeners if kind in one.durations), None)
         return known.interval(age, plain) if known else plain
+
+    def note_answer(self) -> None:
+        """Forget what went wrong before: from now on it counts anew."""
+        self.failures = self.unknown = 0
+        self.refreshed = False
+
+    def step_after(self, failed: CallFailed) -> OnGet:
+        """Tell what to do after a call that brought no answer: UNKNOWN is believed the fourth time."""
+        step = meaning_of(failed.code).get
+        if step is OnGet.THRICE:
+            self.unknown += 1
+            return OnGet.AGAIN if self.unknown <= _AGAIN_AFTER_UNKNOWN else OnGet.END
+        if is_over_the_limit(failed) or (step is OnGet.REFRESH and self.refreshed):
+            return OnGet.END
+        return step
 
 
 def is_older(new: Operation, held: Operation) -> bool:

@@ -2,6 +2,10 @@
 
 A child that inherits a live poller of grpc.aio crashes in its first call, or waits for ever, and its parent may stall.
 So what uses grpc.aio closes its channels before the fork and opens them again afterwards, in the parent alone.
+
+gRPC's own "Other threads are currently calling into gRPC, skipping fork() handlers" on stderr comes of channels and
+servers of its blocking API, be they the user's or a LocalService's: it says that they are of no use in the child, which
+is so, and does not concern a client. `GRPC_VERBOSITY=ERROR`, set before gRPC is imported, silences it.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import weakref
@@ -13,6 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ds_ops_magic.engine import Engine
+
+
+_alive: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close the engines of clients that are alive at exit, before gRPC and the interpreter are taken down."""
+    for engine in list(_alive):
+        engine.close(at_exit=True)
 
 
 class EngineOwner:
@@ -40,8 +51,10 @@ class EngineOwner:
                 raise failures.stopped()
             if self._engine is None or self._pid != os.getpid():
                 self._engine, self._pid = self._make(), os.getpid()
-                # For a client that is dropped, or alive at exit, without being closed.
+                # For a client that is dropped without being closed.
                 self._finalizer = weakref.finalize(self, self._engine.close)
+                self._finalizer.atexit = False
+                _alive.add(self._engine)
             return self._engine
 
     def close(self) -> None:

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from ds_ops_magic.connection import Connection
     from ds_ops_magic.errors import OperationsError
     from ds_ops_magic.operation import Operation
-    from ds_ops_magic.schedule import RateBudget
+    from ds_ops_magic.pace import Pace
 
 CALL_TIMEOUT = 5.0
 """Seconds one call may take; a wait makes as many calls as it needs."""
 REQUEST_TIMEOUT = 10.0
 """Seconds that a single get or cancel goes on trying."""
 
+_LOOK = 0.1  # seconds between two looks at whether waiting for a turn has become hopeless
 _AT_ONCE = 16  # requests under way: cancelling a thousand operations is no reason for a storm
 _AGAIN = {OnGet.AGAIN, OnGet.SLOWER, OnGet.THRICE, OnCancel.AGAIN}
 _REFRESH = {OnGet.REFRESH, OnCancel.REFRESH}
@@ -38,18 +39,17 @@ class Requests:
         calls: The calls of the service.
         connection: Whose credentials are refreshed when the service refuses them.
         connect_timeout: Seconds of silence that are final while the service has never answered.
-        budget: The calls per second, which are shared with those that follow operations.
+        pace: Says when a call can be made; shared with those that follow operations.
     """
 
     def __init__(
-        self, calls: OperationServiceCalls, connection: Connection, connect_timeout: float, budget: RateBudget
+        self, calls: OperationServiceCalls, connection: Connection, connect_timeout: float, pace: Pace
     ) -> None:
         self._calls = calls
         self._connection = connection
         self._connect_timeout = connect_timeout
-        self._budget = budget
+        self._pace = pace
         self._places = asyncio.Semaphore(_AT_ONCE)
-        self._turns = asyncio.Lock()
         self._refreshing = asyncio.Lock()
         self.credentials = 0
         """Number of the credentials in use: how often they were refreshed."""
@@ -124,14 +124,14 @@ class Requests:
             if step not in _AGAIN or (step is OnGet.THRICE and attempts > 3):
                 raise failed
             if failed.code == "RESOURCE_EXHAUSTED":
-                self._budget.slow_down(time.monotonic(), failed.retry_after)
+                self._pace.budget.slow_down(time.monotonic(), failed.retry_after)
             delay = max(failed.retry_after or 0.0, retry_delay(attempts, random.random()))  # noqa: S311  # jitter
             if time.monotonic() + delay >= deadline:
                 raise failures.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint)
             await asyncio.sleep(delay)
 
     async def _turn(self, made: float) -> None:
-        """Wait until the budget has a call to spend.
+        """Wait until a call can be made.
 
         Args:
             made: When the request was made, on the monotonic clock.
@@ -139,20 +139,22 @@ class Requests:
         Raises:
             ServiceUnavailable: The service has been silent ever since, for too long; or wants no calls for too long.
         """
-        async with self._turns:  # one at a time competes with those that follow operations, not all of them
-            await self._affordable(made)
+        self._check_hope(made)
+        turn = self._pace.turn()
+        try:
+            while not turn.done():
+                await asyncio.wait({turn}, timeout=_LOOK)
+                self._check_hope(made)
+        finally:
+            turn.cancel()
 
-    async def _affordable(self, made: float) -> None:
-        while True:
-            now, health = time.monotonic(), self._calls.health
-            if min(now - made, health.silent_for or 0.0) >= self._patience():
-                raise failures.unavailable(health.last_status or "", self._connection.endpoint)
-            if (blocked := self._budget.blocked_for(now)) > self._patience():
-                words = f"RESOURCE_EXHAUSTED: it wants no calls for another {wording.duration(blocked)}"
-                raise failures.unavailable(words, self._connection.endpoint)
-            if self._budget.take(now):
-                return
-            await asyncio.sleep(self._budget.ready_at(now) - now)
+    def _check_hope(self, made: float) -> None:
+        now, health = time.monotonic(), self._calls.health
+        if min(now - made, health.silent_for or 0.0) >= self._patience():
+            raise failures.unavailable(health.last_status or "", self._connection.endpoint)
+        if (blocked := self._pace.budget.blocked_for(now)) > self._patience():
+            words = f"RESOURCE_EXHAUSTED: it wants no calls for another {wording.duration(blocked)}"
+            raise failures.unavailable(words, self._connection.endpoint)
 
     def _patience(self) -> float:
         return REQUEST_TIMEOUT if self._calls.answered else self._connect_timeout

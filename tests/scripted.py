@@ -64,6 +64,7 @@ class ScriptedServer:
             says that every service is here.
         threads: How many calls it can have under way.
         more: Add other services to the server before it starts.
+        options: Of the gRPC server.
     """
 
     def __init__(
@@ -75,12 +76,13 @@ class ScriptedServer:
         credentials: grpc.ServerCredentials | None = None,
         threads: int = 32,
         more: Sequence[Callable[[grpc.Server], object]] = (),
+        options: Sequence[tuple[str, Any]] = (),
     ) -> None:
         self.get = get
         self.cancel = cancel or (lambda call: call.refuse(grpc.StatusCode.UNIMPLEMENTED, "no cancel here"))
         self.calls: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
-        self._server = grpc.server(ThreadPoolExecutor(threads), options=[("grpc.so_reuseport", 0)])
+        self._server = grpc.server(ThreadPoolExecutor(threads), options=[("grpc.so_reuseport", 0), *options])
         handlers = {
             "Get": self._handler(GetOperationRequest, "get"),
             "Cancel": self._handler(CancelOperationRequest, "cancel"),

@@ -16,7 +16,7 @@ from google.rpc.status_pb2 import Status
 from scripted import Call, ScriptedServer, message
 
 from ds_ops_magic.calls import MAX_ANSWER, CallFailed, Health, OperationServiceCalls, is_over_the_limit, read
-from ds_ops_magic.connection import EndpointConnection
+from ds_ops_magic.connection import EndpointConnection, Options
 from ds_ops_magic.errors import UnreadableAnswer
 from ds_ops_magic.operation import Operation
 
@@ -111,6 +111,34 @@ def test_a_call_ends_at_its_deadline() -> None:
     with ScriptedServer(Call.hang) as server, lasting(0.3, 1.2):
         failed = calling(server, lambda calls: failure_of(calls.get("a", 0.3)))
     assert failed.code == "DEADLINE_EXCEEDED"
+
+
+class WithoutDeadlines(EndpointConnection):
+    """Its channel forgets the deadlines of calls, as one does whose poller has stalled."""
+
+    def channel(self, options: Options) -> grpc.aio.Channel:
+        channel = super().channel(options)
+        opened = channel.unary_unary
+
+        def unary_unary(method: str) -> Any:
+            call = opened(method)
+            return lambda request, *, timeout, **how: call(request, **how)
+
+        channel.unary_unary = unary_unary
+        return channel
+
+
+def test_a_call_ends_though_grpc_forgets_its_deadline() -> None:
+    async def work(address: str) -> CallFailed:
+        calls = OperationServiceCalls(WithoutDeadlines(address))
+        try:
+            return await failure_of(calls.get("a", 0.1))
+        finally:
+            await calls.close()
+
+    with ScriptedServer(Call.hang) as server, lasting(1.0, 3.0):
+        failed = asyncio.run(work(server.address))
+    assert (failed.code, failed.words) == ("DEADLINE_EXCEEDED", "the call did not end within its deadline")
 
 
 def test_a_cancelled_task_gives_the_call_up() -> None:

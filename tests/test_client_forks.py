@@ -58,7 +58,7 @@ def test_a_forked_child_has_an_engine_of_its_own() -> None:
             for name in ("last", *(f"o{number}" for number in range(20))):
                 stage.set(name, done=True)
             _, err = process.communicate(timeout=20)
-        assert (line, process.returncode) == ("children are done\n", 0), err
+        assert (line, process.returncode, err) == ("children are done\n", 0, "")
         assert {server.gets(f"in-child-{number}") for number in range(3)} == {3}
 
 
@@ -84,7 +84,41 @@ if __name__ == "__main__":
 
     with ScriptedServer(get) as server, python(code, server.address) as process, lasting(0.0, 10.0):
         out, err = process.communicate(timeout=20)
-        assert (out, process.returncode) == ("one two three four\na\n", 0), err
+        assert (out, process.returncode, err) == ("one two three four\na\n", 0, "")
+
+
+def test_the_users_own_grpc_aio_and_its_forks_are_silent_and_stall_nothing() -> None:
+    code = """
+import asyncio, os, sys
+import grpc
+from following import client_of
+
+async def ask(times):
+    async with grpc.aio.insecure_channel(sys.argv[1]) as channel:
+        get = channel.unary_unary("/yandex.cloud.operation.OperationService/Get")
+        for _ in range(times):
+            await get(b"\\n\\x01z")
+
+client = client_of(sys.argv[1])
+watch = client.watch("a", "b")
+asyncio.run(ask(200))
+asyncio.run(ask(200))
+pid = os.fork()
+if not pid:
+    asyncio.run(ask(5))
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+print("asked", flush=True)
+assert [operation.done for operation in watch.wait(10)] == [True, True]
+client.close()
+"""
+    stage = Stage()
+    with ScriptedServer(stage) as server, python(code, server.address) as process, lasting(0.0, 10.0):
+        line = process.stdout.readline()
+        stage.set("a", done=True)
+        stage.set("b", done=True)
+        _, err = process.communicate(timeout=20)
+        assert (line, process.returncode, err) == ("asked\n", 0, "")
 
 
 def test_a_fork_beside_a_local_service() -> None:

@@ -173,6 +173,35 @@ until(lambda: all(watch.operations))
         assert process.returncode == 0
 
 
+ENDS = {
+    "a thread waits": "threading.Thread(target=client.wait, args=('a',), daemon=True).start()",
+    "a thread reads": "threading.Thread(target=list, args=(watch,), daemon=True).start()",
+    "a task waits": "loop = asyncio.new_event_loop(); left = loop.create_task(client.wait_async('a')); "
+    "loop.run_until_complete(asyncio.sleep(0.1))",
+    "it exits in a wait": "client.watch('a').wait(tick=sys.exit)",
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_the_end_of_the_interpreter_in_a_wait_is_silent_and_prompt(how: str) -> None:
+    code = f"""
+import asyncio, sys, threading
+from following import client_of, until
+client = client_of(sys.argv[1])
+watch = client.watch("a", "b")
+until(lambda: all(watch.operations))
+{ENDS[how]}
+print("over", flush=True)
+"""
+    with ScriptedServer(Stage()) as server, python(code, server.address) as process:
+        until(lambda: server.gets("b"))
+        with lasting(0.0, 3.0):
+            _, err = process.communicate(timeout=10)
+        assert process.returncode == 0
+        # Of a task that is left behind asyncio itself may say that it was; nothing else may be said.
+        assert not [line for line in err.splitlines() if not line.startswith(("Task was destroyed", "task: "))]
+
+
 def test_a_pickled_client_starts_clean_in_a_fresh_process() -> None:
     code = """
 import pickle, sys

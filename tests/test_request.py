@@ -18,6 +18,7 @@ from ds_ops_magic import errors
 from ds_ops_magic.calls import MAX_ANSWER, OperationServiceCalls
 from ds_ops_magic.connection import EndpointConnection
 from ds_ops_magic.operation import Operation
+from ds_ops_magic.pace import Pace
 from ds_ops_magic.request import Requests
 from ds_ops_magic.schedule import RateBudget
 
@@ -39,8 +40,8 @@ def requesting(
         connection = EndpointConnection(address, token_env=token_env)
         calls = OperationServiceCalls(connection)
         try:
-            budget = RateBudget(rate, time.monotonic())
-            return await work(Requests(calls, connection, connect_timeout, budget))
+            pace = Pace(RateBudget(rate, time.monotonic()))
+            return await work(Requests(calls, connection, connect_timeout, pace))
         finally:
             await calls.close()
 

@@ -6,8 +6,9 @@ import random
 from itertools import pairwise
 
 import pytest
+from benchmarks.simulator import Span, by_schedule, every, log_normal, log_uniform, simulate
 
-from ds_ops_magic.schedule import Agenda, RateBudget, Schedule, retry_delay
+from ds_ops_magic.schedule import Agenda, RateBudget, Schedule, Usual, retry_delay
 
 
 def seeded(seed: int) -> random.Random:
@@ -15,10 +16,29 @@ def seeded(seed: int) -> random.Random:
 
 
 @pytest.mark.parametrize(
-    ("age", "seconds"), [(-5.0, 0.25), (0.0, 0.25), (2.5, 0.25), (10.0, 1.0), (60.0, 6.0), (61.0, 6.0), (1e9, 6.0)]
+    ("age", "seconds"), [(-5.0, 0.25), (0.0, 0.25), (2.5, 0.25), (10.0, 1.0), (55.0, 5.5), (60.0, 5.5), (1e9, 5.5)]
 )
 def test_an_interval_is_a_share_of_the_age_within_bounds(age: float, seconds: float) -> None:
     assert Schedule().interval(age, 0.5) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("age", "seconds"), [(0.0, 0.25), (50.0, 5.0), (57.0, 3.0), (59.9, 0.25), (60.0, 1.0), (80.0, 1.0), (80.1, 5.5)]
+)
+def test_where_the_usual_time_is_known_it_is_asked_more_often_then(age: float, seconds: float) -> None:
+    assert Schedule().interval(age, 0.5, Usual(60.0, 80.0)) == pytest.approx(seconds)
+
+
+def test_knowing_the_usual_time_helps_and_being_wrong_about_it_does_no_harm() -> None:
+    spans, usual = log_normal(300, 120.0, spread=0.15), Usual(94.0, 153.0)
+    plain, knowing = simulate(spans, by_schedule(Schedule())), simulate(spans, by_schedule(Schedule(), usual))
+    assert knowing.mean_delay < 0.65 * plain.mean_delay
+    assert knowing.calls < 1.25 * plain.calls
+    for factor in (0.5, 2.0):
+        others = [Span(span.begun, span.took * factor) for span in spans]
+        plain, wrong = simulate(others, by_schedule(Schedule())), simulate(others, by_schedule(Schedule(), usual))
+        assert wrong.mean_delay < 1.1 * plain.mean_delay
+        assert wrong.calls < 1.25 * plain.calls
 
 
 def test_jitter_spreads_the_interval_to_both_sides() -> None:
@@ -169,46 +189,25 @@ def test_no_call_is_made_for_as_long_as_the_service_asked() -> None:
     assert calls[0] >= 4.0
 
 
-def simulated(durations: list[float], schedule: Schedule, rate: float, tick: float = 0.02) -> tuple[list[float], int]:
-    """Follow operations that all begin at 0, by the code the engine runs; return the delays and the calls made."""
-    chance, agenda, budget = seeded(5), Agenda(), RateBudget(rate, 0.0)
-    delays, calls, now = [0.0] * len(durations), 0, 0.0
-    names = {f"o{number}": number for number in range(len(durations))}
-    for name in names:
-        agenda.put(name, 0.0)
-    while (due := agenda.next_due()) is not None:
-        if due > now or not budget.take(now):
-            now = due if due > now else max(budget.ready_at(now), now + tick)
-            continue
-        name, calls = agenda.pop(), calls + 1
-        if now >= durations[names[name]]:
-            delays[names[name]] = now - durations[names[name]]
-        else:
-            agenda.put(name, now + schedule.interval(now, chance.random()))
-    return delays, calls
-
-
-def spread(number: int, shortest: float, longest: float) -> list[float]:
-    chance = seeded(11)
-    return [shortest * (longest / shortest) ** chance.random() for _ in range(number)]
-
-
 def test_the_delay_is_a_small_share_for_few_calls() -> None:
-    durations = spread(150, 1.0, 6 * 3600.0)
-    delays, calls = simulated(durations, Schedule(), 1e6)
-    _, every_second = simulated(durations, Schedule(fraction=0.0, shortest=1.0, longest=1.0), 1e6)
-    share = [delay / duration for delay, duration in zip(delays, durations, strict=True)]
-    assert every_second > 5 * calls
-    assert sum(share) / len(share) < 0.05
-    assert max(delays) <= 6.6
+    spans = log_uniform(150, 1.0, 6 * 3600.0)
+    outcome, every_second = simulate(spans, by_schedule(Schedule())), simulate(spans, every(1.0))
+    assert every_second.calls > 5 * outcome.calls
+    assert outcome.mean_share < 0.05
+    assert max(outcome.delays) <= 6.1
 
 
 def test_past_the_budget_the_delay_grows_as_far_as_it_must() -> None:
     live, rate = 1000, 100.0
-    delays, calls = simulated([60.0] * live, Schedule(), rate)
+    outcome = simulate([Span(0.0, 60.0)] * live, by_schedule(Schedule()), rate)
     bound = live / (2 * rate)
-    assert 0.99 * bound < sum(delays) / live < 2 * bound
-    assert calls <= rate * (60.0 + max(delays)) + rate / 4 + 1
+    assert 0.99 * bound < outcome.mean_delay < 2 * bound
+    assert outcome.calls <= rate * (60.0 + max(outcome.delays)) + rate / 4 + 1
+
+
+def test_in_a_burst_the_delay_is_near_what_the_budget_forces_on_anybody() -> None:
+    outcome = simulate(log_normal(1000, 60.0, seed=1), by_schedule(Schedule()), 50.0)
+    assert outcome.mean_delay < 1.3 * outcome.bound
 
 
 def test_nobody_is_left_out_under_a_small_budget() -> None:

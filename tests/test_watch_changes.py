@@ -193,6 +193,27 @@ def test_awaiting_leaves_the_loop_free() -> None:
         assert asyncio.run(main(client.watch("a"))) >= 50
 
 
+def test_cancelling_a_task_that_reads_a_watch_leaves_nothing_of_the_reader() -> None:
+    async def main(watch: Watch) -> None:
+        async def read_on() -> None:
+            async for _ in watch:
+                pass
+
+        reading = [asyncio.create_task(read_on()) for _ in range(5)]
+        while len(watch._readers) < 5:
+            await asyncio.sleep(0.001)
+        for task in reading:
+            task.cancel()
+        assert all(
+            isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*reading, return_exceptions=True)
+        )
+        assert not watch._readers
+        assert not watch.view().stopped
+
+    with ScriptedServer(Stage()) as server, client_of(server) as client:
+        asyncio.run(main(client.watch("a")))
+
+
 def test_cancelling_a_task_that_awaits_a_watch_leaves_the_watch() -> None:
     stage = Stage()
 
