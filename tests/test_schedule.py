@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from benchmarks.simulator import Span, by_schedule, every, log_normal, log_uniform, simulate
 
-from ds_ops_magic.schedule import Agenda, RateBudget, Schedule, Usual, retry_delay
+from ds_ops_magic.schedule import Agenda, RateBudget, Schedule, retry_delay
 
 
 def seeded(seed: int) -> random.Random:
@@ -20,25 +20,6 @@ def seeded(seed: int) -> random.Random:
 )
 def test_an_interval_is_a_share_of_the_age_within_bounds(age: float, seconds: float) -> None:
     assert Schedule().interval(age, 0.5) == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize(
-    ("age", "seconds"), [(0.0, 0.25), (50.0, 5.0), (57.0, 3.0), (59.9, 0.25), (60.0, 1.0), (80.0, 1.0), (80.1, 5.5)]
-)
-def test_where_the_usual_time_is_known_it_is_asked_more_often_then(age: float, seconds: float) -> None:
-    assert Schedule().interval(age, 0.5, Usual(60.0, 80.0)) == pytest.approx(seconds)
-
-
-def test_knowing_the_usual_time_helps_and_being_wrong_about_it_does_no_harm() -> None:
-    spans, usual = log_normal(300, 120.0, spread=0.15), Usual(94.0, 153.0)
-    plain, knowing = simulate(spans, by_schedule(Schedule())), simulate(spans, by_schedule(Schedule(), usual))
-    assert knowing.mean_delay < 0.65 * plain.mean_delay
-    assert knowing.calls < 1.25 * plain.calls
-    for factor in (0.5, 2.0):
-        others = [Span(span.begun, span.took * factor) for span in spans]
-        plain, wrong = simulate(others, by_schedule(Schedule())), simulate(others, by_schedule(Schedule(), usual))
-        assert wrong.mean_delay < 1.1 * plain.mean_delay
-        assert wrong.calls < 1.25 * plain.calls
 
 
 def test_jitter_spreads_the_interval_to_both_sides() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .report import Row, as_json, machine, table
 
-NAMES = ("throughput", "busy", "calls", "scale", "waiters", "neighbour", "outage", "startup")
+NAMES = ("throughput", "busy", "calls", "scale", "waiters", "neighbour", "outage", "startup", "expected", "payloads")
 
 
 def main(arguments: list[str] | None = None) -> int:

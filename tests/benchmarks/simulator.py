@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ds_ops_magic.schedule import Agenda, RateBudget, Schedule, Usual
+from ds_ops_magic.schedule import Agenda, RateBudget, Schedule
 
 TICK = 0.05
 """Seconds, as in the engine."""
@@ -72,9 +72,9 @@ def mean_bound(spans: Sequence[Span], rate: float) -> float:
     return math.fsum(live) / len(spans) / (2 * rate)
 
 
-def by_schedule(schedule: Schedule, usual: Usual | None = None) -> Policy:
-    """Ask as this package does, about operations of a kind that usually takes so long."""
-    return lambda chance: lambda age: schedule.interval(age, chance.random(), usual)
+def by_schedule(schedule: Schedule) -> Policy:
+    """Ask as this package does."""
+    return lambda chance: lambda age: schedule.interval(age, chance.random())
 
 
 def every(seconds: float) -> Policy:
