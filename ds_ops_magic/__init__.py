@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ds_ops_magic.client import ALL, FIRST, FIRST_FAILURE, OperationClient
     from ds_ops_magic.connecting import connect
+    from ds_ops_magic.engine.schedule import Schedule
     from ds_ops_magic.errors import (
         AuthenticationError,
         CancelNotSupported,
@@ -31,14 +32,13 @@ if TYPE_CHECKING:
         WaitTimeout,
         WatchStopped,
     )
-    from ds_ops_magic.history import History
-    from ds_ops_magic.interceptor import recorder
+    from ds_ops_magic.history.history import History
+    from ds_ops_magic.history.recorder import recorder
     from ds_ops_magic.local import LocalService
-    from ds_ops_magic.messages import UnknownPayload
     from ds_ops_magic.operation import ErrorStatus, Operation, Status
     from ds_ops_magic.operations import Operations
-    from ds_ops_magic.progress import Progress
-    from ds_ops_magic.schedule import Schedule
+    from ds_ops_magic.payloads.messages import UnknownPayload
+    from ds_ops_magic.payloads.progress import Progress
     from ds_ops_magic.view import Change
     from ds_ops_magic.watch import Watch
 
@@ -88,14 +88,14 @@ __all__ = [
 _HOMES = {
     "client": ("ALL", "FIRST", "FIRST_FAILURE", "OperationClient"),
     "connecting": ("connect",),
-    "history": ("History",),
-    "interceptor": ("recorder",),
+    "history.history": ("History",),
+    "history.recorder": ("recorder",),
     "local": ("LocalService",),
-    "messages": ("UnknownPayload",),
+    "payloads.messages": ("UnknownPayload",),
     "operation": ("ErrorStatus", "Operation", "Status"),
     "operations": ("Operations",),
-    "progress": ("Progress",),
-    "schedule": ("Schedule",),
+    "payloads.progress": ("Progress",),
+    "engine.schedule": ("Schedule",),
     "view": ("Change",),
     "watch": ("Watch",),
 }

@@ -13,7 +13,7 @@ from ds_ops_magic.operations import Operations
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ds_ops_magic.history import EndpointHistory
+    from ds_ops_magic.history.history import EndpointHistory
     from ds_ops_magic.operation import Operation
 
     Ask = Callable[[str], concurrent.futures.Future[Operation]]

@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from ds_ops_magic import answers, codes, failures, references
+from ds_ops_magic.engine.schedule import Schedule
 from ds_ops_magic.errors import (
     InvalidOperationId,
     OperationNotFound,
@@ -13,9 +14,8 @@ from ds_ops_magic.errors import (
     ServiceRefused,
     check_id,
 )
-from ds_ops_magic.history import place_of
+from ds_ops_magic.history.history import place_of
 from ds_ops_magic.lifetime import EngineOwner
-from ds_ops_magic.schedule import Schedule
 from ds_ops_magic.view import ReturnWhen
 from ds_ops_magic.watch import Watch
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import TracebackType
 
-    from ds_ops_magic.connection import Connection
-    from ds_ops_magic.engine import Engine
-    from ds_ops_magic.history import EndpointHistory, History
+    from ds_ops_magic.connections.connection import Connection
+    from ds_ops_magic.engine.engine import Engine
+    from ds_ops_magic.history.history import EndpointHistory, History
     from ds_ops_magic.operation import Operation
     from ds_ops_magic.operations import Operations
     from ds_ops_magic.references import Reference
@@ -72,7 +72,7 @@ class OperationClient:
         self._schedule = schedule
 
         def engine() -> Engine:
-            from ds_ops_magic.engine import Engine  # gRPC takes a quarter of a second to import
+            from ds_ops_magic.engine.engine import Engine  # gRPC takes a quarter of a second to import
 
             return Engine(connection, schedule or Schedule(), rate, connect_timeout)
 

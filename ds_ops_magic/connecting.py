@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ds_ops_magic import sdk, wording, yandex
-from ds_ops_magic.addresses import check_no_scheme, is_address
+from ds_ops_magic import wording
 from ds_ops_magic.client import DEFAULT_RATE, OperationClient
-from ds_ops_magic.cloud import DISCOVERY, Cloud
-from ds_ops_magic.connection import Connection, EndpointConnection, LocalConnection, read_certificates
-from ds_ops_magic.credentials import CommandLine, EnvironmentToken, KeyFile, Source, default_sources
+from ds_ops_magic.connections import sdk, yandex
+from ds_ops_magic.connections.addresses import check_no_scheme, is_address
+from ds_ops_magic.connections.cloud import DISCOVERY, Cloud
+from ds_ops_magic.connections.connection import Connection, EndpointConnection, LocalConnection, read_certificates
+from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, KeyFile, Source, default_sources
 from ds_ops_magic.errors import NotConnected
 
 _FLAGS = {

@@ -22,7 +22,7 @@ from ds_ops_magic.errors import (
     WaitTimeout,
     WatchStopped,
 )
-from ds_ops_magic.messages import in_words
+from ds_ops_magic.payloads.messages import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,8 +16,8 @@ from google.rpc import code_pb2
 from ds_ops_magic import wording
 from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.failures import failure
-from ds_ops_magic.messages import UnknownPayload, decode, target_id, to_plain, type_words
-from ds_ops_magic.progress import Progress, progress_of
+from ds_ops_magic.payloads.messages import UnknownPayload, decode, target_id, to_plain, type_words
+from ds_ops_magic.payloads.progress import Progress, progress_of
 
 try:
     from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage

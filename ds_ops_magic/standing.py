@@ -10,8 +10,8 @@ from ds_ops_magic.view import Change, Entry, ReturnWhen
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ds_ops_magic.engine.reports import Report
     from ds_ops_magic.errors import OperationsError
-    from ds_ops_magic.followed import Report
 
 
 class Standing:

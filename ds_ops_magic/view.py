@@ -12,9 +12,9 @@ from ds_ops_magic.operation import Operation, Status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ds_ops_magic.calls import Health
-    from ds_ops_magic.durations import Durations
+    from ds_ops_magic.engine.calls import Health
     from ds_ops_magic.errors import OperationsError
+    from ds_ops_magic.history.durations import Durations
 
 
 class ReturnWhen(enum.Enum):

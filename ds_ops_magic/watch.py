@@ -19,9 +19,9 @@ from ds_ops_magic.view import Change, ReturnWhen, View
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 
-    from ds_ops_magic.engine import Engine
-    from ds_ops_magic.followed import Report
-    from ds_ops_magic.history import EndpointHistory
+    from ds_ops_magic.engine.engine import Engine
+    from ds_ops_magic.engine.reports import Report
+    from ds_ops_magic.history.history import EndpointHistory
     from ds_ops_magic.operation import Operation
 
 _log = logging.getLogger(__name__)
@@ -213,7 +213,7 @@ class Watch:
             self._stop_reading(read)
 
     def receive(self, reports: list[Report]) -> None:
-        """Take over what the engine learned (`ds_ops_magic.followed.Listener`)."""
+        """Take over what the engine learned (`ds_ops_magic.engine.reports.Listener`)."""
         if self._history is not None:
             self._history.receive(reports)
         with self._news:

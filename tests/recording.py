@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from following import QUICK
 from scripted import ScriptedServer
 
-from ds_ops_magic.connection import EndpointConnection
-from ds_ops_magic.durations import Durations
-from ds_ops_magic.engine import Engine
-from ds_ops_magic.followed import Report
-from ds_ops_magic.schedule import Schedule
+from ds_ops_magic.connections.connection import EndpointConnection
+from ds_ops_magic.engine.engine import Engine
+from ds_ops_magic.engine.reports import Report
+from ds_ops_magic.engine.schedule import Schedule
+from ds_ops_magic.history.durations import Durations
 
 
 class Recorder:

@@ -15,7 +15,7 @@ from yandex.cloud.operation.operation_pb2 import Operation
 
 from ds_ops_magic import connect
 from ds_ops_magic.errors import OperationNotFound, WaitTimeout
-from ds_ops_magic.history import History, place_of
+from ds_ops_magic.history.history import History, place_of
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_the_view_of_a_watch_says_how_long_operations_usually_take(history: Hist
 _LEFT = """
 import sys
 from following import client_of
-from ds_ops_magic.history import History
+from ds_ops_magic.history.history import History
 client = client_of(sys.argv[1], history=History(sys.argv[2]))
 watch = client.watch("op1")
 while not all(watch.operations):

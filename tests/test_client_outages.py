@@ -15,8 +15,8 @@ from scripted import Call, ScriptedServer, Stage, message
 
 from ds_ops_magic import errors
 from ds_ops_magic.client import CONNECT_TIMEOUT, OperationClient
+from ds_ops_magic.engine.schedule import Schedule
 from ds_ops_magic.operation import Status
-from ds_ops_magic.schedule import Schedule
 
 ASKS: list[Callable[[OperationClient], object]] = [
     OperationClient.check,

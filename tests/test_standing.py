@@ -8,8 +8,9 @@ import pytest
 from scripted import message
 
 from ds_ops_magic.codes import refused
+from ds_ops_magic.engine.followed import is_older
+from ds_ops_magic.engine.reports import Report
 from ds_ops_magic.errors import CancelNotSupported, OperationFailed
-from ds_ops_magic.followed import Report, is_older
 from ds_ops_magic.operation import Operation
 from ds_ops_magic.standing import Standing
 from ds_ops_magic.view import Change, Entry, ReturnWhen

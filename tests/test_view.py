@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from scripted import message
 
-from ds_ops_magic.calls import Health
+from ds_ops_magic.engine.calls import Health
 from ds_ops_magic.errors import OperationCancelled, OperationFailed
 from ds_ops_magic.failures import stopped
 from ds_ops_magic.operation import Operation

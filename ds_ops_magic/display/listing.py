@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, overload
 
 from ds_ops_magic import wording
 from ds_ops_magic.display import static
-from ds_ops_magic.messages import type_words
+from ds_ops_magic.payloads.messages import type_words
 
 if TYPE_CHECKING:
-    from ds_ops_magic.history_file import Record
+    from ds_ops_magic.history.file import Record
 
 _SYMBOLS = {
     "running": "●",

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from ds_ops_magic import wording
 from ds_ops_magic.display.links import console_link
 from ds_ops_magic.display.notes import note_of
-from ds_ops_magic.messages import UnknownPayload, in_words, to_plain
 from ds_ops_magic.operation import Operation, Status
+from ds_ops_magic.payloads.messages import UnknownPayload, in_words, to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ds_ops_magic.durations import Durations
+    from ds_ops_magic.history.durations import Durations
     from ds_ops_magic.view import Entry, View
 
 FOLD_ABOVE = 20

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from ds_ops_magic.durations import Durations
+    from ds_ops_magic.history.durations import Durations
     from ds_ops_magic.view import Entry
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import markupsafe
 
 from ds_ops_magic import wording
-from ds_ops_magic.calls import Health
 from ds_ops_magic.display.model import Panel, Row, panel_of
+from ds_ops_magic.engine.calls import Health
 from ds_ops_magic.view import Entry, View
 
 if TYPE_CHECKING:

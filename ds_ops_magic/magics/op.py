@@ -9,8 +9,8 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Callable, Enum, Float, TraitError, Unicode, validate
 
-from ds_ops_magic import histories
 from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.history import histories
 from ds_ops_magic.magics import cell as cells
 from ds_ops_magic.magics import commands, completion, notify, recall
 from ds_ops_magic.magics.session import Session
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.client import OperationClient
     from ds_ops_magic.display.listing import Listing
-    from ds_ops_magic.history import History
+    from ds_ops_magic.history.history import History
     from ds_ops_magic.operation import Operation
     from ds_ops_magic.operations import Operations
     from ds_ops_magic.watch import Watch

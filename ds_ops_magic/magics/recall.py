@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError
 
 from ds_ops_magic import wording
-from ds_ops_magic.addresses import is_on_this_host
+from ds_ops_magic.connections.addresses import is_on_this_host
 from ds_ops_magic.errors import OperationsError
-from ds_ops_magic.history import place_of
+from ds_ops_magic.history.history import place_of
 from ds_ops_magic.magics.targets import Targets
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from ds_ops_magic.client import OperationClient
-    from ds_ops_magic.connection import Connection
+    from ds_ops_magic.connections.connection import Connection
     from ds_ops_magic.display.listing import Listing
-    from ds_ops_magic.history import History
-    from ds_ops_magic.history_file import Record
+    from ds_ops_magic.history.file import Record
+    from ds_ops_magic.history.history import History
 
 _REFRESH = 5.0  # seconds that asking how the listed ones stand may take
 _MOST_COMPLETED = 100

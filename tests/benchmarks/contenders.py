@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import grpc
 
 from ds_ops_magic.client import DEFAULT_RATE, OperationClient
-from ds_ops_magic.connection import EndpointConnection
-from ds_ops_magic.schedule import Schedule
+from ds_ops_magic.connections.connection import EndpointConnection
+from ds_ops_magic.engine.schedule import Schedule
 
 from .server import ended_at
 
@@ -21,7 +21,7 @@ WITHOUT_END = 1e9
 
 
 class Noticed:
-    """When each operation was seen to have ended (`ds_ops_magic.followed.Listener`)."""
+    """When each operation was seen to have ended (`ds_ops_magic.engine.reports.Listener`)."""
 
     def __init__(self) -> None:
         self.at: dict[str, float] = {}

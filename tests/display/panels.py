@@ -12,8 +12,8 @@ from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProje
 from yandex.cloud.datasphere.v2.project_pb2 import Project
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic.calls import Health
 from ds_ops_magic.display.model import Panel, panel_of
+from ds_ops_magic.engine.calls import Health
 from ds_ops_magic.operation import Operation
 from ds_ops_magic.view import Entry, View
 

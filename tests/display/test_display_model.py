@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from panels import NOW, panel, snapshot
 
-from ds_ops_magic.calls import Health
 from ds_ops_magic.codes import refused
 from ds_ops_magic.display.model import row_of
-from ds_ops_magic.durations import Durations
+from ds_ops_magic.engine.calls import Health
+from ds_ops_magic.history.durations import Durations
 from ds_ops_magic.view import Entry
 
 

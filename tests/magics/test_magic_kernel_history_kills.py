@@ -7,15 +7,15 @@ from pathlib import Path
 from following import python
 from kernels import started
 
-from ds_ops_magic.history import History
-from ds_ops_magic.history_file import MOST
+from ds_ops_magic.history.file import MOST
+from ds_ops_magic.history.history import History
 
 KILLS = 200
 
 # Says an id only once the history has it; a line is one write, which a kill cannot cut in two.
 _WRITE = """
 import os, time
-from ds_ops_magic.history import History
+from ds_ops_magic.history.history import History
 
 def write(path, said, prefix, until, pause=0.0):
     history, number = History(path).of("host:1"), 0
@@ -35,7 +35,7 @@ _KILL = """
 import random, signal, sys, time
 folder, kills = sys.argv[1], int(sys.argv[2])
 chance = random.Random(4)
-from ds_ops_magic.history_file import HistoryFile
+from ds_ops_magic.history.file import HistoryFile
 from pathlib import Path
 
 for round in range(kills):

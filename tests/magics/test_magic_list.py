@@ -15,7 +15,7 @@ from kernels import started
 from scripted import ScriptedServer, message
 
 from ds_ops_magic import LocalService, Operation, OperationNotFound, Operations
-from ds_ops_magic.history import History
+from ds_ops_magic.history.history import History
 
 Op = Callable[..., Any]
 

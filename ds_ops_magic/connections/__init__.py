@@ -1,0 +1,1 @@
+"""Where a service is, and who we are there: addresses, credentials, channels."""

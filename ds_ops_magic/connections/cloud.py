@@ -1,0 +1,144 @@
+"""The services of Yandex Cloud that connecting needs: endpoint discovery, the token service, and one question."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ds_ops_magic import failures, wording
+from ds_ops_magic.connections.addresses import channel_options, check_host, is_address
+from ds_ops_magic.connections.secrecy import redacted
+from ds_ops_magic.connections.tokens import NoToken, Token
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import grpc
+    from yandex.cloud.iam.v1.iam_token_service_pb2 import CreateIamTokenRequest
+
+DISCOVERY = "api.cloud.yandex.net:443"
+"""Where Yandex Cloud says at which addresses its services are."""
+OPERATION = "operation"
+IAM = "iam"
+
+
+class CloudSilent(Exception):
+    """Endpoint discovery did not say where a service is; internal, its words are safe to print."""
+
+
+class Cloud:
+    """One installation of Yandex Cloud, over TLS only.
+
+    Args:
+        discovery: The host of its endpoint discovery, with a port or without.
+        roots: The certificates to trust, PEM; gRPC's own when None.
+
+    Raises:
+        NotConnected: That is no host.
+    """
+
+    def __init__(self, discovery: str = DISCOVERY, roots: bytes | None = None) -> None:
+        self.discovery = check_host(discovery)
+        self._roots = roots
+        self._endpoints: Mapping[str, str] = {}
+        self._answer: Any = None
+
+    @property
+    def host(self) -> str:
+        """The host of endpoint discovery, without a port."""
+        return self.discovery.rpartition(":")[0] if is_address(self.discovery) else self.discovery
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Return what a channel to one of its services is opened with."""
+        import grpc
+
+        return grpc.ssl_channel_credentials(root_certificates=self._roots)
+
+    def discover(self, seconds: float) -> None:
+        """Ask where the services are; returns at once, `address` has the answer."""
+        from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest
+        from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
+
+        channel = self._channel(self.discovery)
+        self._answer = ApiEndpointServiceStub(channel).List.future(ListApiEndpointsRequest(), timeout=seconds)
+        self._answer.add_done_callback(lambda _: channel.close())
+
+    def address(self, service: str, seconds: float) -> str:
+        """Return the address of a service by its id in endpoint discovery.
+
+        Raises:
+            CloudSilent: Discovery does not answer within so many seconds, or knows no such service.
+        """
+        import grpc
+
+        if not self._endpoints:
+            try:
+                said = self._answer.result(max(0.0, seconds))
+            except grpc.RpcError as error:
+                raise CloudSilent(_words(error)) from None
+            except grpc.FutureTimeoutError:
+                raise CloudSilent("no answer in time") from None
+            self._endpoints = {endpoint.id: endpoint.address for endpoint in said.endpoints}
+        found = self._endpoints.get(service, "")
+        if not is_address(found):
+            raise CloudSilent(f"it names no address of the service {service!r}")
+        return found
+
+    def iam_token(self, request: CreateIamTokenRequest, seconds: float) -> Token:
+        """Get an IAM token in exchange for an OAuth token or for a signed JSON Web Token.
+
+        Raises:
+            NoToken: The token service refuses, or does not answer.
+            CloudSilent: Nobody knows where the token service is.
+        """
+        import grpc
+        from yandex.cloud.iam.v1.iam_token_service_pb2_grpc import IamTokenServiceStub
+
+        deadline = time.monotonic() + seconds
+        with self._channel(self.address(IAM, seconds)) as channel:
+            try:
+                said = IamTokenServiceStub(channel).Create(request, timeout=max(0.1, deadline - time.monotonic()))
+            except grpc.RpcError as error:
+                words = _words(error, request.yandex_passport_oauth_token, request.jwt)
+                raise NoToken(f"the token service (IAM) said {words}") from None
+        left = said.expires_at.seconds - time.time() if said.HasField("expires_at") else None
+        return Token.checked(said.iam_token, left)
+
+    def check(self, token: Token, seconds: float) -> None:
+        """Ask the operation service whether it accepts a token.
+
+        Raises:
+            NoToken: It does not; with its words.
+            CloudSilent: Nobody knows where the operation service is.
+            ServiceUnavailable: It does not answer.
+        """
+        import grpc
+        from yandex.cloud.operation.operation_service_pb2 import GetOperationRequest
+        from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceStub
+
+        deadline = time.monotonic() + seconds
+        address = self.address(OPERATION, seconds)
+        with self._channel(address) as channel:
+            left = max(0.1, deadline - time.monotonic())
+            try:
+                # No operation has an empty id: a service that accepts the token can only refuse the question.
+                OperationServiceStub(channel).Get(GetOperationRequest(), timeout=left, metadata=token.metadata)
+            except grpc.RpcError as error:
+                words = _words(error, token.value)
+                if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                    raise NoToken(f"refused: {words}") from None
+                if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                    raise failures.unavailable(words, address) from None
+
+    def _channel(self, address: str) -> grpc.Channel:
+        import grpc
+
+        return grpc.secure_channel(address, self.credentials(), options=channel_options(address))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_answer": None}
+
+
+def _words(error: Any, *secrets: str) -> str:
+    details = redacted(error.details() or "", *secrets)
+    return wording.one_line(": ".join(filter(None, (error.code().name, details))), 160)

@@ -1,0 +1,187 @@
+"""Where a service is and who we are there: an address and credentials to a gRPC channel."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ds_ops_magic import wording
+from ds_ops_magic.connections.addresses import channel_options, is_on_this_host
+from ds_ops_magic.connections.credentials import read_variable
+from ds_ops_magic.connections.secrecy import redacted
+from ds_ops_magic.connections.tokens import NoToken, Token
+from ds_ops_magic.errors import AuthenticationError, NotConnected
+
+if TYPE_CHECKING:
+    import grpc
+
+    from ds_ops_magic.local import LocalService
+
+Options = Sequence[tuple[str, Any]]
+
+
+class Connection:
+    """An address and how to reach it. Opens channels; knows nothing of what is asked over them.
+
+    Attributes:
+        endpoint: The address, as shown to the user.
+        identity: Who we are there, in words; never a token.
+        source: Where the credentials came from, in words; empty where there are none.
+        passed_over: What was tried before that and was refused, with the reason, in words.
+    """
+
+    endpoint: str
+    identity: str
+    source: str = ""
+    passed_over: tuple[str, ...] = ()
+
+    def channel(self, options: Options) -> grpc.aio.Channel:
+        """Open a channel. Called on the event loop that will use it."""
+        raise NotImplementedError
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """Return what to send along with each call."""
+        return ()
+
+    def refresh(self) -> None:
+        """Get fresh credentials after the service refused the present ones. May block.
+
+        Raises:
+            AuthenticationError: There are none to be had.
+        """
+
+    def redacted(self, words: str) -> str:
+        """Return a service's words without the credentials that it was given; it may repeat them."""
+        return redacted(words)
+
+    def close(self) -> None:
+        """Give back what the connection itself has opened."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} to {self.endpoint} as {self.identity}>"
+
+
+class EndpointConnection(Connection):
+    """A service at a known address: plaintext on this host, TLS anywhere else.
+
+    Args:
+        address: ``host:port`` or ``unix:/path``.
+        token_env: Name of the environment variable that holds a bearer token; read again at each refresh.
+        ca: Path of a PEM file with the certificates to trust, for TLS; it also asks for TLS on loopback.
+
+    Raises:
+        NotConnected: The variable is unset or holds no token, or the file cannot be read.
+    """
+
+    def __init__(self, address: str, *, token_env: str | None = None, ca: str | os.PathLike[str] | None = None) -> None:
+        self.endpoint = address
+        self.identity = f"the bearer of ${token_env}" if token_env else "nobody in particular"
+        self.source = f"${token_env}" if token_env else ""
+        self._token_env = token_env
+        self._token: Token | None = None
+        self._roots = read_certificates(ca) if ca is not None else None
+        self._tls = self._roots is not None or not is_on_this_host(address)
+        if token_env:
+            self._token = _read_token(token_env)
+
+    def channel(self, options: Options) -> grpc.aio.Channel:
+        """Open a channel; plaintext only to loopback or a unix socket, where no one else listens in."""
+        import grpc
+
+        options = (*options, *channel_options(self.endpoint))
+        if not self._tls:
+            return grpc.aio.insecure_channel(self.endpoint, options=options)
+        credentials = grpc.ssl_channel_credentials(root_certificates=self._roots)
+        return grpc.aio.secure_channel(self.endpoint, credentials, options=options)
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """Return the bearer token as call metadata, where there is one."""
+        return self._token.metadata if self._token else ()
+
+    def redacted(self, words: str) -> str:
+        """Return a service's words without the token that it was given."""
+        return redacted(words, self._token.value if self._token else "")
+
+    def refresh(self) -> None:
+        """Read the token's environment variable again.
+
+        Raises:
+            AuthenticationError: The token is still the one that was refused, or there is none.
+        """
+        shown = wording.one_line(self.endpoint, 100)
+        if self._token_env is None:
+            hint = f"Put the token into an environment variable, then: %op connect {shown} --iam-token-env NAME"
+            raise AuthenticationError(f"{shown} wants credentials, and none were given.", hint)
+        try:
+            fresh = _read_token(self._token_env)
+        except NotConnected as error:
+            raise AuthenticationError(f"{shown} refused the token it was given.", *map(str, error.args)) from None
+        if fresh == self._token:
+            raise AuthenticationError(
+                f"{shown} refused the token in ${self._token_env}: it has run out, or is not valid there.",
+                f"Put a valid one into ${self._token_env}; operations go on by themselves, so wait again afterwards.",
+            )
+        self._token = fresh
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A token is never written anywhere; the first refusal has it read from its variable again.
+        return {**vars(self), "_token": None}
+
+
+_local_connections: weakref.WeakSet[LocalConnection] = weakref.WeakSet()
+
+
+class LocalConnection(EndpointConnection):
+    """The LocalService of this process, which is started when it does not run yet.
+
+    Attributes:
+        service: That service: ``submit`` and ``simulate`` make operations.
+    """
+
+    service: LocalService
+
+    def __init__(self) -> None:
+        from ds_ops_magic import local
+
+        self.service = local.shared()
+        super().__init__(self.service.address)
+        self.identity = "the owner of this process"
+        _local_connections.add(self)
+
+    def close(self) -> None:
+        """Stop the service, unless another connection uses it; its operations stay in its file."""
+        from ds_ops_magic import local
+
+        _local_connections.discard(self)
+        if not _local_connections:
+            local.close_shared()
+
+    def __reduce__(self) -> tuple[type[LocalConnection], tuple[()]]:
+        return LocalConnection, ()  # that of the process in which it is read
+
+
+def _read_token(variable: str) -> Token:
+    try:
+        return read_variable(variable)
+    except NoToken as error:
+        shown = wording.one_line(variable, 100)
+        raise NotConnected(f"${shown} is {error}.", "Set it to the token alone, then connect again.") from None
+
+
+def read_certificates(path: str | os.PathLike[str]) -> bytes:
+    """Read a PEM file of certificates to trust.
+
+    Raises:
+        NotConnected: It cannot be read, or holds none.
+    """
+    shown = wording.one_line(os.fspath(path), 100)
+    try:
+        found = Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise NotConnected(f"The certificates in {shown!r} cannot be read: {error.strerror}.") from None
+    if b"-----BEGIN CERTIFICATE-----" not in found:
+        raise NotConnected(f"{shown!r} holds no certificate: a PEM file begins with -----BEGIN CERTIFICATE-----.")
+    return found

@@ -1,0 +1,141 @@
+"""A user's own ``yandexcloud.SDK``: its endpoints, its TLS roots, its credentials, refreshed by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ds_ops_magic import wording
+from ds_ops_magic.connections.cloud import OPERATION
+from ds_ops_magic.connections.connection import Connection, Options
+from ds_ops_magic.connections.patience import Beside
+from ds_ops_magic.connections.secrecy import redacted
+from ds_ops_magic.errors import NotConnected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import grpc
+    from google.protobuf.message import Message
+
+DISCOVERY_TIMEOUT = 2.0
+"""Seconds that endpoint discovery may take; the SDK itself would wait for ever."""
+SOURCE = "the given SDK"
+
+_THREADS = 16
+
+
+class SdkConnection(Connection):
+    """A ``yandexcloud.SDK`` by its channel credentials, which have no public name.
+
+    Args:
+        sdk: The SDK object. Its interceptor is for its own calls; it does not see these.
+
+    Raises:
+        AttributeError: It has no such credentials.
+        grpc.RpcError: Its endpoint discovery failed.
+        TimeoutError: Its endpoint discovery did not answer.
+    """
+
+    def __init__(self, sdk: Any) -> None:
+        self.identity, self.source = f"the account of {SOURCE}", SOURCE
+        channels = sdk._channels
+        endpoints = Beside(lambda: dict(channels.endpoints)).result(DISCOVERY_TIMEOUT)
+        self._credentials = channels._get_creds(endpoints["iam"])
+        self.endpoint = endpoints[OPERATION]
+
+    def channel(self, options: Options) -> grpc.aio.Channel:
+        """Open a TLS channel that adds the SDK's token to each call."""
+        import grpc
+
+        return grpc.aio.secure_channel(self.endpoint, self._credentials, options=options)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a connection by a yandexcloud.SDK holds its credentials, and is not pickled: connect again")
+
+
+class StubConnection(Connection):
+    """A ``yandexcloud.SDK`` by its public `client`, whose stubs block: a few threads make the calls, and it is slower.
+
+    Args:
+        sdk: The SDK object.
+
+    Raises:
+        grpc.RpcError: Its endpoint discovery failed.
+        TimeoutError: Its endpoint discovery did not answer.
+        Exception: It is no SDK.
+    """
+
+    def __init__(self, sdk: Any) -> None:
+        from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceStub
+
+        self.identity, self.source = f"the account of {SOURCE}", SOURCE
+        self.endpoint = "the operation service of the given SDK"
+        self._stub = Beside(lambda: sdk.client(OperationServiceStub)).result(DISCOVERY_TIMEOUT)
+
+    def channel(self, options: Options) -> Any:
+        """Return what stands in for a channel; the options are the SDK's own."""
+        return _StubChannel(self._stub)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a connection by a yandexcloud.SDK holds its credentials, and is not pickled: connect again")
+
+
+class _StubChannel:
+    """As much of a ``grpc.aio.Channel`` as is used: raw bytes to a method, and closing."""
+
+    def __init__(self, stub: Any) -> None:
+        self._stub = stub
+        self._threads = ThreadPoolExecutor(_THREADS, "ds_ops_magic stub")
+
+    def unary_unary(self, path: str) -> Callable[..., asyncio.Future[bytes]]:
+        from yandex.cloud.operation import operation_service_pb2 as messages
+
+        name = path.rpartition("/")[2]
+        method, request_type = getattr(self._stub, name), getattr(messages, f"{name}OperationRequest")
+
+        def call(
+            data: bytes, *, timeout: float, metadata: Sequence[tuple[str, str]], wait_for_ready: bool
+        ) -> asyncio.Future[bytes]:
+            def blocking() -> bytes:
+                request: Message = request_type.FromString(data)
+                answer: Message = method(request, timeout=timeout, wait_for_ready=wait_for_ready)
+                return answer.SerializeToString()
+
+            return asyncio.get_running_loop().run_in_executor(self._threads, blocking)
+
+        return call
+
+    async def close(self, grace: float | None) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def connect(sdk: Any) -> Connection:
+    """Connect by an SDK object, as directly as it allows.
+
+    Raises:
+        NotConnected: The SDK cannot say where the operation service is.
+    """
+    import grpc
+
+    try:
+        try:
+            return SdkConnection(sdk)
+        except AttributeError as missing:
+            try:
+                return StubConnection(sdk)
+            except (AttributeError, TypeError):
+                raise missing from None
+    except AttributeError as error:
+        raise NotConnected(
+            f"This yandexcloud.SDK cannot be used: it has no {wording.one_line(str(error.name), 50)}.",
+            "Install yandexcloud 0.382 or later, or name the endpoint: %op connect ENDPOINT",
+        ) from None
+    except Exception as error:
+        said = error.details() if isinstance(error, grpc.RpcError) else str(error)
+        raise NotConnected(
+            f"Yandex Cloud's endpoint discovery did not answer to {SOURCE}.",
+            wording.one_line(redacted(said or type(error).__name__)),
+            "Check the network; without a cloud at hand: %op connect local",
+        ) from None

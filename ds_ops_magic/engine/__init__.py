@@ -1,0 +1,1 @@
+"""Asking: when, how fast, with which retries, on which thread."""

@@ -1,0 +1,300 @@
+"""The one background engine of a client: a thread, a loop and a channel that ask for every followed operation."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import random
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from ds_ops_magic import failures
+from ds_ops_magic.codes import OnGet
+from ds_ops_magic.engine import forks
+from ds_ops_magic.engine.background import BackgroundLoop
+from ds_ops_magic.engine.calls import CallFailed, Health, OperationServiceCalls, read
+from ds_ops_magic.engine.followed import Followed, is_older
+from ds_ops_magic.engine.pace import Pace
+from ds_ops_magic.engine.reports import Listener, Report
+from ds_ops_magic.engine.request import CALL_TIMEOUT, Requests, refusal
+from ds_ops_magic.engine.schedule import Agenda, RateBudget, Schedule, retry_delay
+from ds_ops_magic.errors import OperationsError, WatchStopped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ds_ops_magic.connections.connection import Connection
+    from ds_ops_magic.operation import Operation
+
+IN_FLIGHT = 128  # calls under way at once, at most: more take memory, and bring nothing
+_AWAY = 8  # calls in a row without an answer make an outage; fewer come of a service that refuses some
+_PROBES = 2  # calls in flight while the service does not answer: an outage is one fact, not one an operation
+_PAUSE = 1.0  # seconds that a fork waits for the channel to close
+
+
+class Engine:
+    """Asks for every followed operation as often as the schedule says, and tells the listeners what changed.
+
+    Public methods may be called from any thread, and return at once.
+
+    Args:
+        connection: Where to ask, and as whom.
+        schedule: When to ask again.
+        rate: The most calls per second, over all operations.
+        connect_timeout: Seconds of silence, before the service has ever answered, that end every wait.
+        in_flight: The most calls under way at once.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        schedule: Schedule,
+        rate: float,
+        connect_timeout: float,
+        in_flight: int = IN_FLIGHT,
+    ) -> None:
+        self._connection = connection
+        self._schedule = schedule
+        self._rate = rate
+        self._in_flight = in_flight
+        self._connect_timeout = connect_timeout
+        self._followed: dict[str, Followed] = {}
+        self._agenda = Agenda()
+        self._asking = 0
+        self._first_asked: float | None = None
+        self._reports: dict[Listener, list[Report]] = {}
+        self._background = BackgroundLoop("ds_ops_magic engine", self._open, self._shut)
+        self._background.start()
+        self.left_in_parent = False
+        forks.tell(self)
+
+    @property
+    def health(self) -> Health:
+        """What the service has been saying lately."""
+        return self._calls.health
+
+    def follow(self, ids: Iterable[str], listener: Listener) -> None:
+        """Ask for these until each is done; an id that is followed already is still asked for once."""
+        self._background.soon(self._follow, list(ids), listener)
+
+    def unfollow(self, ids: Iterable[str], listener: Listener) -> None:
+        """Stop telling a listener about these, and asking where nobody else wants to know."""
+        self._background.soon(self._unfollow, list(ids), listener)
+
+    def cancel_followed(self, ids: Iterable[str]) -> None:
+        """Ask for these to be cancelled; what comes of it is reported to their listeners."""
+        for operation_id in ids:
+            self._background.soon(self._spawn_cancel, operation_id)
+
+    def get(self, operation_id: str) -> concurrent.futures.Future[Operation]:
+        """Ask for one operation now."""
+        return self._background.run(lambda: self._requests.get(operation_id))
+
+    def cancel(self, operation_id: str) -> concurrent.futures.Future[Operation]:
+        """Ask for one operation to be cancelled now; one that has already ended is returned as it is."""
+        return self._background.run(lambda: self._requests.cancel(operation_id))
+
+    def close(self, *, at_exit: bool = False) -> None:
+        """Stop asking, end every wait with WatchStopped, close the channel and end the thread.
+
+        Args:
+            at_exit: The process is ending: nobody is told (`ds_ops_magic.engine.background.BackgroundLoop.close`).
+        """
+        with contextlib.suppress(WatchStopped):
+            self._background.soon(self._pace.stop)
+        self._background.close(at_exit=at_exit)
+
+    def before_fork(self) -> None:
+        """Close the channel (`ds_ops_magic.engine.forks`); a call that is under way is made again afterwards."""
+        if not self._background.is_current():
+            with contextlib.suppress(WatchStopped, concurrent.futures.TimeoutError):
+                self._background.run(self._calls.pause).result(_PAUSE)
+
+    def after_fork_in_parent(self) -> None:
+        """Open the channel again."""
+        if not self._background.is_current():
+            with contextlib.suppress(WatchStopped):
+                self._background.soon(self._calls.resume)
+
+    def after_fork_in_child(self) -> None:
+        """Be closed, and say so: the thread has stayed in the parent."""
+        self.left_in_parent = True
+        self._background.abandon()
+
+    # Everything below runs on the loop's thread.
+
+    def _open(self) -> None:
+        self._calls = OperationServiceCalls(self._connection)
+        self._pace = Pace(RateBudget(self._rate, self._background.time()), self)
+        self._requests = Requests(self._calls, self._connection, self._connect_timeout, self._pace)
+
+    async def _shut(self) -> None:
+        if not self._background.at_exit:
+            self._give_up(failures.stopped())
+            self._hand_over()
+        await self._calls.close()
+
+    def _spawn_cancel(self, operation_id: str) -> None:
+        self._background.spawn(self._cancel_followed(operation_id))
+
+    def _follow(self, ids: list[str], listener: Listener) -> None:
+        now = self._background.time()
+        if not self._followed:
+            self._first_asked = None  # the silence before nobody listened is no silence
+        for operation_id in ids:
+            followed = self._followed.get(operation_id)
+            if followed is None:
+                followed = self._followed[operation_id] = Followed(operation_id, now)
+                self._agenda.put(operation_id, now)
+            elif followed.operation is not None:
+                self._tell(listener, Report(operation_id, followed.operation))
+            followed.listeners.append(listener)
+        self._pace.spend()
+
+    def _unfollow(self, ids: list[str], listener: Listener) -> None:
+        self._reports.pop(listener, None)
+        for operation_id in ids:
+            followed = self._followed.get(operation_id)
+            if followed is None or listener not in followed.listeners:
+                continue
+            followed.listeners.remove(listener)
+            if not followed.listeners:
+                self._forget(followed)
+
+    def _is_current(self, followed: Followed) -> bool:
+        """Tell whether it is still followed: an id may have been let go, and taken up again since."""
+        return self._followed.get(followed.id) is followed
+
+    def _forget(self, followed: Followed) -> None:
+        if self._is_current(followed):
+            del self._followed[followed.id]
+            self._agenda.drop(followed.id)
+        if followed.question is not None and followed.question is not asyncio.current_task():
+            followed.question.cancel()
+
+    def next_due(self) -> float | None:
+        """Return when the next one is due (`pace.Following`), None while enough calls are under way."""
+        room = _PROBES if self._calls.failures >= _AWAY else self._in_flight
+        return self._agenda.next_due() if self._asking < room else None
+
+    def ask_next(self) -> None:
+        """Ask about the one that is due first (`pace.Following`)."""
+        followed = self._followed[self._agenda.pop()]
+        self._asking += 1
+        followed.question = self._background.spawn(self._ask(followed))
+
+    async def _ask(self, followed: Followed) -> None:
+        credentials = self._requests.credentials
+        try:
+            try:
+                raw = await self._calls.get(followed.id, self._time_for_a_call())
+            except CallFailed as failed:
+                await self._unanswered(followed, failed, credentials)
+            else:
+                self._answered(followed, raw)
+        except OperationsError as error:
+            self._end(followed, error)
+        except asyncio.CancelledError:  # mostly because nobody follows it any more; else its turn comes again
+            self._ask_again(followed, 0.0)
+            raise
+        finally:
+            followed.question = None
+            self._asking -= 1
+            self._pace.spend()
+
+    def _answered(self, followed: Followed, raw: bytes) -> None:
+        followed.note_answer()
+        if raw != followed.raw and self._is_current(followed):
+            self._accept(followed, raw)
+        if self._is_current(followed):
+            age = self._background.time() - followed.since
+            self._ask_again(followed, followed.interval(self._schedule, age, random.random()))  # noqa: S311  # jitter
+
+    def _accept(self, followed: Followed, raw: bytes) -> None:
+        """Take over an answer that differs from the last one, unless it is older than that."""
+        operation = read(followed.id, raw)
+        if followed.operation is None:
+            age = operation.elapsed_at(datetime.now(timezone.utc))
+            followed.since = self._background.time() - (age or 0.0)
+        elif is_older(operation, followed.operation):
+            return
+        followed.raw, followed.operation = raw, operation
+        for listener in followed.listeners:
+            self._tell(listener, Report(followed.id, operation))
+        if operation.done:
+            self._forget(followed)
+
+    async def _unanswered(self, followed: Followed, failed: CallFailed, credentials: int) -> None:
+        step = followed.step_after(failed)
+        if step is OnGet.END:
+            self._end(followed, refusal(failed, followed.id, "wait", self._connection))
+        elif step is OnGet.REFRESH:
+            followed.refreshed = True
+            await self._requests.refresh(credentials)
+            self._ask_again(followed, 0.0)
+        elif self._is_hopeless():
+            self._give_up(failures.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint))
+        else:
+            followed.failures += 1
+            if failed.code == "RESOURCE_EXHAUSTED":
+                self._pace.budget.slow_down(self._background.time(), failed.retry_after)
+            # While others are answered, one that was refused by bad luck is asked again soon.
+            in_a_row = min(followed.failures, self._calls.failures + 1)
+            delay = retry_delay(in_a_row, random.random())  # noqa: S311  # jitter
+            self._ask_again(followed, max(failed.retry_after or 0.0, delay))
+
+    def _ask_again(self, followed: Followed, delay: float) -> None:
+        if self._is_current(followed):
+            self._agenda.put(followed.id, self._background.time() + delay)
+
+    def _end(self, followed: Followed, error: OperationsError) -> None:
+        for listener in followed.listeners:
+            self._tell(listener, Report(followed.id, error=error))
+        self._forget(followed)
+
+    def _give_up(self, error: OperationsError) -> None:
+        self._first_asked = None
+        for followed in list(self._followed.values()):
+            self._end(followed, error)
+
+    def _time_for_a_call(self) -> float:
+        if self._calls.answered:
+            return CALL_TIMEOUT
+        now = self._background.time()
+        if self._first_asked is None:
+            self._first_asked = now
+        return max(0.1, self._first_asked + self._connect_timeout - now)
+
+    def _is_hopeless(self) -> bool:
+        """Tell whether the service has been silent for too long without ever having answered."""
+        if self._calls.answered or self._first_asked is None:
+            return False
+        return self._background.time() - self._first_asked >= self._connect_timeout
+
+    async def _cancel_followed(self, operation_id: str) -> None:
+        """Cancel on behalf of the listeners: the answer is the newest snapshot, a refusal is told."""
+        try:
+            operation = await self._requests.cancel(operation_id)
+        except OperationsError as error:
+            followed = self._followed.get(operation_id)
+            for listener in followed.listeners if followed else ():
+                self._tell(listener, Report(operation_id, cancel_error=error))
+            return
+        followed = self._followed.get(operation_id)
+        if followed is not None:
+            self._accept(followed, operation.to_proto().SerializeToString())
+            followed.since = self._background.time()  # a cancelled operation ends soon, however old it is
+            self._ask_again(followed, self._schedule.shortest)
+            self._pace.spend()
+
+    def _tell(self, listener: Listener, report: Report) -> None:
+        """Note a report; what one turn of the loop brings is handed over in one go."""
+        if not self._reports:
+            self._background.loop.call_soon(self._hand_over)
+        self._reports.setdefault(listener, []).append(report)
+
+    def _hand_over(self) -> None:
+        reports, self._reports = self._reports, {}
+        for listener, batch in reports.items():
+            listener.receive(batch)

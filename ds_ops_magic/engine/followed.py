@@ -1,0 +1,65 @@
+"""What the engine keeps of an operation that somebody follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ds_ops_magic.codes import OnGet, meaning_of
+from ds_ops_magic.engine.calls import is_over_the_limit
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ds_ops_magic.engine.calls import CallFailed
+    from ds_ops_magic.engine.reports import Listener
+    from ds_ops_magic.engine.schedule import Schedule
+    from ds_ops_magic.operation import Operation
+
+_AGAIN_AFTER_UNKNOWN = 3
+
+
+@dataclass(eq=False)
+class Followed:
+    """An operation that somebody follows."""
+
+    id: str
+    since: float  # on the loop's clock: when it was created, as far as that is known
+    listeners: list[Listener] = field(default_factory=list)
+    raw: bytes = b""
+    operation: Operation | None = None
+    question: asyncio.Task[None] | None = None
+    failures: int = 0
+    unknown: int = 0
+    refreshed: bool = False
+
+    def interval(self, schedule: Schedule, age: float, chance: float) -> float:
+        """Return the seconds until the next question, by the schedule and by what the listeners know of its kind."""
+        plain = schedule.interval(age, chance)
+        kind = self.operation.kind if self.operation else ""
+        known = next((one.durations[kind] for one in self.listeners if kind in one.durations), None)
+        return known.interval(age, plain) if known else plain
+
+    def note_answer(self) -> None:
+        """Forget what went wrong before: from now on it counts anew."""
+        self.failures = self.unknown = 0
+        self.refreshed = False
+
+    def step_after(self, failed: CallFailed) -> OnGet:
+        """Tell what to do after a call that brought no answer: UNKNOWN is believed the fourth time."""
+        step = meaning_of(failed.code).get
+        if step is OnGet.THRICE:
+            self.unknown += 1
+            return OnGet.AGAIN if self.unknown <= _AGAIN_AFTER_UNKNOWN else OnGet.END
+        if is_over_the_limit(failed) or (step is OnGet.REFRESH and self.refreshed):
+            return OnGet.END
+        return step
+
+
+def is_older(new: Operation, held: Operation) -> bool:
+    """Tell whether an answer was overtaken: done never returns to not done, and the end counts whatever its time."""
+    if held.done != new.done:
+        return held.done
+    if new.modified_at is None or held.modified_at is None:
+        return False
+    return new.modified_at < held.modified_at

@@ -1,0 +1,32 @@
+"""What the engine tells those who follow operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ds_ops_magic.errors import OperationsError
+    from ds_ops_magic.history.durations import Durations
+    from ds_ops_magic.operation import Operation
+
+
+class Report(NamedTuple):
+    """What became known about an operation: one of a newer snapshot, the end of its wait, a refused cancel."""
+
+    id: str
+    operation: Operation | None = None
+    error: OperationsError | None = None
+    cancel_error: OperationsError | None = None
+
+
+class Listener(Protocol):
+    """Who follows operations."""
+
+    @property
+    def durations(self) -> Mapping[str, Durations]:
+        """How long operations take, by kind, as far as they know."""
+
+    def receive(self, reports: list[Report]) -> None:
+        """Take over what became known. Runs on the engine's thread: it must not block."""

@@ -1,0 +1,174 @@
+"""A single get or cancel, asked again as the table of codes says until it is answered or its deadline passes."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from typing import TYPE_CHECKING
+
+from ds_ops_magic import codes, failures, wording
+from ds_ops_magic.codes import OnCancel, OnGet, meaning_of
+from ds_ops_magic.engine.calls import CallFailed, OperationServiceCalls, is_over_the_limit, read
+from ds_ops_magic.engine.schedule import retry_delay
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ds_ops_magic.connections.connection import Connection
+    from ds_ops_magic.engine.pace import Pace
+    from ds_ops_magic.errors import OperationsError
+    from ds_ops_magic.operation import Operation
+
+CALL_TIMEOUT = 5.0
+"""Seconds one call may take; a wait makes as many calls as it needs."""
+REQUEST_TIMEOUT = 10.0
+"""Seconds that a single get or cancel goes on trying."""
+
+_LOOK = 0.1  # seconds between two looks at whether waiting for a turn has become hopeless
+_AT_ONCE = 16  # requests under way: cancelling a thousand operations is no reason for a storm
+_AGAIN = {OnGet.AGAIN, OnGet.SLOWER, OnGet.THRICE, OnCancel.AGAIN}
+_REFRESH = {OnGet.REFRESH, OnCancel.REFRESH}
+
+
+class Requests:
+    """Carries single requests through on the engine's loop.
+
+    Args:
+        calls: The calls of the service.
+        connection: Whose credentials are refreshed when the service refuses them.
+        connect_timeout: Seconds of silence that are final while the service has never answered.
+        pace: Says when a call can be made; shared with those that follow operations.
+    """
+
+    def __init__(
+        self, calls: OperationServiceCalls, connection: Connection, connect_timeout: float, pace: Pace
+    ) -> None:
+        self._calls = calls
+        self._connection = connection
+        self._connect_timeout = connect_timeout
+        self._pace = pace
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._refreshing = asyncio.Lock()
+        self.credentials = 0
+        """Number of the credentials in use: how often they were refreshed."""
+
+    async def get(self, operation_id: str) -> Operation:
+        """Ask for an operation.
+
+        Raises:
+            OperationsError: The service refused, cannot be read, or did not answer in time.
+        """
+        try:
+            data = await self._answer(self._calls.get, operation_id, "get")
+        except CallFailed as failed:
+            raise refusal(failed, operation_id, "get", self._connection) from None
+        return read(operation_id, data)
+
+    async def cancel(self, operation_id: str) -> Operation:
+        """Ask for an operation to be cancelled; one that has already ended is returned as it is.
+
+        Raises:
+            CancelNotSupported: The service does not cancel this operation.
+            OperationsError: The service refused, cannot be read, or did not answer in time.
+        """
+        try:
+            return read(operation_id, await self._answer(self._calls.cancel, operation_id, "cancel"))
+        except CallFailed as failed:
+            if meaning_of(failed.code).cancel is OnCancel.SETTLED:
+                operation = await self.get(operation_id)
+                if operation.done:
+                    return operation
+            raise refusal(failed, operation_id, "cancel", self._connection) from None
+
+    async def refresh(self, refused: int) -> None:
+        """Refresh the credentials, off the loop, unless others have come since a call was refused with these.
+
+        Args:
+            refused: `credentials` as they were when the call was made.
+
+        Raises:
+            OperationsError: There are none to be had.
+        """
+        async with self._refreshing:
+            if self.credentials == refused:
+                await asyncio.get_running_loop().run_in_executor(None, self._connection.refresh)
+                self.credentials += 1
+
+    async def _answer(self, call: Callable[[str, float], Awaitable[bytes]], operation_id: str, doing: str) -> bytes:
+        """Ask until there is an answer.
+
+        Raises:
+            CallFailed: The service refused for good.
+            ServiceUnavailable: The deadline passed.
+        """
+        made, deadline = time.monotonic(), math.inf
+        attempts, refreshed = 0, False
+        while True:
+            async with self._places:
+                await self._turn(made)
+                # It runs from the first turn: those that went before have taken nothing of this one's time.
+                deadline = min(deadline, time.monotonic() + self._patience())
+                left, credentials = max(0.1, deadline - time.monotonic()), self.credentials
+                try:
+                    return await call(operation_id, min(CALL_TIMEOUT, left))
+                except CallFailed as error:
+                    failed = error
+            attempts += 1
+            step = _step(failed, doing)
+            if step in _REFRESH and not refreshed:
+                refreshed = True
+                await self.refresh(credentials)
+                continue
+            if step not in _AGAIN or (step is OnGet.THRICE and attempts > 3):
+                raise failed
+            if failed.code == "RESOURCE_EXHAUSTED":
+                self._pace.budget.slow_down(time.monotonic(), failed.retry_after)
+            delay = max(failed.retry_after or 0.0, retry_delay(attempts, random.random()))  # noqa: S311  # jitter
+            if time.monotonic() + delay >= deadline:
+                raise failures.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint)
+            await asyncio.sleep(delay)
+
+    async def _turn(self, made: float) -> None:
+        """Wait until a call can be made.
+
+        Args:
+            made: When the request was made, on the monotonic clock.
+
+        Raises:
+            ServiceUnavailable: The service has been silent ever since, for too long; or wants no calls for too long.
+        """
+        self._check_hope(made)
+        turn = self._pace.turn()
+        try:
+            while not turn.done():
+                await asyncio.wait({turn}, timeout=_LOOK)
+                self._check_hope(made)
+        finally:
+            turn.cancel()
+
+    def _check_hope(self, made: float) -> None:
+        now, health = time.monotonic(), self._calls.health
+        if min(now - made, health.silent_for or 0.0) >= self._patience():
+            raise failures.unavailable(health.last_status or "", self._connection.endpoint)
+        if (blocked := self._pace.budget.blocked_for(now)) > self._patience():
+            words = f"RESOURCE_EXHAUSTED: it wants no calls for another {wording.duration(blocked)}"
+            raise failures.unavailable(words, self._connection.endpoint)
+
+    def _patience(self) -> float:
+        return REQUEST_TIMEOUT if self._calls.answered else self._connect_timeout
+
+
+def refusal(failed: CallFailed, operation_id: str, doing: str, connection: Connection) -> OperationsError:
+    """Make the error a user reads of a call that was refused for good."""
+    if is_over_the_limit(failed):
+        return failures.unreadable(operation_id, None, failed.words)
+    return codes.refused(failed.code, failed.words, operation_id, doing, connection.source)
+
+
+def _step(failed: CallFailed, doing: str) -> OnGet | OnCancel:
+    if is_over_the_limit(failed):
+        return OnGet.END
+    meaning = meaning_of(failed.code)
+    return meaning.cancel if doing == "cancel" else meaning.get

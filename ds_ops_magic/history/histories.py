@@ -1,0 +1,50 @@
+"""Which file the history of this process is in, and the one History of each file."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from ds_ops_magic.history.history import FILE_NAME, FILE_VARIABLE, History
+
+_lock = threading.Lock()
+_open: dict[Path, History] = {}
+_profile: Path | None = None
+
+
+def history_in(name: str = "") -> History | None:
+    """Return the history of this process, the same one each time.
+
+    Args:
+        name: Path of its file, or ``none``. When it is empty: what the environment variable ``DS_OPS_MAGIC_HISTORY``
+            says; else a file in the IPython profile of this process, or in the default one.
+
+    Returns:
+        The history; None where none is to be kept.
+    """
+    named = name or os.environ.get(FILE_VARIABLE, "")
+    if named.strip().lower() == "none":
+        return None
+    made = History(named or _profile_folder() / FILE_NAME)
+    with _lock:
+        return _open.setdefault(made.path, made)
+
+
+def use_profile(folder: str | os.PathLike[str]) -> None:
+    """Say which IPython profile this process has; the history is kept beside it."""
+    global _profile
+    _profile = Path(folder)
+
+
+def _profile_folder() -> Path:
+    # IPython is not asked: a script that uses the client need not have imported it.
+    return _profile or Path(os.environ.get("IPYTHONDIR") or "~/.ipython") / "profile_default"
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,294 @@
+"""The history: which operations were followed from here, how they stood when last seen, how long their kind takes.
+
+All reading is from memory; the file belongs to a thread of its own, so that no caller ever waits for a disk.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from datetime import datetime, timezone
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from ds_ops_magic import wording
+from ds_ops_magic.connections.connection import Connection, LocalConnection
+from ds_ops_magic.engine.reports import Report
+from ds_ops_magic.errors import OperationNotFound
+from ds_ops_magic.history.durations import LEAST, Durations
+from ds_ops_magic.history.durations import MOST as MOST_RUNS
+from ds_ops_magic.history.file import MOST, Record
+from ds_ops_magic.history.writer import HistoryWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ds_ops_magic.errors import OperationsError
+    from ds_ops_magic.operation import Operation
+
+FILE_VARIABLE = "DS_OPS_MAGIC_HISTORY"
+"""Environment variable with the path of the file; ``none`` keeps no history."""
+FILE_NAME = "ds_ops_magic.sqlite"
+"""Name of the file beside an IPython profile."""
+_PATIENCE = 1.0  # seconds that a caller waits for the file at most, and not again before it has caught up
+_SEEN_AGAIN = 60.0  # seconds after which it is written that an operation was seen again, and still stands as it did
+_FIRST_PATIENCE = 0.3  # seconds for the file to be read for the first time
+
+
+class History:
+    """What was followed from here, by every kernel that uses the same file.
+
+    All methods may be called from any thread, and none waits for the disk for more than a second. What keeps the file
+    from being used costs the history and one warning, nothing else.
+
+    Args:
+        path: The file; made, private to its owner, with the first operation.
+
+    Attributes:
+        warns: Whether that one warning is given by itself; else it is for who asks for `complaint`, and shows it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(os.path.abspath(Path(path).expanduser()))
+        self.warns = True
+        self._records: dict[tuple[str, str], Record] = {}
+        self._endpoints: dict[str, dict[str, None]] = {}  # by id
+        self._runs: dict[tuple[str, str], list[float]] = {}  # by endpoint and kind, the latest at the end
+        self._durations: dict[str, dict[str, Durations]] = {}
+        self._writer = HistoryWriter(self.path, self._replace)
+
+    def __repr__(self) -> str:
+        return f"<History in {str(self.path)!r}>"
+
+    def __reduce__(self) -> tuple[type[History], tuple[str]]:
+        return History, (str(self.path),)
+
+    def of(self, endpoint: str) -> EndpointHistory:
+        """Return the part of it that is about one endpoint."""
+        return EndpointHistory(self, endpoint)
+
+    def read(self) -> None:
+        """Begin to read the file, if there is one, or what other kernels have written since. Returns at once."""
+        if self.path.exists():
+            self._writer.look()
+
+    def refresh(self) -> None:
+        """Take over what other kernels have written. Waits for it, at most for a second."""
+        self._writer.refresh(_PATIENCE)
+
+    def flush(self, timeout: float = _PATIENCE) -> bool:
+        """Wait until all that was told is on the disk; False when that cannot be, or takes longer (seconds)."""
+        return self._writer.flush(timeout)
+
+    def close(self) -> None:
+        """Write what is left, at most for a second, and end the thread; what is told later starts it again."""
+        self._writer.close(_PATIENCE)
+
+    def complaint(self) -> str:
+        """Return what keeps the history from being kept, the first time that is asked for; else nothing."""
+        why = self._writer.take_complaint()
+        if not why:
+            return ""
+        return (
+            f"No history is kept, because {self.path} cannot be used: {wording.one_line(why)}. Operations are not "
+            f"affected; OpMagics.history or ${FILE_VARIABLE} can name another file."
+        )
+
+    def warn(self) -> None:
+        """Give one warning of what `complaint` says, where that is wanted."""
+        complaint = self.complaint() if self.warns else ""
+        if complaint:
+            warnings.warn(complaint, RuntimeWarning, stacklevel=3)
+
+    def records(self) -> list[Record]:
+        """Return all that is known, what was used last first."""
+        return sorted(self._records.values(), key=lambda record: record.used_at, reverse=True)
+
+    def record(self, operation: Operation, *, wait: bool = True) -> None:
+        """Keep an operation that was just born, and whose endpoint is not known here; waits until the disk has it.
+
+        Args:
+            operation: What the call that gave birth to it returned.
+            wait: False has it written at once, but does not wait for that.
+        """
+        known = self.endpoints_of(operation.id)
+        now = time.time()
+        self._writer.tell(lambda: self._saw(known[0] if known else "", operation, now))
+        if wait:
+            if not known:
+                self.flush()
+            self.warn()
+
+    def ready(self) -> None:
+        """See that the file was read, if there is one. Waits for that at most 0.3 s, and at most once."""
+        if not self._writer.has_read and self.path.exists():
+            self._writer.look()
+            self._writer.wait_until_read(_FIRST_PATIENCE)
+
+    def find(self, endpoint: str, operation_id: str) -> Record | None:
+        """Return what is known of an operation of an endpoint, or of one whose endpoint is not known."""
+        return self._records.get((endpoint, operation_id)) or self._records.get(("", operation_id))
+
+    def endpoints_of(self, operation_id: str) -> tuple[str, ...]:
+        """Return where an operation was asked about; an empty string where only its birth was recorded."""
+        return tuple(self._endpoints.get(operation_id, ()))
+
+    def durations(self, endpoint: str) -> Mapping[str, Durations]:
+        """Return how long operations take there, by kind; it goes on being up to date."""
+        return MappingProxyType(self._durations.setdefault(endpoint, {}))
+
+    def asked(self, endpoint: str, ids: Sequence[str]) -> None:
+        """Keep that operations are asked about."""
+        now = time.time()
+        self._writer.tell(lambda: self._asked(endpoint, ids, now))
+
+    def received(self, endpoint: str, reports: Iterable[Report]) -> None:
+        """Keep what became known of operations; soon, many at once."""
+        now = time.time()
+        self._writer.tell(lambda: self._received(endpoint, reports, now), urgent=False)
+
+    # Everything below runs on the writer's thread.
+
+    def _asked(self, endpoint: str, ids: Sequence[str], now: float) -> None:
+        for name in ids:
+            held = self.find(endpoint, name)
+            self._keep(held._replace(used_at=now) if held else Record(endpoint, name, now))
+
+    def _received(self, endpoint: str, reports: Iterable[Report], now: float) -> None:
+        for report in reports:
+            if report.operation is not None:
+                self._saw(endpoint, report.operation, now)
+            elif isinstance(report.error, OperationNotFound):
+                self._forget(endpoint, report.id)
+
+    def _saw(self, endpoint: str, operation: Operation, now: float) -> None:
+        held = self.find(endpoint, operation.id)
+        new = _record(endpoint, operation, now, held.used_at if held else now)
+        if held is None or (new.overtakes(held) and _is_news(new, held)):
+            self._keep(new)
+            if new.done:
+                self._learn(new)
+
+    def _forget(self, endpoint: str, name: str) -> None:
+        """Drop an id that the service does not know, unless it ever did: that was a typing error."""
+        held = self._records.get((endpoint, name))
+        if held and not held.seen_at:
+            del self._records[endpoint, name]
+            self._endpoints[name].pop(endpoint, None)
+            self._writer.forget(endpoint, name)
+
+    def _keep(self, record: Record) -> None:
+        self._put(record)
+        self._writer.keep(record)
+        if len(self._records) > MOST + MOST // 10:
+            self._writer.prune()
+
+    def _put(self, record: Record) -> None:
+        self._records[record.endpoint, record.id] = record
+        known = self._endpoints.setdefault(record.id, {})
+        known[record.endpoint] = None
+        if record.endpoint and "" in known and record.seen_at:
+            del known[""], self._records["", record.id]
+
+    def _replace(self, records: list[Record]) -> None:
+        """Take over what the file holds."""
+        self._records = {(record.endpoint, record.id): record for record in records}
+        endpoints: dict[str, dict[str, None]] = {}
+        for record in records:
+            endpoints.setdefault(record.id, {})[record.endpoint] = None
+        self._endpoints = endpoints
+        self._runs.clear()
+        for record in sorted(records, key=lambda one: one.changed_at or 0.0):
+            self._learn(record, publish=False)
+        for endpoint, kind in self._runs:
+            self._publish(endpoint, kind)
+
+    def _learn(self, record: Record, *, publish: bool = True) -> None:
+        """Learn from an operation that has succeeded how long its kind takes; another end says nothing of that."""
+        if record.state != "succeeded" or not record.kind or record.created_at is None or record.changed_at is None:
+            return
+        runs = self._runs.setdefault((record.endpoint, record.kind), [])
+        runs.append(max(0.0, record.changed_at - record.created_at))
+        del runs[:-MOST_RUNS]
+        if publish:
+            self._publish(record.endpoint, record.kind)
+
+    def _publish(self, endpoint: str, kind: str) -> None:
+        runs = self._runs[endpoint, kind]
+        if len(runs) >= LEAST:
+            self._durations.setdefault(endpoint, {})[kind] = Durations(tuple(sorted(runs)))
+
+
+class EndpointHistory:
+    """The history of one endpoint: what a client tells it, and what it asks it for."""
+
+    def __init__(self, history: History, endpoint: str) -> None:
+        self._history = history
+        self._endpoint = endpoint
+        self.durations: Mapping[str, Durations] = history.durations(endpoint)
+
+    def asked(self, ids: Sequence[str]) -> None:
+        """Keep that operations are asked about; warns, once, where nothing is kept."""
+        self._history.asked(self._endpoint, ids)
+        self._history.warn()
+
+    def saw(self, operation: Operation) -> None:
+        """Keep what the service said about an operation that was asked about."""
+        self._history.received(self._endpoint, [Report(operation.id, operation)])
+
+    def refused(self, error: OperationsError, operation_id: str) -> None:
+        """Keep what the service said instead, and have the error say what was known before."""
+        self.receive([Report(operation_id, error=error)])
+
+    def receive(self, reports: Sequence[Report]) -> None:
+        """Keep what became known. Runs on the engine's thread: it does not block."""
+        self._history.received(self._endpoint, reports)
+        for report in reports:
+            if report.error is not None:
+                self.explain(report.error, report.id)
+
+    def explain(self, error: OperationsError, operation_id: str) -> None:
+        """Have an error say what was last known of an operation that the service does not know (any more)."""
+        known = self._history.find(self._endpoint, operation_id)
+        if isinstance(error, OperationNotFound) and known and known.seen_at:
+            said = _last_seen(known)
+            if not str(error.args[0]).endswith(said):  # it may be told to several
+                error.args = (f"{error.args[0]} {said}", *error.args[1:])
+
+
+def place_of(connection: Connection) -> str:
+    """Name a service the same from one kernel to the next: that of this process has another address each time."""
+    return "local" if isinstance(connection, LocalConnection) else connection.endpoint
+
+
+def _is_news(new: Record, held: Record) -> bool:
+    """Tell whether it is worth writing again: progress is not, but once in a while."""
+    told, before = ((one.endpoint, one.state, one.done, one.error, one.kind) for one in (new, held))
+    return told != before or new.seen_at - held.seen_at >= _SEEN_AGAIN
+
+
+def _record(endpoint: str, operation: Operation, now: float, used_at: float) -> Record:
+    return Record(
+        endpoint,
+        operation.id,
+        used_at,
+        now,
+        operation.status_word,
+        operation.done,
+        operation.error.name if operation.error else "",
+        operation.kind[:256],
+        operation.description[:256],
+        _seconds(operation.created_at),
+        _seconds(operation.modified_at),
+    )
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment else None
+
+
+def _last_seen(record: Record) -> str:
+    seen = datetime.fromtimestamp(record.seen_at, timezone.utc)
+    return f"When last seen, {seen:%Y-%m-%d %H:%M} UTC: {wording.one_line(record.state, 20)}."

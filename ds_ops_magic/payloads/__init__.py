@@ -1,0 +1,1 @@
+"""What the bytes of an operation mean: typed messages, error details in words, progress."""

@@ -1,0 +1,150 @@
+"""Payloads: a protobuf ``Any`` to the typed message it holds, and any message to plain data."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError, Message
+
+from ds_ops_magic import wording
+from ds_ops_magic.payloads import details
+from ds_ops_magic.payloads.stubs import find_type
+
+_LONGEST_NAME = 200  # of a type, as far as it is worth splitting
+_MOST_SENTENCE = 64_000  # bytes of an error detail that are worth wording
+_WORDS = re.compile(r"[A-Z]+[0-9]*(?![a-z0-9])|[A-Z][a-z0-9]*")
+
+
+@dataclass(frozen=True)
+class UnknownPayload:
+    """A payload whose type is not installed here, or whose bytes are not of the type they claim.
+
+    Attributes:
+        type_url: What the service called it, as it came.
+        size: Size of the payload in bytes.
+    """
+
+    type_url: str
+    size: int
+
+
+def decode(payload: AnyMessage) -> Message | UnknownPayload | None:
+    """Decode an ``Any`` by its own ``type_url``, with no hint from the caller.
+
+    Types come from the installed stubs of ``yandexcloud`` and ``googleapis-common-protos``; the one module that
+    defines the type is imported on demand. It never raises.
+
+    Returns:
+        The typed message; None when the field is unset; UnknownPayload when it cannot be decoded.
+    """
+    if not payload.type_url:
+        return None
+    message_type = find_type(payload.type_url.rpartition("/")[2])
+    if message_type is None:
+        return UnknownPayload(payload.type_url, len(payload.value))
+    message = message_type()
+    try:
+        message.ParseFromString(payload.value)
+    except DecodeError:
+        return UnknownPayload(payload.type_url, len(payload.value))
+    return message
+
+
+def to_plain(message: Message) -> Any:
+    """Turn a message into plain Python data by the JSON mapping of protobuf, with the field names of the API.
+
+    An ``Any`` becomes what it holds, with its ``@type``. It never raises: what the mapping refuses (a type that is
+    not installed, bytes that do not parse, nesting without end) becomes its type and size.
+    """
+    try:
+        return json_format.MessageToDict(message, preserving_proto_field_name=True, descriptor_pool=_INSTALLED)
+    except (TypeError, ValueError, DecodeError, json_format.Error, RecursionError):
+        if isinstance(message, AnyMessage):
+            return {"@type": message.type_url, "size": len(message.value)}
+        return {"@type": message.DESCRIPTOR.full_name, "size": message.ByteSize()}
+
+
+def in_words(payload: Message | UnknownPayload, limit: int = 160) -> str:
+    """Word a payload in one line that is safe to print.
+
+    An error detail of ``google.rpc`` reads as a sentence (``try again in 30 s``), anything else as its type and
+    fields (``Disk: id fhm1, size 10``).
+
+    Args:
+        payload: The decoded payload.
+        limit: The most characters to give; a payload too big to be worth wording shows its size.
+    """
+    if isinstance(payload, UnknownPayload):
+        name, size = payload.type_url, payload.size
+    else:
+        name, size = payload.DESCRIPTOR.full_name, payload.ByteSize()
+        with contextlib.suppress(Exception):  # an Any inside that is broken or bottomless
+            said = details.sentence(payload) if size <= _MOST_SENTENCE else None
+            if said is None and size <= 16 * limit:
+                fields = _without_punctuation(json_format.MessageToDict(payload, preserving_proto_field_name=True))
+                said = ": ".join(filter(None, (payload.DESCRIPTOR.name, fields)))
+            if said is not None:
+                return wording.one_line(said, limit)
+    return wording.one_line(f"{name.rpartition('/')[2][-limit:]}, {wording.counted(size, 'byte')}", limit)
+
+
+def _without_punctuation(plain: Any) -> str:
+    if isinstance(plain, dict):
+        return ", ".join(f"{name} {_without_punctuation(value)}" for name, value in plain.items() if name != "@type")
+    if isinstance(plain, list):
+        return "; ".join(map(_without_punctuation, plain))
+    return str(plain)
+
+
+def type_words(type_name: str) -> list[str]:
+    """Split the name of a metadata type: ``a.b.CreateGPUClusterMetadata`` gives Create, GPU, Cluster."""
+    return _WORDS.findall(type_name.rpartition(".")[2][:_LONGEST_NAME].removesuffix("Metadata"))
+
+
+def target_id(metadata: object) -> str | None:
+    """Find the id of what an operation works on in its metadata, by shape; None where it does not say.
+
+    ``CreateProjectJobMetadata {project_id, job_id}`` is about the job: the field whose name ends the type's, which is
+    the id (a number in cdn.v1) or a message that has one (``ExecuteProjectJobMetadata {job {id}}``).
+    """
+    if not isinstance(metadata, Message):
+        return None
+    about = "_" + "_".join(type_words(metadata.DESCRIPTOR.name)).lower()
+    ids = [field.name for field in metadata.DESCRIPTOR.fields if field.name.endswith("_id")]
+    fitting = [name for name in ids if about.endswith(f"_{name.removesuffix('_id')}")]
+    best = max(fitting, key=len, default=ids[0] if len(ids) == 1 else None)
+    if best is not None:
+        return _as_id(getattr(metadata, best))
+    holders = [
+        field.name
+        for field in metadata.DESCRIPTOR.fields
+        if field.message_type is not None and about.endswith(f"_{field.name}")
+    ]
+    return _as_id(getattr(getattr(metadata, max(holders, key=len)), "id", None)) if holders else None
+
+
+def _as_id(value: object) -> str | None:
+    return str(value) if isinstance(value, str | int) and value else None
+
+
+class _Installed:
+    """What protobuf's JSON mapping asks for the type of an ``Any``: it finds every type that is installed."""
+
+    def FindMessageTypeByName(self, full_name: str) -> Any:  # noqa: N802  # protobuf's own name for it
+        """Return the descriptor of a message type.
+
+        Raises:
+            KeyError: It is not installed.
+        """
+        found = find_type(full_name)
+        if found is None:
+            raise KeyError(full_name)
+        return found.DESCRIPTOR
+
+
+_INSTALLED: Any = _Installed()

@@ -1,0 +1,216 @@
+"""Connections: what may be connected to, plaintext and TLS, tokens, and what a connection holds on to."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from certificates import Authority
+from following import client_of, lasting
+from scripted import Call, ScriptedServer, message
+
+from ds_ops_magic import local
+from ds_ops_magic.connecting import connect, connection_to
+from ds_ops_magic.connections.addresses import is_address, is_on_this_host
+from ds_ops_magic.connections.connection import EndpointConnection, LocalConnection
+from ds_ops_magic.errors import NotConnected, OperationNotFound, ServiceUnavailable
+from ds_ops_magic.local import LocalService
+
+SECRET = "t1.s3cr3t-t0ken"
+
+
+def with_token(call: Call) -> Any:
+    """Answer with the token that came, in the description."""
+    return message(call.id, done=True, description=call.metadata.get("authorization", "no token"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("localhost:1", True),
+        ("127.0.0.1:443", True),
+        ("[::1]:50051", True),
+        ("operation.api.cloud.yandex.net:443", True),
+        ("unix:/tmp/ops.sock", True),
+        ("dns:///host:1", False),
+        ("unix:relative", False),
+        ("local", False),
+        ("host", False),
+        (":443", False),
+        ("host:", False),
+        ("host:https", False),
+        ("a host:1", False),
+        ("host\n:1", False),
+        ("\x1b[2J:1", False),
+        ("", False),
+    ],
+)
+def test_what_is_an_address(text: str, expected: bool) -> None:
+    assert is_address(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("127.0.0.1:443", True),
+        ("127.8.9.10:443", True),
+        ("[::1]:443", True),
+        ("localhost:443", True),
+        ("unix:/tmp/ops.sock", True),
+        ("127.0.0.1.example.org:443", False),
+        ("localhost.example.org:443", False),
+        ("notlocalhost:443", False),
+        ("10.0.0.1:443", False),
+        ("0.0.0.0:443", False),
+        ("[::]:443", False),
+        ("[2001:db8::1]:443", False),
+        ("operation.api.cloud.yandex.net:443", False),
+    ],
+)
+def test_what_stays_on_this_host(address: str, expected: bool) -> None:
+    assert is_on_this_host(address) is expected
+
+
+def test_connecting_by_what_a_user_names() -> None:
+    made = connection_to("127.0.0.1:1")
+    assert isinstance(made, EndpointConnection)
+    assert (made.endpoint, made.source) == ("127.0.0.1:1", "")
+    assert connection_to(made) is made
+    assert "127.0.0.1:1" in repr(made)
+
+
+@pytest.mark.parametrize("target", ["nowhere", "a b:1", 7, object(), "\x1b[2J"])
+def test_what_cannot_be_connected_to(target: object) -> None:
+    with pytest.raises(NotConnected, match="is nothing to connect to") as caught:
+        connect(target)
+    assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["http://10.0.0.1:80", "grpc://operations.example.org:443/", "HTTP://[::]:1"])
+def test_plaintext_to_anywhere_else_is_refused_with_the_reason(address: str) -> None:
+    with pytest.raises(NotConnected, match="anyone on the way could read the token") as caught:
+        connect(address)
+    assert f"%op connect {address.partition('://')[2].rstrip('/')}" in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:80", "https://10.0.0.1:80", "grpcs://a:1"])
+def test_a_url_is_no_address(address: str) -> None:
+    with pytest.raises(NotConnected, match="is a URL, and an address is wanted"):
+        connect(address)
+
+
+def test_plaintext_on_this_host(tmp_path: Path) -> None:
+    with ScriptedServer(with_token) as server:
+        for address in (server.address, f"localhost:{server.port}"):
+            with client_of(address) as client:
+                assert client.get("a").description == "no token"
+    with LocalService(listen=f"unix:{tmp_path}/ops.sock") as service, client_of(service.address) as client:
+        assert client.get(service.simulate(0).id).done
+
+
+def test_plaintext_does_not_leave_this_host_by_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", SECRET)
+    with socket.create_server(("127.0.0.1", 0)) as proxy, ScriptedServer(with_token) as server:
+        for name in ("grpc_proxy", "https_proxy", "http_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        with client_of(server, token_env="TOKEN") as client:
+            assert client.get("a").description == f"Bearer {SECRET}"
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has called
+            proxy.accept()
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+@pytest.fixture
+def tls_server(authority: Authority) -> Iterator[ScriptedServer]:
+    with ScriptedServer(with_token, credentials=authority.server("127.0.0.1", "localhost")) as server:
+        yield server
+
+
+def test_tls_with_a_certificate_authority_of_ones_own(
+    tls_server: ScriptedServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", SECRET)
+    with connect(tls_server.address, ca=authority.ca, token_env="TOKEN") as client:
+        client.check()
+        assert client.wait("a").description == f"Bearer {SECRET}"
+        assert client.connection.identity == "the bearer of $TOKEN"
+        assert SECRET not in repr(vars(client)) + repr(client.connection)
+
+
+def test_another_authority_is_not_trusted_and_grpc_says_so(tls_server: ScriptedServer, tmp_path: Path) -> None:
+    other = Authority(tmp_path, "another authority")
+    with client_of(tls_server, ca=other.ca, connect_timeout=0.5) as client, lasting(0.0, 2.0):
+        with pytest.raises(ServiceUnavailable, match=r"(?i)certificate|handshake") as caught:
+            client.get("a")
+        assert tls_server.address in str(caught.value)
+    assert not tls_server.calls
+
+
+def test_plaintext_to_tls_and_tls_to_plaintext_do_not_connect(tls_server: ScriptedServer, authority: Authority) -> None:
+    with client_of(tls_server, connect_timeout=0.5) as client, pytest.raises(ServiceUnavailable, match="No answer"):
+        client.get("a")
+    with (
+        ScriptedServer(with_token) as plain,
+        client_of(plain, ca=authority.ca, connect_timeout=0.5) as client,
+        pytest.raises(ServiceUnavailable, match="speaks plaintext"),
+    ):
+        client.get("a")
+    assert not tls_server.calls
+    assert not plain.calls
+
+
+def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(NotConnected, match="cannot be read: No such file"):
+        connect("127.0.0.1:1", ca=tmp_path / "none.pem")
+
+
+@pytest.fixture
+def local_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv("DS_OPS_MAGIC_LOCAL_DB", str(tmp_path / "ops.sqlite"))
+    yield
+    local.close_shared()
+
+
+@pytest.mark.usefixtures("local_database")
+def test_the_local_service_stays_until_its_last_connection_closes() -> None:
+    first, second = connect("local"), connect("local")
+    assert isinstance(first.connection, LocalConnection)
+    assert first.connection.service is second.connection.service is local.shared()
+    operation = first.connection.service.simulate(0)
+    first.close()
+    first.close()
+    assert second.wait(operation).done
+    with pytest.raises(OperationNotFound):
+        second.get("nothing")
+    address = second.connection.endpoint
+    second.close()
+    assert not Path(address.removeprefix("unix:")).exists()
+    with connect("local") as third:
+        second.close()  # again: nothing of the third's
+        assert third.get(operation).done
+
+
+@pytest.mark.usefixtures("local_database")
+def test_a_local_client_can_be_pickled() -> None:
+    with connect("local") as client:
+        operation = client.connection.service.simulate(0)
+        with pickle.loads(pickle.dumps(client)) as again:  # noqa: S301  # our own
+            assert again.wait(operation).done
+
+
+def test_importing_the_connection_does_not_import_grpc() -> None:
+    code = "import sys, ds_ops_magic.client; assert not {'grpc', 'yandexcloud'} & set(sys.modules)"
+    home = Path(local.__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,39 @@
+"""What is kept of an operation that is followed: when it is asked about again."""
+
+from __future__ import annotations
+
+from recording import Recorder
+from scripted import message
+from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
+
+from ds_ops_magic.engine.followed import Followed
+from ds_ops_magic.engine.schedule import Schedule
+from ds_ops_magic.history.durations import Durations
+from ds_ops_magic.operation import Operation
+
+SCHEDULE = Schedule(jitter=0.0)
+KNOWN = Durations((58.0, 59.0, 60.0, 61.0, 62.0, 63.0))
+
+
+def followed(*listeners: Recorder) -> Followed:
+    made = message("op1")
+    made.metadata.Pack(CreateProjectMetadata())
+    return Followed("op1", 0.0, list(listeners), operation=Operation(made))
+
+
+def test_the_schedule_says_when_where_nothing_is_known() -> None:
+    for one in (Followed("op1", 0.0), Followed("op1", 0.0, [Recorder()]), followed(Recorder())):
+        assert one.interval(SCHEDULE, 50.0, 0.5) == SCHEDULE.interval(50.0, 0.5)
+
+
+def test_what_any_listener_knows_of_its_kind_counts() -> None:
+    knowing = Recorder()
+    knowing.durations["yandex.cloud.datasphere.v2.CreateProjectMetadata"] = KNOWN
+    one = followed(Recorder(), knowing)
+    assert one.interval(SCHEDULE, 50.0, 0.5) == KNOWN.interval(50.0, 5.0) == 2.5
+
+
+def test_what_is_known_of_another_kind_does_not() -> None:
+    knowing = Recorder()
+    knowing.durations["another.kind"] = KNOWN
+    assert followed(knowing).interval(SCHEDULE, 50.0, 0.5) == 5.0

@@ -1,0 +1,251 @@
+"""The history: what is kept of operations that were followed, and what is told of them later."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from following import until
+from scripted import message
+from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
+
+from ds_ops_magic.codes import refused
+from ds_ops_magic.engine.reports import Report
+from ds_ops_magic.history.file import Record
+from ds_ops_magic.history.history import History
+from ds_ops_magic.operation import Operation
+
+KIND = "yandex.cloud.datasphere.v2.CreateProjectMetadata"
+Open = Callable[[], History]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "profile" / "history.sqlite"
+
+
+@pytest.fixture
+def open_history(path: Path) -> Iterator[Open]:
+    """Opens the history as one more kernel would."""
+    opened: list[History] = []
+
+    def opening() -> History:
+        opened.append(History(path))
+        return opened[-1]
+
+    yield opening
+    for history in opened:
+        history.close()
+
+
+def snapshot(name: str = "op1", **how: Any) -> Operation:
+    """Make a snapshot that has a kind; arguments as of `message`."""
+    made = message(name, **how)
+    made.metadata.Pack(CreateProjectMetadata(project_id="p1"))
+    return Operation.from_proto(made)
+
+
+def kept(history: History) -> dict[tuple[str, str], str]:
+    """Return the state of each operation, by endpoint and id, once all is written and read."""
+    return {(record.endpoint, record.id): record.state for record in all_of(history)}
+
+
+def all_of(history: History) -> list[Record]:
+    """Return all that is kept, once all is written and read."""
+    assert history.flush(10.0)
+    history.refresh()
+    return history.records()
+
+
+def test_an_id_is_kept_when_it_is_asked_about_and_its_state_when_it_is_seen(open_history: Open) -> None:
+    history = open_history()
+    here = history.of("host:1")
+    here.asked(["op1", "op2"])
+    assert kept(history) == {("host:1", "op1"): "", ("host:1", "op2"): ""}
+    here.saw(snapshot("op1", description="Train"))
+    here.saw(snapshot("op2", done=True, error=(8, "no room for a secret")))
+    assert kept(history) == kept(open_history()) == {("host:1", "op1"): "running", ("host:1", "op2"): "failed"}
+    first, second = sorted(all_of(open_history()), key=lambda record: record.id)
+    assert (first.kind, first.description, first.done) == (KIND, "Train", False)
+    assert (second.error, second.done) == ("RESOURCE_EXHAUSTED", True)
+
+
+def test_the_file_is_private_and_holds_no_payload_and_no_words_of_an_error(open_history: Open, path: Path) -> None:
+    history = open_history()
+    made = message("op1", done=True, error=(8, "hunter2"))
+    made.metadata.Pack(CreateProjectMetadata(project_id="hunter2"))
+    history.of("host:1").saw(Operation.from_proto(made))
+    assert history.flush(10.0)
+    files = list(path.parent.iterdir())
+    assert path in files
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert not any(b"hunter2" in file.read_bytes() for file in files)
+
+
+def test_a_file_that_others_could_read_is_made_private(open_history: Open, path: Path) -> None:
+    assert kept(open_history()) == {}
+    path.chmod(0o644)
+    assert kept(open_history()) == {}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_end_is_kept_whatever_arrives_afterwards(open_history: Open) -> None:
+    first, second = open_history(), open_history()
+    second.of("host:1").saw(snapshot())
+    assert kept(second)
+    first.of("host:1").saw(snapshot(done=True))
+    assert kept(first) == {("host:1", "op1"): "succeeded"}
+    second.of("host:1").saw(snapshot(description="an answer that was overtaken", error=(8, "")))
+    assert kept(second) == {("host:1", "op1"): "succeeded"}
+
+
+def test_progress_is_not_written_again_and_again(open_history: Open, path: Path) -> None:
+    history = open_history()
+    history.of("host:1").saw(snapshot())
+    assert history.flush(10.0)
+    with sqlite3.connect(path) as other:
+        before = other.execute("PRAGMA data_version").fetchone()
+        for second in range(5):
+            history.of("host:1").saw(snapshot(age=second, modified=second))
+        assert history.flush(10.0)
+        assert other.execute("PRAGMA data_version").fetchone() == before
+    other.close()
+
+
+def test_kernels_see_what_others_have_written(open_history: Open) -> None:
+    first, second = open_history(), open_history()
+    assert kept(first) == kept(second) == {}
+    first.of("host:1").asked(["op1"])
+    assert first.flush(10.0)
+    assert second.records() == []
+    second.refresh()
+    assert [record.id for record in second.records()] == ["op1"]
+
+
+def test_what_was_used_last_comes_first(open_history: Open) -> None:
+    history = open_history()
+    for name in ("a", "b", "c", "a"):
+        history.of("host:1").asked([name])
+    assert history.flush(10.0)
+    assert [record.id for record in history.records()] == ["a", "c", "b"]
+    assert [record.id for record in all_of(open_history())] == ["a", "c", "b"]
+
+
+def test_an_id_that_the_service_does_not_know_is_a_typing_error(open_history: Open) -> None:
+    history = open_history()
+    here = history.of("host:1")
+    here.asked(["typo", "gone"])
+    here.saw(snapshot("gone"))
+    assert history.flush(10.0)
+    for name in ("typo", "gone"):
+        here.refused(refused("NOT_FOUND", "no such thing", name), name)
+    assert kept(history) == kept(open_history()) == {("host:1", "gone"): "running"}
+
+
+def test_what_the_service_does_not_know_any_more_says_how_it_stood(open_history: Open) -> None:
+    history = open_history()
+    here = history.of("host:1")
+    here.saw(snapshot("gone", done=True))
+    assert history.flush(10.0)
+    error = refused("NOT_FOUND", "no such thing", "gone")
+    here.refused(error, "gone")
+    here.receive([Report("gone", error=error)])
+    assert str(error).count("When last seen, ") == 1
+    assert str(error.args[0]).endswith(" UTC: succeeded.")
+    assert len(str(error).splitlines()) <= 3
+
+
+def test_a_birth_is_on_the_disk_before_the_call_returns(open_history: Open) -> None:
+    history = open_history()
+    history.record(snapshot("born"))
+    assert kept(open_history()) == {("", "born"): "running"}
+    assert history.endpoints_of("born") == ("",)
+
+
+def test_a_birth_gets_its_endpoint_from_the_first_answer(open_history: Open) -> None:
+    history = open_history()
+    history.record(snapshot("born"))
+    here = history.of("host:1")
+    here.asked(["born"])
+    assert kept(open_history()) == {("", "born"): "running"}  # it may not be of this endpoint
+    here.saw(snapshot("born", done=True))
+    assert kept(history) == kept(open_history()) == {("host:1", "born"): "succeeded"}
+    history.record(snapshot("born", done=True))
+    assert kept(history) == {("host:1", "born"): "succeeded"}
+
+
+def test_how_long_a_kind_takes_is_known_from_earlier_kernels(open_history: Open) -> None:
+    history = open_history()
+    here = history.of("host:1")
+    for number, age in enumerate((120.0, 60.0, 180.0)):
+        here.saw(snapshot(f"op{number}", done=True, age=age))
+    here.saw(snapshot("failed", done=True, error=(8, ""), age=5.0))
+    here.saw(snapshot("running", age=5.0))
+    assert history.flush(10.0)
+    for known in (history, open_history()):
+        known.refresh()
+        assert known.of("host:1").durations[KIND].seconds == pytest.approx((60.0, 120.0, 180.0), abs=0.1)
+        assert KIND not in known.of("elsewhere").durations
+
+
+def test_who_tells_never_waits_for_the_disk(open_history: Open, path: Path) -> None:
+    history = open_history()
+    assert kept(history) == {}
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    try:
+        start = time.monotonic()
+        history.of("host:1").asked([f"op{number}" for number in range(1000)])
+        assert not history.flush(0.05)
+        for number in range(100):  # one has waited in vain: nobody else does
+            history.record(snapshot(f"born{number}"))
+        assert time.monotonic() - start < 4.0
+    finally:
+        blocker.execute("ROLLBACK")
+        blocker.close()
+    until(lambda: len(kept(open_history())) == 1100)
+
+
+def test_a_forked_child_has_a_thread_of_its_own(open_history: Open) -> None:
+    history = open_history()
+    history.of("host:1").asked(["parent"])
+    assert history.flush(10.0)
+    child = os.fork()
+    if child == 0:
+        history.of("host:1").asked(["child"])
+        os._exit(0 if history.flush(10.0) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    history.of("host:1").asked(["afterwards"])
+    assert {name for _, name in kept(history)} == {"parent", "child", "afterwards"}
+
+
+def test_closing_writes_what_is_left_and_ends_the_thread(open_history: Open) -> None:
+    history = open_history()
+    before = set(threading.enumerate())
+    history.of("host:1").saw(snapshot())
+    history.close()
+    assert set(threading.enumerate()) <= before
+    assert kept(open_history()) == {("host:1", "op1"): "running"}
+    history.of("host:1").asked(["later"])
+    assert ("host:1", "later") in kept(history)
+
+
+def test_a_copy_is_of_the_same_file(open_history: Open, path: Path) -> None:
+    assert pickle.loads(pickle.dumps(open_history())).path == path  # noqa: S301
+    assert repr(open_history()) == f"<History in {str(path)!r}>"
+
+
+def test_reading_makes_no_file(open_history: Open, path: Path) -> None:
+    history = open_history()
+    history.read()
+    assert not path.exists()
+    assert history.records() == []

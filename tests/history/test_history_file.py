@@ -1,0 +1,124 @@
+"""The file of the history: which journal it has, what it refuses, what it drops."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ds_ops_magic.history import file as history_file
+from ds_ops_magic.history.file import OLDEST, HistoryFile, Record, Unusable, is_remote
+
+MOUNTS = """\
+/dev/sda1 / ext4 rw 0 0
+home:/users /home nfs4 rw 0 0
+disk /home/me/a\\040disk xfs rw 0 0
+bucket /mnt/bucket fuse.geesefs rw 0 0
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "history.sqlite"
+
+
+@pytest.fixture
+def file(path: Path) -> Iterator[HistoryFile]:
+    opened = HistoryFile(path)
+    yield opened
+    opened.close()
+
+
+def journal_of(path: Path) -> str:
+    connection = sqlite3.connect(path)
+    try:
+        return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def test_wal_where_it_works(file: HistoryFile, path: Path) -> None:
+    assert journal_of(path) == "wal"
+
+
+def test_a_rollback_journal_elsewhere(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_file, "is_remote", lambda _: True)
+    first, second = HistoryFile(path), HistoryFile(path)
+    first.write([Record("host:1", "a", time.time())])
+    second.write([Record("host:1", "b", time.time())])
+    assert first.has_news()
+    assert [record.id for record in first.load()] == ["a", "b"]
+    assert journal_of(path) == "delete"
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "remote"),
+    [
+        ("/var/lib/x.sqlite", False),
+        ("/home/me/.ipython/x.sqlite", True),
+        ("/home/me/a disk/x.sqlite", False),
+        ("/mnt/bucket/x.sqlite", True),
+        ("/mnt/bucketful/x.sqlite", False),
+    ],
+)
+def test_what_is_a_file_system_of_another_machine(path: str, remote: bool) -> None:
+    assert is_remote(Path(path), MOUNTS) is remote
+    assert is_remote(Path(path), "") is False
+
+
+def test_what_is_read_is_what_was_written(file: HistoryFile) -> None:
+    whole = Record("host:1", "a", 1e9, 2e9, "failed", True, "INTERNAL", "kind", "it\0s \N{SNOWMAN}", 1.5, 2.5)
+    file.write([whole, Record("", "b", 2e9)])
+    assert file.load() == [whole, Record("", "b", 2e9)]
+
+
+def test_who_writes_last_does_not_undo_an_end(file: HistoryFile) -> None:
+    file.write([Record("host:1", "a", 1.0, 10.0, "succeeded", True)])
+    file.write([Record("host:1", "a", 5.0, 20.0, "running", False), Record("host:1", "a", 3.0, 5.0, "failed", True)])
+    assert file.load() == [Record("host:1", "a", 5.0, 10.0, "succeeded", True)]
+
+
+def test_only_what_was_never_seen_is_forgotten(file: HistoryFile) -> None:
+    file.write([Record("host:1", "typo", 1.0), Record("host:1", "seen", 1.0, 1.0, "running")])
+    file.write([], [("host:1", "typo"), ("host:1", "seen"), ("host:1", "nowhere")])
+    assert [record.id for record in file.load()] == ["seen"]
+
+
+def test_the_old_go_and_then_the_oldest_that_have_ended(file: HistoryFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    records = [Record("host:1", f"ended{age}", now - age, 1.0, "succeeded", True) for age in range(4)]
+    records += [Record("host:1", f"running{age}", now - 100 - age, 1.0, "running") for age in range(3)]
+    file.write([*records, Record("host:1", "ancient", now - OLDEST - 1.0)])
+    monkeypatch.setattr(history_file, "MOST", 5)
+    file.prune(now)
+    assert {record.id for record in file.load()} == {"ended0", "ended1", "running0", "running1", "running2"}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("PRAGMA user_version = 99", "a newer ds_ops_magic"),
+        ("PRAGMA application_id = 5", "something else"),
+    ],
+)
+def test_what_is_not_of_this_version_is_left_as_it_is(path: Path, change: str, why: str) -> None:
+    HistoryFile(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute(change)
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(Unusable, match=why):
+        HistoryFile(path)
+    assert path.read_bytes() == before
+
+
+def test_what_is_no_database_is_left_as_it_is(path: Path) -> None:
+    path.write_bytes(b"my thesis, in plain text\n" * 100)
+    with pytest.raises(Unusable, match="damaged"):
+        HistoryFile(path)
+    assert path.read_bytes() == b"my thesis, in plain text\n" * 100
