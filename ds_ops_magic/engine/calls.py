@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -147,6 +148,7 @@ class OperationServiceCalls:
             self._opened.set()
 
     def _open(self) -> None:
+        _idle_channel()
         self._channel = channel = self._connection.channel(_OPTIONS)
         # Bytes in, bytes out: grpc.aio turns a message with broken UTF-8 into None without an error.
         self._methods = {name: channel.unary_unary(f"{_SERVICE}/{name}") for name in ("Get", "Cancel")}
@@ -237,6 +239,16 @@ def read(operation_id: str, data: bytes) -> Operation:
         return Operation.from_bytes(data)
     except DecodeError as error:
         raise unreadable(operation_id, len(data), str(error)) from None
+
+
+@functools.cache
+def _idle_channel() -> grpc.Channel:
+    """Keep gRPC from shutting down when the last channel is closed before a fork.
+
+    It would do so on a thread of its own, which may hold gRPC's lock at that moment: in the child, where that thread is
+    not, the next channel would then wait for the lock for ever. While gRPC is up, its own fork handlers take care.
+    """
+    return grpc.insecure_channel("unix:/never-connected")
 
 
 def is_over_the_limit(failed: CallFailed) -> bool:
