@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
+import struct
 import subprocess
 import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pexpect
 from hostile import IDS, serve
+from pexpect.fdpexpect import fdspawn
 
 _SCRIPT = """\
 from IPython.core.interactiveshell import InteractiveShell
@@ -39,16 +46,32 @@ with connect(sys.argv[1]) as client:
 _OWN_MOVES = re.compile(r"\x1b\[(?:\?25[lh]|1?A|2K)|\r")
 
 
+@contextmanager
+def terminal(code: str, *arguments: str) -> Iterator[fdspawn]:
+    """Run Python code in a terminal of 24 lines of 100 columns; it must end well.
+
+    Not with `pexpect.spawn`, which forks: the gRPC servers of this process might never answer again.
+    """
+    ours, its = os.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    command = [sys.executable, "-c", code, *arguments]
+    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, start_new_session=True) as process:
+        os.close(its)
+        try:
+            yield fdspawn(ours, encoding="utf-8", timeout=60)
+        finally:
+            process.kill()
+            os.close(ours)
+
+
 def test_a_terminal_shows_one_live_line_that_is_rewritten_and_gone_at_the_end():
-    child = pexpect.spawn(sys.executable, ["-c", _SCRIPT], encoding="utf-8", timeout=30, dimensions=(24, 100), env=None)
-    child.expect("running · Tune a")
-    child.expect("25%")
-    child.expect("50%")
-    child.expect(r"✓ succeeded  Tune a .{1,8}model · loc")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
-    assert "\x1b[2J" not in child.before
+    with terminal(_SCRIPT) as shown:
+        shown.expect("running · Tune a")
+        shown.expect("25%")
+        shown.expect("50%")
+        shown.expect(r"✓ succeeded  Tune a .{1,8}model · loc")
+        shown.expect(pexpect.EOF)
+        assert "\x1b[2J" not in shown.before
 
 
 def test_a_pipe_gets_plain_lines_and_no_escapes():
@@ -59,13 +82,10 @@ def test_a_pipe_gets_plain_lines_and_no_escapes():
 
 
 def test_nothing_a_server_says_moves_the_cursor():
-    with serve() as server:
-        arguments = ["-c", _HOSTILE, server.address, *IDS]
-        child = pexpect.spawn(sys.executable, arguments, encoding="utf-8", timeout=60, dimensions=(24, 100))
-        child.expect(pexpect.EOF)
-        child.close()
-        assert child.exitstatus == 0, child.before
-    shown = _OWN_MOVES.sub("", child.before)
-    assert shown.count("<end of one>") == len(IDS)
-    assert child.before.count("\x1b[2K") >= len(IDS)  # a live line for each
+    with serve() as server, terminal(_HOSTILE, server.address, *IDS) as reader:
+        reader.expect(pexpect.EOF)
+    said = reader.before
+    shown = _OWN_MOVES.sub("", said)
+    assert shown.count("<end of one>") == len(IDS), said
+    assert said.count("\x1b[2K") >= len(IDS)  # a live line for each
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]", shown)

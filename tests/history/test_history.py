@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import sqlite3
 import stat
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from following import until
+from following import python, until
 from scripted import message
 from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 
@@ -215,17 +214,27 @@ def test_who_tells_never_waits_for_the_disk(open_history: Open, path: Path) -> N
     until(lambda: len(kept(open_history())) == 1100)
 
 
-def test_a_forked_child_has_a_thread_of_its_own(open_history: Open) -> None:
-    history = open_history()
-    history.of("host:1").asked(["parent"])
-    assert history.flush(10.0)
-    child = os.fork()
-    if child == 0:
-        history.of("host:1").asked(["child"])
-        os._exit(0 if history.flush(10.0) else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    history.of("host:1").asked(["afterwards"])
-    assert {name for _, name in kept(history)} == {"parent", "child", "afterwards"}
+_FORKS = """
+import os, sys
+from ds_ops_magic.history.history import History
+history = History(sys.argv[1])
+history.of("host:1").asked(["parent"])
+assert history.flush(10.0)
+child = os.fork()
+if child == 0:
+    history.of("host:1").asked(["child"])
+    os._exit(0 if history.flush(10.0) else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+history.of("host:1").asked(["afterwards"])
+history.close()
+"""
+
+
+def test_a_forked_child_has_a_thread_of_its_own(open_history: Open, path: Path) -> None:
+    with python(_FORKS, path) as process:
+        _, errors = process.communicate(timeout=30)
+        assert (process.returncode, errors) == (0, "")
+    assert {name for _, name in kept(open_history())} == {"parent", "child", "afterwards"}
 
 
 def test_closing_writes_what_is_left_and_ends_the_thread(open_history: Open) -> None:

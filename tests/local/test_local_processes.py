@@ -161,3 +161,27 @@ def test_a_killed_process_loses_nothing_and_its_work_is_aborted_once(tmp_path):
         assert set(acknowledged) <= {operation.id for operation in service.operations()}
         assert service.get(acknowledged[-1]).status is Status.RUNNING, "a course needs no process"
         assert f"ABORTED {service.get(running).to_proto().modified_at.ToNanoseconds()}\n" == first
+
+
+_FORKS = """
+import os
+from ds_ops_magic import OperationsError, connect
+from ds_ops_magic.local import LocalService
+with LocalService() as service, connect(service.address) as client:
+    operation = service.simulate(0)
+    child = os.fork()
+    if child == 0:
+        try:
+            service.submit(lambda: None)
+        except OperationsError as error:
+            service.close()
+            os._exit(0 if "forked" in str(error) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert service.path.exists()
+    assert client.get(operation.id).done
+"""
+
+
+def test_a_forked_child_leaves_the_service_to_its_parent():
+    with script(_FORKS) as process:
+        assert process.wait(20) == 0

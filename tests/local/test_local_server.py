@@ -13,7 +13,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from local_helpers import calling, ended, in_child, script, until_cancelled, wait_until
+from local_helpers import calling, ended, script, until_cancelled, wait_until
 
 from ds_ops_magic.errors import CancelNotSupported, InvalidOperationId, OperationNotFound, OperationsError
 from ds_ops_magic.local import LocalService
@@ -250,21 +250,6 @@ def test_a_description_over_256_characters_is_refused():
             service.submit(lambda: None, description="x" * 257)
         assert service.operations() == []
         assert service.submit(lambda: None, description="x" * 256).description == "x" * 256
-
-
-def test_a_forked_child_leaves_the_service_to_its_parent():
-    with LocalService() as service, calling(service.address) as caller:
-        operation = service.simulate(0)
-
-        def child():
-            with pytest.raises(OperationsError, match="forked"):
-                service.submit(lambda: None)
-            service.close()
-            return True
-
-        assert in_child(child) == 0
-        assert service.path.exists()
-        assert caller.get(operation.id).done
 
 
 _FORGETS = """

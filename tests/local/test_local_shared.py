@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from local_helpers import calling, in_child, script
+from local_helpers import calling, script
 
 from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import close_shared, shared
@@ -73,25 +73,33 @@ def test_a_file_that_is_no_database_is_told(state):
     assert shared().path == path
 
 
+_FORKS = """
+import os
+from ds_ops_magic import connect
+from ds_ops_magic.local import close_shared, shared
+service = shared()
+address, operation = service.address, service.simulate(60)
+with connect(address) as client:
+    assert client.get(operation.id)
+child = os.fork()
+if child == 0:
+    own = shared()
+    assert own is not service
+    assert own.address != address
+    with connect(own.address) as client:
+        assert client.cancel(operation.id).status_word == "cancelling"
+    close_shared()
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+assert shared() is service
+with connect(address) as client:
+    assert client.get(operation.id).error.code == 1, "the child cancelled it"
+"""
+
+
 def test_a_forked_child_gets_its_own():
-    service = shared()
-    address, operation = service.address, service.simulate(60)
-    with calling(address) as caller:
-        assert caller.get(operation.id)
-
-    def child():
-        own = shared()
-        assert own is not service
-        assert own.address != address
-        with calling(own.address) as asking:
-            assert asking.cancel(operation.id).status_word == "cancelling"
-        close_shared()
-        return True
-
-    assert in_child(child) == 0
-    assert shared() is service
-    with calling(service.address) as caller:
-        assert caller.get(operation.id).error.code == 1, "the child cancelled it"
+    with script(_FORKS) as process:
+        assert process.wait(30) == 0
 
 
 _USES = """
