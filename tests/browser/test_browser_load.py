@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import statistics
 import time
 from collections.abc import Callable
 
@@ -85,14 +86,18 @@ def test_cancel_all_asks_once_more(opened: Opener) -> None:
 
 def test_stop_is_prompt_and_leaves_a_static_result(opened: Opener) -> None:
     notebook = opened("%op wait {[simulate(duration=600) for n in range(3)]}", "print('after')")
-    notebook.run_all()
     panel = notebook.cell(1)
-    panel.locator(".dsops-status").first.wait_for()
-    at = time.monotonic()
-    notebook.interrupt()
-    panel.get_by_text("stopped waiting; to go on").wait_for()
-    assert time.monotonic() - at < 0.5
-    assert notebook.output(2).count() == 0
+    took = []
+    for _ in range(3):
+        notebook.run_all()
+        panel.locator(".dsops-status").first.wait_for()
+        at = time.monotonic()
+        notebook.interrupt()
+        panel.get_by_text("stopped waiting; to go on").wait_for()
+        took.append(time.monotonic() - at)
+        notebook.wait_done(1)
+        assert notebook.output(2).count() == 0
+    assert statistics.median(took) < 0.5
 
 
 def test_tab_completes_subcommands_flags_ids_and_variables(opened: Opener) -> None:
