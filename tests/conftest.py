@@ -31,7 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let two workers share the suite: one browser in one of them, and no file in two, but for those of notebooks."""
+    """Let two workers share the suite: one browser in one of them, and no file in two, but for those of notebooks.
+
+    What takes longest comes first, so that neither worker is left with it at the end.
+    """
+    slow = ("browser", "notebooks")
+    items.sort(key=lambda item: slow.index(item.path.parent.name) if item.path.parent.name in slow else len(slow))
     for item in items:
         groups = {"browser": "browser", "notebooks": item.nodeid}
         item.add_marker(pytest.mark.xdist_group(groups.get(item.path.parent.name, item.path.name)))

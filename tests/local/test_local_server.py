@@ -30,7 +30,8 @@ def workers():
 
 
 def nothing_runs():
-    return not any(thread.name.startswith("ds_ops_magic") for thread in threading.enumerate())
+    ours = ("ds_ops_magic job", "ds_ops_magic service")
+    return not any(thread.name.startswith(ours) for thread in threading.enumerate())
 
 
 def test_by_default_it_is_a_socket_that_only_the_user_reaches():
