@@ -4,10 +4,10 @@ import pytest
 from panels import NOW, panel, snapshot
 
 from ds_ops_magic.codes import refused
-from ds_ops_magic.display.model import row_of
+from ds_ops_magic.display.model import panel_of, row_of
 from ds_ops_magic.engine.calls import Health
 from ds_ops_magic.history.durations import Durations
-from ds_ops_magic.view import Entry
+from ds_ops_magic.view import Entry, View
 
 
 @pytest.mark.parametrize(
@@ -143,3 +143,13 @@ def test_how_long_it_usually_takes_is_said_where_no_time_left_is_known() -> None
     assert "usually" not in row_of(Entry("op1", snapshot(percent=50)), NOW, durations).note
     assert "usually" not in row_of(Entry("op1", snapshot(percent=0)), NOW, {"other": durations[kind]}).note
     assert "usually" not in row_of(Entry("op1", snapshot(done=True)), NOW, {"": durations[kind]}).note
+
+
+def test_how_long_the_rest_takes_is_said_once_there_is_a_rate_to_speak_of():
+    entries = tuple(Entry(f"op{number}", snapshot(f"op{number}")) for number in range(1000))
+
+    def rest(ended: int) -> str:
+        return panel_of(View(entries, Health(), False, ended, 100.0), NOW).rest
+
+    assert rest(49) == "and 990 more"
+    assert rest(50) == "and 990 more · about 33 min 20 s left at this rate"
