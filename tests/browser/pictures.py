@@ -49,7 +49,7 @@ def _take_few(notebook: Notebook, theme: str) -> None:
 def _take_many(notebook: Notebook, theme: str) -> None:
     notebook.run_all()
     notebook.wait_done(1, timeout=60)
-    notebook.cell(2).get_by_text("left at this rate").wait_for(timeout=60_000)
+    notebook.cell(2).get_by_text("left at this rate").wait_for(timeout=180_000)
     _shoot(notebook, f"many-{theme}.png")
 
 
