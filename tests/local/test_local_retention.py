@@ -13,30 +13,9 @@ from ds_ops_magic.local import LocalService, Retention, owners
 from ds_ops_magic.local.courses import Course
 from ds_ops_magic.local.ledger import Ledger
 from ds_ops_magic.local.outcomes import returned
-from ds_ops_magic.local.store import Store
 from ds_ops_magic.operation import Status
 
 DAY = 86_400 * 10**9
-
-
-class Clock:
-    now = 1_700_000_000 * 10**9
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = Store(tmp_path / "ops.sqlite")
-    yield store
-    store.close()
-    owners.release(store.path)
 
 
 def ids(store):
