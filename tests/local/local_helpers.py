@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 import traceback
 from contextlib import contextmanager
 
 import grpc
+from following import until
 from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceStub
 
@@ -22,16 +22,7 @@ from ds_ops_magic.operation import Operation
 DEADLINE = 20.0
 
 
-def wait_until(condition, timeout=DEADLINE):
-    """Return what the condition gives as soon as it is true; fail at the deadline."""
-    deadline = time.monotonic() + timeout
-    pause = threading.Event()
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        pause.wait(0.005)
+wait_until = functools.partial(until, timeout=DEADLINE)
 
 
 def ended(service, operation_id):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import os
 import queue
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from following import until
 from jupyter_client.manager import KernelManager
 
 DEADLINE = 20.0
@@ -186,10 +188,4 @@ def started(**environment: str) -> Iterator[Kernel]:
             manager.shutdown_kernel(now=True)
 
 
-def wait_until(condition: Callable[[], Any], timeout: float = DEADLINE) -> Any:
-    """Return what a condition gives as soon as it is true; fail at the deadline."""
-    deadline = time.monotonic() + timeout
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.005)
-    return found
+wait_until = functools.partial(until, timeout=DEADLINE)
