@@ -38,8 +38,8 @@ class Token:
         value = value.strip() if isinstance(value, str) else ""
         if not value or not (value.isascii() and value.isprintable()) or " " in value:
             raise NoToken("what it gave is no token" if value else "it gave an empty token")
-        known = isinstance(lifetime, (int, float)) and math.isfinite(lifetime)
-        return cls(value, float(lifetime) if known else None, account)  # type: ignore[arg-type]
+        known = float(lifetime) if isinstance(lifetime, (int, float)) and math.isfinite(lifetime) else None
+        return cls(value, known, account)
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:

@@ -86,6 +86,6 @@ def _drawn(draw: Callable[[], bool]) -> bool:
     """Draw; True when the panel is over, which a panel that cannot be drawn is too."""
     try:
         return draw()
-    except Exception:
+    except Exception:  # whatever it is: the other panels go on
         _log.exception("a panel could not be drawn")
         return True

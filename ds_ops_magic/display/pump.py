@@ -130,7 +130,7 @@ class _Pump:
         kernel._publish_status("busy", "shell")
         try:
             _run(handle(_reply_channel(kernel, self._stream), idents, request))
-        except Exception:
+        except Exception:  # of any widget's callback: the wait in the cell is not its business
             _log.exception("a widget message could not be handled")
         finally:
             # The widgets' JavaScript holds its next message back until it has seen idle.

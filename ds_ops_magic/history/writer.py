@@ -194,7 +194,7 @@ class HistoryWriter:
     def _do(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception:
+        except Exception:  # whatever it is: without this thread nothing would be kept any more
             _log.exception("%r could not be written to", self._path)
 
     def _has_work(self) -> bool:
