@@ -29,17 +29,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(folder.cleanup)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let two workers share the suite: one browser in one of them, and no file in two, but for those of notebooks.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Have the workers share the suite as `sharing` says."""
+    from sharing import Sharing
 
-    What takes longest comes first, so that neither worker is left with it at the end.
-    """
-    slow = ("browser", "notebooks")
-    items.sort(key=lambda item: slow.index(item.path.parent.name) if item.path.parent.name in slow else len(slow))
-    for item in items:
-        groups = {"browser": "browser", "notebooks": item.nodeid}
-        item.add_marker(pytest.mark.xdist_group(groups.get(item.path.parent.name, item.path.name)))
+    return Sharing(config, log)
 
 
 @pytest.fixture(scope="module")

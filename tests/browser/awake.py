@@ -26,8 +26,9 @@ def kept_awake(kernel_ids: Callable[[], list[str]]) -> Iterator[None]:
 
     def run() -> None:
         while not over.wait(1.0):
-            for kernel_id in kernel_ids():
-                with contextlib.suppress(OSError):  # one that has just ended
+            # The server may be about to start or to end the very kernel that is asked about: a second later, then.
+            with contextlib.suppress(OSError):
+                for kernel_id in kernel_ids():
                     _wake(kernel_id)
 
     thread = threading.Thread(target=run)

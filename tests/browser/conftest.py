@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterator
 import ipykernels
 import pytest
 from awake import kept_awake
-from jupyter_lab import SETUP, Lab, Notebook, running_browser, running_lab, write_notebook
+from jupyter_lab import SETUP, Desk, Lab, Notebook, running_browser, running_lab, write_notebook
 from playwright.sync_api import Browser
 
 FAILED = pytest.StashKey[bool]()
@@ -36,23 +36,33 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             yield running
 
 
+@pytest.fixture(scope="module")
+def desk(lab: Lab, browser: Browser) -> Desk:
+    """The page that the tests of a module share."""
+    return Desk(lab, browser)
+
+
 @pytest.fixture
-def opened(lab: Lab, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
-    """Opens notebooks of the given cells, after one that connects; ends their pages and kernels afterwards."""
+def opened(lab: Lab, browser: Browser, desk: Desk, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+    """Opens a notebook of the given cells, after one that connects; ends it and its kernel afterwards.
+
+    It is in the page of its module, unless another application than JupyterLab is to show it. After a test that has
+    failed, the next one gets a new page.
+    """
     pages: list[Notebook] = []
 
-    def open_notebook(
-        *cells: str, version: str = ipykernels.VERSIONS[-1], kernel: str = "", app: str = "doc/tree"
-    ) -> Notebook:
-        kernel = kernel or ipykernels.kernel_name(version)
+    def open_notebook(*cells: str, version: str = ipykernels.VERSIONS[-1], app: str = "doc/tree") -> Notebook:
+        kernel = ipykernels.kernel_name(version)
         name = f"{request.node.originalname}-{kernel}-{len(pages)}.ipynb"
         write_notebook(lab.folder / name, SETUP, *cells, kernel=kernel)
-        pages.append(lab.open(browser, name, app=app))
+        pages.append(desk.open(name) if app == "doc/tree" else lab.open(browser, name, app=app))
         pages[-1].wait_for_kernel()
         return pages[-1]
 
     yield open_notebook
+    failed = request.node.stash.get(FAILED, False)
     for notebook in pages:
-        if request.node.stash.get(FAILED, False):
+        if failed:
             print(notebook.describe())
-        notebook.close()
+            notebook.close()
+        desk.put_away(notebook)

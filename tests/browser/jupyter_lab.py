@@ -54,6 +54,10 @@ class Notebook:
         """When messages came over the kernel's web socket, on the monotonic clock."""
         page.on("websocket", self._listen)
 
+    def forget(self) -> None:
+        """Listen no longer: the page goes on with another notebook."""
+        self.page.remove_listener("websocket", self._listen)
+
     def _listen(self, socket: WebSocket) -> None:
         if "/channels" in socket.url:
             socket.on("framereceived", lambda _frame: self.received.append(time.monotonic()))
@@ -165,6 +169,39 @@ class Lab:
         return notebook
 
 
+class Desk:
+    """A page of JupyterLab in which one notebook after the other is opened: to load a page takes longer than a test."""
+
+    def __init__(self, lab: Lab, browser: Browser) -> None:
+        self._lab = lab
+        self._browser = browser
+        self._page: Page | None = None
+
+    def open(self, name: str) -> Notebook:
+        """Open a notebook, after the one before was put away; does not wait for its kernel."""
+        if self._page is None or self._page.is_closed():
+            notebook = self._lab.open(self._browser, name)
+            self._page = notebook.page
+            return notebook
+        notebook = Notebook(self._page, self._lab.folder / name)
+        self._page.evaluate("path => jupyterapp.commands.execute('docmanager:open', {path}).then(() => null)", name)
+        return notebook
+
+    def put_away(self, notebook: Notebook) -> None:
+        """End a notebook's kernel and take it out of the page; one that is not in this page is closed."""
+        if notebook.page is not self._page or self._page.is_closed():
+            notebook.close()
+            return
+        notebook.page.evaluate(
+            """async () => {
+                const panel = jupyterapp.shell.currentWidget;
+                await panel.context.sessionContext.shutdown();
+                panel.dispose();
+            }"""
+        )
+        notebook.forget()
+
+
 def write_notebook(path: Path, *cells: str, kernel: str = "python3") -> None:
     """Write a notebook of code cells."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
@@ -232,6 +269,7 @@ def _server(python: str | Path, folder: Path, dark: bool, also: dict[str, str]) 
     command += [f"--IdentityProvider.token={token}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"]
     # Not over TCP: a kernel's ports are free only when they are chosen, not yet when the kernel binds them.
     command += ["--KernelManager.transport=ipc"]
+    command += ["--LabApp.expose_app_in_browser=True"]  # for `Desk`
     log = folder / ".jupyter.log"
     with log.open("w") as out:
         server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=folder)

@@ -1,38 +1,78 @@
-"""The notebooks where nobody looks: `jupyter execute` and papermill."""
+"""The notebooks where nobody looks: under nbval, strictly, under `jupyter execute`, and under papermill."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import cloud
 import nbformat
 import pytest
 import unattended
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+HERE = Path(__file__).parent
+NOTEBOOKS = sorted((HERE.parents[1] / "notebooks").glob("*.ipynb"))
 
-pytestmark = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=[notebook.stem for notebook in NOTEBOOKS])
+
+def nbval(notebook: Path, folder: Path, variables: dict[str, str]) -> str:
+    options = ("-q", "-c", "/dev/null", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env")
+    sanitized = f"--nbval-sanitize-with={HERE / 'sanitize.cfg'}"
+    return unattended.run("pytest", *options, sanitized, notebook, cwd=folder, **variables)
 
 
-def assert_complete_and_static(executed: Path) -> None:
-    """Nothing may be kept that only a live page could show, and no cell may have failed."""
-    saved = nbformat.read(executed, as_version=4)
+def jupyter_execute(notebook: Path, folder: Path, variables: dict[str, str]) -> Path:
+    executed = folder / notebook.name
+    shutil.copy(notebook, executed)
+    unattended.run("jupyter-execute", "--inplace", executed, cwd=folder, **variables)
+    return executed
+
+
+def papermill(notebook: Path, folder: Path, variables: dict[str, str]) -> Path:
+    executed = folder / notebook.name
+    options = ("--log-level", "ERROR", "--no-progress-bar")
+    unattended.run("papermill", *options, notebook, executed, cwd=folder, **variables)
+    return executed
+
+
+Program = Callable[[Path, Path, dict[str, str]], object]
+
+
+def run(program: Program, notebook: Path, folder: Path) -> object:
+    """Run a notebook under a program; yandex_cloud.ipynb finds a cloud, the others none."""
+    folder.mkdir()
+    with contextlib.ExitStack() as stack:
+        found = stack.enter_context(cloud.running_cloud(folder)) if notebook == cloud.NOTEBOOK else {}
+        return program(notebook, folder, found)
+
+
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=[notebook.stem for notebook in NOTEBOOKS])
+def runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[Program, Future[object]]]:
+    """A notebook under every program, all at the same time: mostly it waits."""
+    folder = tmp_path_factory.mktemp(request.param.stem)
+    with ThreadPoolExecutor() as threads:
+        yield {
+            program: threads.submit(run, program, request.param, folder / program.__name__)
+            for program in (nbval, jupyter_execute, papermill)
+        }
+
+
+def test_every_cell_gives_what_is_stored(runs: dict[Program, Future[object]]) -> None:
+    assert "passed" in runs[nbval].result()
+
+
+@pytest.mark.parametrize("program", [jupyter_execute, papermill])
+def test_nothing_is_kept_that_only_a_live_page_could_show(
+    runs: dict[Program, Future[object]], program: Program
+) -> None:
+    saved = nbformat.read(runs[program].result(), as_version=4)
     outputs = [output for cell in saved.cells for output in cell.get("outputs", [])]
     shown = [output for output in outputs if output.output_type in ("display_data", "execute_result")]
     assert outputs
     assert all(set(output.data) <= {"text/html", "text/plain"} for output in shown)
     assert not saved.metadata.get("widgets")
     assert not any(output.output_type == "error" for output in outputs)
-
-
-def test_under_jupyter_execute(notebook: Path, tmp_path: Path) -> None:
-    executed = tmp_path / notebook.name
-    shutil.copy(notebook, executed)
-    unattended.run("jupyter-execute", "--inplace", executed, cwd=tmp_path)
-    assert_complete_and_static(executed)
-
-
-def test_under_papermill(notebook: Path, tmp_path: Path) -> None:
-    executed = tmp_path / notebook.name
-    unattended.run("papermill", "--log-level", "ERROR", "--no-progress-bar", notebook, executed, cwd=tmp_path)
-    assert_complete_and_static(executed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 _LOST_ITS_PORT = "Kernel died before replying to kernel_info"
 
 
-def run(program: str, *arguments: object, cwd: Path) -> str:
+def run(program: str, *arguments: object, cwd: Path, **variables: str) -> str:
     """Run a program of this environment to its end, which must be a good one, and return what it printed.
 
     These programs choose free TCP ports for their kernel, which binds them only after a second. When another process
@@ -17,7 +18,9 @@ def run(program: str, *arguments: object, cwd: Path) -> str:
     """
     command = [Path(sys.executable).with_name(program), *arguments]
     for _ in range(2):
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=110, check=False)
+        done = subprocess.run(
+            command, cwd=cwd, capture_output=True, text=True, timeout=110, check=False, env={**os.environ, **variables}
+        )
         said = done.stdout + done.stderr
         if done.returncode == 0 or _LOST_ITS_PORT not in said:
             break
