@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, Help, LocalizedMessage, QuotaFailure
@@ -98,15 +100,19 @@ def operation(number: int, *, done: bool) -> Operation:
     return made
 
 
-def serve(running: int = 3) -> ScriptedServer:
-    """Start a server that knows `IDS`: each answers so many times before its end; ``huge`` has a huge description."""
+def serve(is_over: Callable[[Call], bool] = lambda call: call.number > 3) -> ScriptedServer:
+    """Start a server that knows `IDS`, and ``huge``, whose description is.
+
+    Args:
+        is_over: Tells whether the operation that a call asks about has ended.
+    """
 
     def get(call: Call) -> Operation:
         if call.id == "huge":
-            return message("huge", done=call.number > running, description=HUGE)
+            return message("huge", done=is_over(call), description=HUGE)
         if call.id not in IDS:
             call.refuse(grpc.StatusCode.NOT_FOUND, "no such operation")
-        return operation(IDS.index(call.id), done=call.number > running)
+        return operation(IDS.index(call.id), done=is_over(call))
 
     return ScriptedServer(get)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
 
+_LABS_OF_THEIR_OWN = "tests/browser/test_browser_front_ends.py"
+
 
 class Sharing(LoadScopeScheduling):
-    """One browser, in one worker, and no file in two.
+    """No file in two workers, and in one all that share a JupyterLab and its page.
 
     Said here by the paths of the tests, and not by ``xdist_group``: pytest 9.2 has made the name private that
     pytest-xdist 3.8 writes groups to, and then silently mixes everything.
@@ -14,4 +16,5 @@ class Sharing(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.split("::")[0]
-        return "browser" if path.startswith("tests/browser/") else path
+        shares_a_lab = path.startswith("tests/browser/") and path != _LABS_OF_THEIR_OWN
+        return "browser" if shares_a_lab else path

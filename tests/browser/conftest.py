@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 
 import ipykernels
 import pytest
@@ -9,6 +11,7 @@ from jupyter_lab import SETUP, Desk, Lab, Notebook, running_browser, running_lab
 from playwright.sync_api import Browser
 
 FAILED = pytest.StashKey[bool]()
+RUNNING = contextlib.ExitStack()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -19,50 +22,55 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser for one module: while it runs, no other event loop can run in this thread."""
-    with running_browser() as running:
-        yield running
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    """End browser and server with the last test here: while a browser runs, no other event loop can in this thread."""
+    yield
+    if nextitem is None or not nextitem.path.is_relative_to(Path(__file__).parent):
+        RUNNING.close()
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def browser() -> Browser:
+    """The one browser of all tests here."""
+    return RUNNING.enter_context(running_browser())
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """One JupyterLab with a kernel of each version of ipykernel."""
     installed = ipykernels.install(tmp_path_factory.mktemp("kernels"))
-    with running_lab(tmp_path_factory.mktemp("lab"), kernels=installed) as running:
-        sleepy = ipykernels.kernel_name("7.3.0")
-        with kept_awake(lambda: running.kernels(sleepy)):
-            yield running
+    running = RUNNING.enter_context(running_lab(tmp_path_factory.mktemp("lab"), kernels=installed))
+    sleepy = ipykernels.kernel_name("7.3.0")
+    RUNNING.enter_context(kept_awake(lambda: running.kernels(sleepy)))
+    return running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def desk(lab: Lab, browser: Browser) -> Desk:
-    """The page that the tests of a module share."""
+    """The page that all tests here share."""
     return Desk(lab, browser)
 
 
 @pytest.fixture
-def opened(lab: Lab, browser: Browser, desk: Desk, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+def opened(desk: Desk, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
     """Opens a notebook of the given cells, after one that connects; ends it and its kernel afterwards.
 
-    It is in the page of its module, unless another application than JupyterLab is to show it. After a test that has
-    failed, the next one gets a new page.
+    After a test that has failed, the next one gets a new page.
     """
     pages: list[Notebook] = []
 
-    def open_notebook(*cells: str, version: str = ipykernels.VERSIONS[-1], app: str = "doc/tree") -> Notebook:
+    def open_notebook(*cells: str, version: str = ipykernels.VERSIONS[-1]) -> Notebook:
         kernel = ipykernels.kernel_name(version)
-        name = f"{request.node.originalname}-{kernel}-{len(pages)}.ipynb"
+        name = f"{request.node.originalname}-{kernel}.ipynb"
         write_notebook(lab.folder / name, SETUP, *cells, kernel=kernel)
-        pages.append(desk.open(name) if app == "doc/tree" else lab.open(browser, name, app=app))
+        pages.append(desk.open(name))
         pages[-1].wait_for_kernel()
         return pages[-1]
 
     yield open_notebook
-    failed = request.node.stash.get(FAILED, False)
     for notebook in pages:
-        if failed:
+        if request.node.stash.get(FAILED, False):
             print(notebook.describe())
             notebook.close()
         desk.put_away(notebook)

@@ -188,9 +188,8 @@ class Desk:
         return notebook
 
     def put_away(self, notebook: Notebook) -> None:
-        """End a notebook's kernel and take it out of the page; one that is not in this page is closed."""
-        if notebook.page is not self._page or self._page.is_closed():
-            notebook.close()
+        """End a notebook's kernel and take it out of the page, unless it was closed with its page."""
+        if notebook.page.is_closed():
             return
         notebook.page.evaluate(
             """async () => {

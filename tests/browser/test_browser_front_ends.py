@@ -1,8 +1,7 @@
-"""Other front ends than today's JupyterLab: Notebook 7, a page without a widget manager, and ipywidgets 7."""
+"""Front ends with a server of their own: Notebook 7, a JupyterLab without a widget manager, one with ipywidgets 7."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import ipykernels
@@ -12,7 +11,6 @@ from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.timeout(180)
 
-Opener = Callable[..., Notebook]
 _WAIT = "%op wait {simulate(duration=600, steps=600, description='Train')} --no-raise"
 
 
@@ -25,8 +23,12 @@ def check_the_panel(notebook: Notebook) -> None:
     assert panel.locator(".dsops").count() == 0
 
 
-def test_notebook_7_shows_the_same_panel(opened: Opener) -> None:
-    check_the_panel(opened(_WAIT, app="notebooks"))
+def test_notebook_7_shows_the_same_panel(browser: Browser, tmp_path: Path) -> None:
+    write_notebook(tmp_path / "seven.ipynb", SETUP, _WAIT)
+    with running_lab(tmp_path) as lab:
+        notebook = lab.open(browser, "seven.ipynb", app="notebooks")
+        notebook.wait_for_kernel()
+        check_the_panel(notebook)
 
 
 def test_a_page_without_a_widget_manager_shows_html_that_ticks(browser: Browser, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from jupyter_lab import Notebook
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
+from scripted import ScriptedServer, message
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -48,6 +49,20 @@ def test_a_live_panel_sends_at_most_five_messages_a_second_and_a_key_echoes(open
     assert len(received) / lasted <= 5.0
     assert sorted(echoes)[len(echoes) // 2] < 0.2
     notebook.interrupt()
+
+
+def test_a_bar_without_a_fraction_moves_without_laying_the_page_out_anew(opened: Opener) -> None:
+    """As a margin that moved it cost the page a third of a core."""
+    with ScriptedServer(lambda call: message(call.id)) as server:
+        notebook = opened(f"%op connect {server.address}", "%op wait op1")
+        notebook.run_all()
+        notebook.cell(2).locator(".dsops-idle").wait_for()
+        moving = notebook.page.evaluate(
+            "document.getAnimations().filter(one => one.animationName?.startsWith('dsops'))"
+            ".flatMap(one => one.effect.getKeyframes()).flatMap(Object.keys)"
+        )
+        notebook.interrupt()
+    assert set(moving) - {"offset", "computedOffset", "easing", "composite"} == {"transform"}
 
 
 def test_what_was_opened_stays_open_and_what_was_selected_stays_selected_while_the_panel_ticks(opened: Opener) -> None:

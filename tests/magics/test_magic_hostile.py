@@ -76,7 +76,8 @@ def check(cell: Cell) -> int:
 @pytest.fixture
 def hostile(kernel: Kernel, operation_service: LocalService, request: pytest.FixtureRequest) -> Iterator[Kernel]:
     """The kernel, connected to a server that says one of the strings in every field of each operation."""
-    with serve(running=getattr(request, "param", 1)) as server:
+    running = getattr(request, "param", 1)
+    with serve(lambda call: call.number > running) as server:
         kernel.ok(f"%op connect {server.address}")
         kernel.ok(f"ids = {IDS!r}\nhalves = ids[:33], ids[33:]")
         yield kernel
