@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.view import Change, Entry, ReturnWhen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ds_ops_magic.engine.reports import Report
     from ds_ops_magic.errors import OperationsError
+
+_ENOUGH = 10  # ends that make a pace
+_LONG_ENOUGH = 5.0  # seconds that make one
 
 
 class Standing:
@@ -19,17 +23,21 @@ class Standing:
 
     Args:
         ids: The operations, in the order given; an id may stand more than once.
+        clock: Monotonic time in seconds.
 
     Attributes:
         entries: What is known of each, by id.
         ended: How many have ended.
-        ended_while_watched: How many were seen to run, and then to end.
         seen: How many were answered about, or have ended.
     """
 
-    def __init__(self, ids: Iterable[str]) -> None:
+    def __init__(self, ids: Iterable[str], clock: Callable[[], float] = time.monotonic) -> None:
         self.entries = {name: Entry(name) for name in ids}
-        self.ended = self.ended_while_watched = self.seen = self._failed = self._reached = 0
+        self.ended = self.seen = self._failed = self._reached = 0
+        self._clock = clock
+        self._since = clock()
+        self._all_seen_at: float | None = None
+        self._ended_before = 0  # those that had ended by then
 
     @property
     def all_ended(self) -> bool:
@@ -40,6 +48,22 @@ class Standing:
     def all_seen(self) -> bool:
         """Whether each was answered about, or has ended."""
         return self.seen == len(self.entries)
+
+    @property
+    def watched_for(self) -> float:
+        """Seconds since this was made."""
+        return self._clock() - self._since
+
+    @property
+    def pace(self) -> float:
+        """How many end a second; 0 while there is too little to go by.
+
+        Of thousands the first round of questions takes a while, and tells what had ended before: it does not count.
+        """
+        if self._all_seen_at is None:
+            return 0.0
+        ended, lasted = self.ended - self._ended_before, self._clock() - self._all_seen_at
+        return ended / lasted if ended >= _ENOUGH and lasted >= _LONG_ENOUGH else 0.0
 
     def apply(self, report: Report) -> Change | None:
         """Take over one report; None where it says nothing new about the operation."""
@@ -55,9 +79,10 @@ class Standing:
         self.entries[report.id] = new
         self.seen += entry.operation is None and not report.cancel_error
         self.ended += new.ended
-        self.ended_while_watched += new.ended and entry.operation is not None
         self._failed += new.ended and new.failure is not None
         self._reached += new.ended and new.error is None
+        if self._all_seen_at is None and self.all_seen:
+            self._all_seen_at, self._ended_before = self._clock(), self.ended
         return Change(report.id, entry.operation, new.operation, report.error, report.cancel_error)
 
     def cancelling(self, ids: Iterable[str]) -> list[str]:

@@ -88,7 +88,7 @@ class View:
         entries: One an operation, in the order given.
         health: What the service has been saying lately.
         stopped: Whether the watching was stopped.
-        ended_while_watched: How many were seen to run, and then to end.
+        pace: How many end a second; 0 while there is too little to go by.
         watched_for: Seconds since the watch was made.
         durations: How long earlier operations took, by kind.
     """
@@ -96,6 +96,6 @@ class View:
     entries: tuple[Entry, ...]
     health: Health
     stopped: bool = False
-    ended_while_watched: int = 0
+    pace: float = 0.0
     watched_for: float = 0.0
     durations: Mapping[str, Durations] = field(default_factory=dict)

@@ -53,7 +53,6 @@ class Watch:
         self._news = threading.Condition()  # re-entrant: its lock is an RLock
         self._signals: list[Callable[[], None]] = []
         self._readers: list[Callable[[Change | None], None]] = []
-        self._since = time.monotonic()
         self._stopped = False
         engine.follow(self._standing.entries, self)
 
@@ -82,8 +81,8 @@ class Watch:
                 tuple(self._standing.entries.values()),
                 self._engine.health,
                 self._stopped,
-                self._standing.ended_while_watched,
-                time.monotonic() - self._since,
+                self._standing.pace,
+                self._standing.watched_for,
                 self.durations,
             )
 

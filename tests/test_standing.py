@@ -45,12 +45,28 @@ def test_a_course_from_nothing_to_its_end() -> None:
     assert (standing.seen, standing.ended, standing.unfinished()) == (1, 0, ["a", "b"])
     last = good("a")
     assert standing.apply(last) == Change("a", running, last.operation)
-    assert (standing.seen, standing.ended, standing.ended_while_watched) == (1, 1, 1)
+    assert (standing.seen, standing.ended) == (1, 1)
     assert standing.apply(good("b")).before is None
-    assert (standing.seen, standing.ended, standing.ended_while_watched) == (2, 2, 1)
+    assert (standing.seen, standing.ended) == (2, 2)
     assert standing.all_seen
     assert standing.all_ended
     assert standing.unfinished() == []
+
+
+def test_the_pace_is_that_of_the_time_since_each_was_seen() -> None:
+    now, names = [100.0], [f"op{number}" for number in range(40)]
+    standing = Standing(names, lambda: now[0])
+    for number, name in enumerate(names):  # a first round of 40 s, in which half turn out to be over
+        now[0] += 1.0
+        standing.apply(good(name) if number < 20 else Report(name, operation(name)))
+        assert standing.pace == 0.0
+    assert standing.watched_for == 40.0
+    for number, name in enumerate(names[20:30], 1):
+        now[0] += 0.4
+        standing.apply(good(name))
+        assert standing.pace == 0.0, f"{number} ends in {number * 0.4} s are too little to go by"
+    now[0] += 1.0
+    assert standing.pace == pytest.approx(10 / 5.0)
 
 
 @pytest.mark.parametrize("last", [good, bad, gone])

@@ -256,10 +256,8 @@ def _rest(view: View, hidden: int, running: int) -> str:
     if not hidden:
         return ""
     words = f"and {hidden:,} more"
-    enough = max(10, len(view.entries) // 20)  # of thousands, the first round of questions tells no rate yet
-    if running and view.ended_while_watched >= enough and view.watched_for >= 5.0 and not view.stopped:
-        left = running * view.watched_for / view.ended_while_watched
-        words += f" · about {wording.duration(left, ticking=True)} left at this rate"
+    if running and view.pace and not view.stopped:
+        words += f" · about {wording.duration(running / view.pace, ticking=True)} left at this rate"
     return words
 
 

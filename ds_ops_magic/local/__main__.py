@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import queue
 import secrets
 import signal
 import sys
@@ -26,7 +25,7 @@ _DEMO = (
     ("no-cancel", 60.0, 12, "Copy a bucket"),
 )
 
-
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 _ABOUT = (
     "A yandex.cloud.operation.OperationService on a SQLite file, until SIGINT or SIGTERM. It listens on loopback or a "
     "unix socket only, and asks for a bearer token that it writes to a file."
@@ -47,15 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 after a signal, 1 when the service cannot be started. Bad arguments exit with 2.
     """
-    # Not an Event, whose lock the main thread may hold when a signal comes: SimpleQueue.put may be called by a handler.
-    ended: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _frame: ended.put(number))
+    # Before there are other threads, which inherit it: a signal waits for `sigwait` then, and cannot come amid a lock.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     parser = _parser()
     options = parser.parse_args(arguments)
     with _folder(options.db) as folder:
         database = Path(options.db).expanduser() if options.db else folder / "operations.sqlite"
-        return _serve(parser, options, database, ended)
+        return _serve(parser, options, database)
 
 
 def _parser() -> _Parser:
@@ -90,7 +87,7 @@ def _parser() -> _Parser:
     return parser
 
 
-def _serve(parser: _Parser, options: argparse.Namespace, database: Path, ended: queue.SimpleQueue[int]) -> int:
+def _serve(parser: _Parser, options: argparse.Namespace, database: Path) -> int:
     # Not before the signals are taken care of: it is most of the time of starting.
     from ds_ops_magic.errors import OperationsError
     from ds_ops_magic.local.retention import Retention
@@ -112,7 +109,7 @@ def _serve(parser: _Parser, options: argparse.Namespace, database: Path, ended: 
                 _say(f"token in {token_file}")
             if options.demo:
                 _begin_demo(service)
-            ended.get()
+            signal.sigwait(_ENDING)
     except OperationsError as error:
         sys.stderr.write(f"{parser.prog}: {error}\n")
     except OSError as error:

@@ -28,8 +28,6 @@ def wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, wh
         WaitInterrupted: Stop was pressed, at whatever moment.
         OperationsError: As for `Watch.wait`.
     """
-    from ds_ops_magic import failures
-
     try:
         _wait_and_show(watch, shell, mode, timeout, when)
     except WaitInterrupted:

@@ -148,8 +148,8 @@ def test_how_long_it_usually_takes_is_said_where_no_time_left_is_known() -> None
 def test_how_long_the_rest_takes_is_said_once_there_is_a_rate_to_speak_of():
     entries = tuple(Entry(f"op{number}", snapshot(f"op{number}")) for number in range(1000))
 
-    def rest(ended: int) -> str:
-        return panel_of(View(entries, Health(), False, ended, 100.0), NOW).rest
+    def rest(pace: float) -> str:
+        return panel_of(View(entries, Health(), pace=pace), NOW).rest
 
-    assert rest(49) == "and 990 more"
-    assert rest(50) == "and 990 more · about 33 min 20 s left at this rate"
+    assert rest(0.0) == "and 990 more"
+    assert rest(0.5) == "and 990 more · about 33 min 20 s left at this rate"
