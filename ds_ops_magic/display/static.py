@@ -137,6 +137,11 @@ def _without_math(value: Any) -> Any:
     return markupsafe.Markup(_TEX.sub(r"<span>\g<0></span>", escaped))  # noqa: S704  # escaped the line before
 
 
+def _breakable(name: str) -> markupsafe.Markup:
+    """Escape a name, and let a line end after its dots: the full name of a type would make a table too wide."""
+    return markupsafe.Markup(str(_without_math(name)).replace(".", ".<wbr>"))  # noqa: S704  # escaped in the same line
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     import jinja2
@@ -151,5 +156,6 @@ def _environment() -> jinja2.Environment:
     )
     made.filters["attribute"] = markupsafe.escape
     made.filters["shortened"] = _shortened
+    made.filters["breakable"] = _breakable
     made.filters["count"] = wording.counted
     return made

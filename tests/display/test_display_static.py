@@ -5,6 +5,7 @@ import html
 from html.parser import HTMLParser
 
 import pytest
+from google.protobuf.any_pb2 import Any as AnyMessage
 from panels import panel, snapshot
 
 from ds_ops_magic.display import static
@@ -23,7 +24,7 @@ HOSTILE = [
 
 
 DRAWINGS = [static.html, *(functools.partial(static.part, name) for name in ("head", "live", "ended", "foot"))]
-ALLOWED = {"a", "b", "br", "code", "details", "div", "li", "p", "span", "summary", "ul"}
+ALLOWED = {"a", "b", "br", "code", "details", "div", "li", "p", "span", "summary", "ul", "wbr"}
 ALLOWED |= {"table", "thead", "tbody", "tr", "th", "td"}
 
 
@@ -39,7 +40,7 @@ class _Tags(HTMLParser):
         self.found.add(tag)
         self.attributes.update(name for name, _ in attrs)
         self.links.update(value for name, value in attrs if name == "href")
-        if tag not in ("br", "img"):
+        if tag not in ("br", "img", "wbr"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -82,6 +83,15 @@ def test_html_of_every_status_is_well_formed_and_says_all_there_is():
     for fact in ("RESOURCE_EXHAUSTED: no room", "reason QUOTA", "2026-03-04 11:57:50 UTC", "nlp-demo"):
         assert fact in written
         assert fact in static.text(shown)
+
+
+def test_the_full_name_of_a_type_may_break_after_its_dots_and_is_no_mathematics():
+    strange = AnyMessage(type_url="x/$a.b$<i>")
+    shown = panel(snapshot("a", done=True), snapshot("b", metadata=strange))
+    written = static.html(shown)
+    assert "yandex.<wbr>cloud.<wbr>datasphere.<wbr>v2.<wbr>Project" in written
+    assert "kind <span>$</span>a.<wbr>b<span>$</span>&lt;i&gt;" in written
+    assert "yandex.cloud.datasphere.v2.Project" in static.text(shown)
 
 
 def test_a_known_fraction_is_a_bar_with_a_value_and_an_unknown_one_has_none():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Controls and escapes, line separators, zero-width characters, directions (UAX #9): all but the line break.
 RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 TAGS = {"div", "span", "table", "thead", "tbody", "tr", "th", "td", "p", "b", "br", "code", "pre", "ul", "li", "a"}
-TAGS |= {"details", "summary", "style"}  # one style sheet, of the live panel
+TAGS |= {"details", "summary", "wbr", "style"}  # one style sheet, of the live panel
 ATTRIBUTES = {"class", "style", "role", "title", "href", "target", "rel", "open"}
 
 
