@@ -157,8 +157,8 @@ def test_a_new_wait_in_an_outage_says_what_is_wrong() -> None:
     with client_of(server) as client:
         client.get("a")
         server.stop()
-        with lasting(0.5, 1.2), pytest.raises(errors.WaitTimeout) as caught:
-            client.wait("a", 0.5)
+        with lasting(1.0, 1.7), pytest.raises(errors.WaitTimeout) as caught:
+            client.wait("a", 1.0)
         assert "Connection refused" in caught.value.last_status
 
 
