@@ -70,7 +70,10 @@ def opened(desk: Desk, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Cal
 
     yield open_notebook
     for notebook in pages:
+        if notebook.page.is_closed():
+            continue
         if request.node.stash.get(FAILED, False):
             print(notebook.describe())
             notebook.close()
-        desk.put_away(notebook)
+        else:
+            notebook.put_away()

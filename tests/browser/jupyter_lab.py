@@ -54,10 +54,6 @@ class Notebook:
         """When messages came over the kernel's web socket, on the monotonic clock."""
         page.on("websocket", self._listen)
 
-    def forget(self) -> None:
-        """Listen no longer: the page goes on with another notebook."""
-        self.page.remove_listener("websocket", self._listen)
-
     def _listen(self, socket: WebSocket) -> None:
         if "/channels" in socket.url:
             socket.on("framereceived", lambda _frame: self.received.append(time.monotonic()))
@@ -112,21 +108,23 @@ class Notebook:
         log = (self.path.parent / ".jupyter.log").read_text().splitlines()[-40:]
         return "\n".join([f"the page of {self.path.name}:", self.page.locator("body").inner_text(), "the log:", *log])
 
-    def close(self) -> None:
-        """End the page and the kernel, unless that is done."""
-        if self.page.is_closed():
-            return
+    def put_away(self) -> None:
+        """End the kernel and take the notebook out of the page, which goes on with others."""
+        self.page.remove_listener("websocket", self._listen)
         self.page.evaluate(
             """async () => {
-                const root = JSON.parse(document.getElementById('jupyter-config-data').textContent);
-                const headers = {Authorization: `token ${root.token}`};
-                const path = decodeURIComponent(location.pathname.split(/\\/(?:doc\\/tree|notebooks)\\//)[1]);
-                for (const session of await (await fetch('/api/sessions', {headers})).json())
-                    if (session.path === path)
-                        await fetch(`/api/sessions/${session.id}`, {method: 'DELETE', headers});
+                const panel = jupyterapp.shell.currentWidget;
+                await panel.context.sessionContext.shutdown();
+                panel.dispose();
             }"""
         )
-        self.page.context.close()
+
+    def close(self) -> None:
+        """End the kernel and the page."""
+        try:
+            self.put_away()
+        finally:
+            self.page.context.close()
 
     def save(self) -> Any:
         """Save the notebook and read it back."""
@@ -186,19 +184,6 @@ class Desk:
         notebook = Notebook(self._page, self._lab.folder / name)
         self._page.evaluate("path => jupyterapp.commands.execute('docmanager:open', {path}).then(() => null)", name)
         return notebook
-
-    def put_away(self, notebook: Notebook) -> None:
-        """End a notebook's kernel and take it out of the page, unless it was closed with its page."""
-        if notebook.page.is_closed():
-            return
-        notebook.page.evaluate(
-            """async () => {
-                const panel = jupyterapp.shell.currentWidget;
-                await panel.context.sessionContext.shutdown();
-                panel.dispose();
-            }"""
-        )
-        notebook.forget()
 
 
 def write_notebook(path: Path, *cells: str, kernel: str = "python3") -> None:
@@ -268,7 +253,7 @@ def _server(python: str | Path, folder: Path, dark: bool, also: dict[str, str]) 
     command += [f"--IdentityProvider.token={token}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"]
     # Not over TCP: a kernel's ports are free only when they are chosen, not yet when the kernel binds them.
     command += ["--KernelManager.transport=ipc"]
-    command += ["--LabApp.expose_app_in_browser=True"]  # for `Desk`
+    command += ["--LabApp.expose_app_in_browser=True"]  # for `Desk` and `Notebook.put_away`
     log = folder / ".jupyter.log"
     with log.open("w") as out:
         server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=folder)
