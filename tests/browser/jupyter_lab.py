@@ -109,14 +109,14 @@ class Notebook:
         return "\n".join([f"the page of {self.path.name}:", self.page.locator("body").inner_text(), "the log:", *log])
 
     def put_away(self) -> None:
-        """End the kernel and take the notebook out of the page, which goes on with others."""
+        """End the kernel; the notebook stays to be seen until the next one is open in the page."""
         self.page.remove_listener("websocket", self._listen)
         self.page.evaluate(
-            """async () => {
-                const panel = jupyterapp.shell.currentWidget;
+            """async path => {
+                const panel = [...jupyterapp.shell.widgets('main')].find(widget => widget.context?.path === path);
                 await panel.context.sessionContext.shutdown();
-                panel.dispose();
-            }"""
+            }""",
+            self.path.name,
         )
 
     def close(self) -> None:
@@ -176,13 +176,21 @@ class Desk:
         self._page: Page | None = None
 
     def open(self, name: str) -> Notebook:
-        """Open a notebook, after the one before was put away; does not wait for its kernel."""
+        """Open a notebook in place of the one before, which was put away; does not wait for its kernel."""
         if self._page is None or self._page.is_closed():
             notebook = self._lab.open(self._browser, name)
             self._page = notebook.page
             return notebook
         notebook = Notebook(self._page, self._lab.folder / name)
-        self._page.evaluate("path => jupyterapp.commands.execute('docmanager:open', {path}).then(() => null)", name)
+        # The one before goes last: an empty page gets JupyterLab's launcher, sooner or later, over what opens meanwhile.
+        self._page.evaluate(
+            """async path => {
+                const opened = await jupyterapp.commands.execute('docmanager:open', {path});
+                for (const widget of [...jupyterapp.shell.widgets('main')])
+                    if (widget !== opened) widget.dispose();
+            }""",
+            name,
+        )
         return notebook
 
 
@@ -247,7 +255,8 @@ def _server(python: str | Path, folder: Path, dark: bool, also: dict[str, str]) 
         **os.environ,
         **also,
         "JUPYTERLAB_SETTINGS_DIR": str(settings),
-        "DS_OPS_MAGIC_LOCAL_DB": str(folder / "operations.sqlite"),
+        # Hidden from the page's list of files, for which its journals come and go too fast.
+        "DS_OPS_MAGIC_LOCAL_DB": str(folder / ".operations.sqlite"),
     }
     command = [python, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ip=127.0.0.1"]
     command += [f"--IdentityProvider.token={token}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"]
