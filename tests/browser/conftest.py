@@ -62,7 +62,7 @@ def opened(desk: Desk, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Cal
 
     def open_notebook(*cells: str, version: str = ipykernels.VERSIONS[-1]) -> Notebook:
         kernel = ipykernels.kernel_name(version)
-        name = f"{request.node.originalname}-{kernel}.ipynb"
+        name = request.node.name.replace("[", "-").rstrip("]") + ".ipynb"
         write_notebook(lab.folder / name, SETUP, *cells, kernel=kernel)
         pages.append(desk.open(name))
         pages[-1].wait_for_kernel()
