@@ -13,6 +13,7 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
+from ports import own_port
 from yandex.cloud.endpoint.api_endpoint_pb2 import ApiEndpoint
 from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsResponse
 from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import (
@@ -59,7 +60,7 @@ class ScriptedServer:
     Args:
         get: What answers a Get.
         cancel: What answers a Cancel; without it the service does not cancel.
-        port: Where to listen, 0 for any free port.
+        port: Where to listen, 0 for a port of its own.
         credentials: For TLS; plaintext without. With it the server is a stand-in for a cloud: its endpoint discovery
             says that every service is here.
         threads: How many calls it can have under way.
@@ -93,7 +94,7 @@ class ScriptedServer:
             add_ApiEndpointServiceServicer_to_server(_Discovery(self), self._server)
         for add in more:
             add(self._server)
-        wanted = f"127.0.0.1:{port}"
+        wanted = f"127.0.0.1:{port or own_port()}"
         self.port = (
             self._server.add_secure_port(wanted, credentials) if credentials else self._server.add_insecure_port(wanted)
         )
@@ -184,7 +185,8 @@ def running_then(*last: Operation, after: int = 2) -> Script:
     def script(call: Call) -> Operation:
         if call.number <= after:
             return message(call.id)
-        made = last[min(call.number - after, len(last)) - 1]
+        made = Operation()  # anew: calls are answered on many threads at once
+        made.CopyFrom(last[min(call.number - after, len(last)) - 1])
         made.id = call.id
         return made
 

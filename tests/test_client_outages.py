@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from following import client_of, lasting, until
+from ports import own_port
 from scripted import Call, ScriptedServer, Stage, message
 
 from ds_ops_magic import errors
@@ -31,9 +32,7 @@ ASKS: list[Callable[[OperationClient], object]] = [
 @contextmanager
 def refused() -> Iterator[str]:
     """An address where nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        address = f"127.0.0.1:{closed.getsockname()[1]}"
-    yield address
+    yield f"127.0.0.1:{own_port()}"
 
 
 @contextmanager

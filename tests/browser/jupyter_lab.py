@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import nbformat
 from playwright.sync_api import Browser, Locator, Page, WebSocket, sync_playwright
+from ports import own_port
 
 SETUP = """\
 %load_ext ds_ops_magic
@@ -182,7 +182,7 @@ class Desk:
             self._page = notebook.page
             return notebook
         notebook = Notebook(self._page, self._lab.folder / name)
-        # The one before goes last: an empty page gets JupyterLab's launcher, sooner or later, over what opens meanwhile.
+        # The one before goes last: an empty page gets JupyterLab's launcher, over what opens meanwhile.
         self._page.evaluate(
             """async path => {
                 const opened = await jupyterapp.commands.execute('docmanager:open', {path});
@@ -239,7 +239,7 @@ def running_lab(
 @contextlib.contextmanager
 def _server(python: str | Path, folder: Path, dark: bool, also: dict[str, str]) -> Iterator[tuple[str, str]]:
     token = secrets.token_hex(16)
-    port = _free_port()
+    port = own_port()
     settings = folder / ".jupyter-settings"
     chosen: dict[str, dict[str, object]] = {
         "apputils-extension/themes": {"theme": "JupyterLab Dark" if dark else "JupyterLab Light"},
@@ -282,9 +282,3 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
             return
         time.sleep(0.1)
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
