@@ -17,13 +17,18 @@ from hostile import IDS, serve
 from pexpect.fdpexpect import fdspawn
 
 _SCRIPT = """\
+import sys
 from IPython.core.interactiveshell import InteractiveShell
 from ds_ops_magic.local import LocalService
 shell = InteractiveShell.instance()
 shell.run_line_magic("load_ext", "ds_ops_magic")
+def tune(reporter):
+    for quarter in (1, 2):
+        reporter.progress(quarter / 4)
+        sys.stdin.readline()  # the next step when the test has seen this one
 with LocalService() as service:
     shell.run_line_magic("op", f"connect {service.address}")
-    operation = service.simulate(duration=2, steps=4, description="Tune a \\x1b[2Jmodel")
+    operation = service.submit(tune, description="Tune a \\x1b[2Jmodel")
     shell.run_line_magic("op", f"wait {operation.id}")
     shell.run_line_magic("unload_ext", "ds_ops_magic")
 """
@@ -67,15 +72,17 @@ def terminal(code: str, *arguments: str) -> Iterator[fdspawn]:
 def test_a_terminal_shows_one_live_line_that_is_rewritten_and_gone_at_the_end():
     with terminal(_SCRIPT) as shown:
         shown.expect("running · Tune a")
-        shown.expect("25%")
-        shown.expect("50%")
+        for shows in ("25%", "50%"):
+            shown.expect(shows)
+            shown.sendline("")
         shown.expect(r"✓ succeeded  Tune a .{1,8}model · loc")
         shown.expect(pexpect.EOF)
         assert "\x1b[2J" not in shown.before
 
 
 def test_a_pipe_gets_plain_lines_and_no_escapes():
-    done = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, timeout=60, check=True)
+    command = [sys.executable, "-c", _SCRIPT]
+    done = subprocess.run(command, input="", capture_output=True, text=True, timeout=60, check=True)
     assert "\x1b" not in done.stdout
     assert "running" not in done.stdout
     assert "✓ succeeded  Tune a" in done.stdout
