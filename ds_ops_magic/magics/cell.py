@@ -11,8 +11,7 @@ from IPython.core.error import UsageError
 if TYPE_CHECKING:
     from types import CodeType
 
-NOTHING = object()
-"""What a cell gives whose last statement is neither an expression nor an assignment."""
+_GIVEN = "__op_given__"  # what the value is called while the cell runs
 
 
 def run(shell: Any, source: str) -> Any:
@@ -23,47 +22,59 @@ def run(shell: Any, source: str) -> Any:
         source: The cell, IPython syntax included.
 
     Returns:
-        The value of its last statement, or `NOTHING`.
+        The value of its last statement.
 
     Raises:
-        UsageError: The cell awaits at its top level.
+        UsageError: The cell awaits at its top level, or its last statement is neither an expression nor an assignment.
+            Nothing of it has run.
         Exception: Whatever the cell raises.
     """
     __tracebackhide__ = True  # IPython's: the error of a cell is about the cell
-    code = shell.transform_cell(source)
-    filename = shell.compile.cache(code, shell.execution_count, raw_code=source)
-    tree = shell.transform_ast(shell.compile.ast_parse(code, filename=filename))
-    if not tree.body:
-        return NOTHING
-    last = tree.body[-1]
-    value = _value_expression(last)
-    body = tree.body[:-1] if isinstance(last, ast.Expr) else tree.body
-    # Both compiled before either runs: a cell that is refused should not have started anything.
-    statements = _compiled(shell, ast.Module(body, type_ignores=[]), "exec", filename)
-    expression = _compiled(shell, ast.Expression(value), "eval", filename) if value is not None else None
-    eval(statements, shell.user_global_ns, shell.user_ns)  # noqa: S307  # the user's own cell
-    if expression is None:
-        return NOTHING
-    return eval(expression, shell.user_global_ns, shell.user_ns)  # noqa: S307
+    text = shell.transform_cell(source)
+    filename = shell.compile.cache(text, shell.execution_count, raw_code=source)
+    tree = shell.transform_ast(shell.compile.ast_parse(text, filename=filename))
+    last = _noting(tree.body[-1]) if tree.body else []
+    code = _compiled(shell, ast.Module([*(tree.body[:-1] if last else tree.body), *last], []), filename)
+    if not last:
+        raise UsageError(
+            "%%op wait: the cell was not run: it gives nothing to wait for. "
+            "End it with an operation, or assign one at its end."
+        )
+    try:
+        eval(code, shell.user_global_ns, shell.user_ns)  # noqa: S307  # the user's own cell
+        return shell.user_ns[_GIVEN]
+    finally:
+        shell.user_ns.pop(_GIVEN, None)
 
 
-def _compiled(shell: Any, tree: ast.Module | ast.Expression, mode: str, filename: str) -> CodeType:
+def _compiled(shell: Any, tree: ast.Module, filename: str) -> CodeType:
     flags: int = shell.compile.flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    code: CodeType = compile(ast.fix_missing_locations(tree), filename, mode, flags)
+    code: CodeType = compile(ast.fix_missing_locations(tree), filename, "exec", flags)
     if code.co_flags & inspect.CO_COROUTINE:
         raise UsageError("%%op wait: a cell that awaits at its top level cannot be run. Await it in a cell of its own.")
     return code
 
 
-def _value_expression(statement: ast.stmt) -> ast.expr | None:
-    """Return the expression that gives the value of a statement; a target of an assignment is read again."""
+def _noting(statement: ast.stmt) -> list[ast.stmt]:
+    """Return statements that do the same and note the value; none for what has no value.
+
+    The value is noted as it is made. To read a target again would evaluate its subscript once more, which need not give
+    the same.
+    """
+    value = getattr(statement, "value", None)
+    note = ast.copy_location(ast.Assign([ast.Name(_GIVEN, ast.Store())], value), statement)
     if isinstance(statement, ast.Expr):
-        return statement.value
-    if isinstance(statement, ast.Assign):
-        return _loaded(statement.targets[0])
-    if isinstance(statement, (ast.AnnAssign, ast.AugAssign)) and statement.value is not None:
-        return _loaded(statement.target)
-    return None
+        return [note]
+    if isinstance(statement, ast.AugAssign):
+        note.value = _loaded(statement.target)
+        return [statement, note]
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)) and value is not None:
+        first = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+        if isinstance(first, (ast.Tuple, ast.List)):  # taken apart, which an iterator can be once
+            note.value = type(first)([ast.Starred(value, ast.Load())], ast.Load())
+        statement.value = ast.Name(_GIVEN, ast.Load())
+        return [note, statement]
+    return []
 
 
 def _loaded(target: ast.expr) -> ast.expr:

@@ -248,10 +248,6 @@ class OpMagics(Magics):
             raise UsageError("%%op wait waits for what the cell gives: name no target, or use %op wait.")
         self.client()  # before the cell runs: what it starts should not be left without a service to ask
         value = cells.run(self.shell, cell)
-        if value is cells.NOTHING:
-            raise UsageError(
-                "%%op wait: the cell gives nothing to wait for: end it with an operation, or assign one at its end."
-            )
         return self._found(lambda read: resolve_value(value, "what the cell gives", read))
 
     def _found(self, find: abc.Callable[[list[str]], Targets]) -> Targets:

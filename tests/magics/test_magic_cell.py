@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from IPython.core.error import UsageError
 
-from ds_ops_magic.magics.cell import NOTHING, run
+from ds_ops_magic.magics.cell import run
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,18 @@ from ds_ops_magic.magics.cell import NOTHING, run
         ("None", None),
         ("x = None", None),
         ("import math\nmath.floor(15.5)", 15),
+        ("jobs[len(jobs)] = 16", 16),
+        ("jobs[next(numbers)] = jobs['y'] = 17", 17),
+        ("first, *rest = numbers", (0, 1, 2)),
+        ("jobs[0] = 18\njobs[0] += 1", 19),
+        ("holder.x: int = 20", 20),
     ],
 )
 def test_the_value_of_a_cell(shell: Any, source: str, value: object) -> None:
-    shell.user_ns.update(holder=SimpleNamespace(), jobs={})
+    shell.user_ns.update(holder=SimpleNamespace(), jobs={}, numbers=iter(range(3)))
+    names = {*shell.user_ns}
     assert run(shell, source) == value
+    assert {name for name in {*shell.user_ns} - names if name.startswith("__")} <= {"__annotations__"}
 
 
 @pytest.mark.parametrize(
@@ -52,8 +59,12 @@ def test_the_value_of_a_cell(shell: Any, source: str, value: object) -> None:
         "x: int",
     ],
 )
-def test_a_cell_that_gives_nothing(shell: Any, source: str) -> None:
-    assert run(shell, source) is NOTHING
+def test_a_cell_that_gives_nothing_is_not_run(shell: Any, source: str) -> None:
+    with pytest.raises(
+        UsageError, match="the cell was not run: it gives nothing to wait for. End it with an operation"
+    ):
+        run(shell, f"ran = True\n{source}" if source in ("pass", "x: int") else source)
+    assert "ran" not in shell.user_ns
 
 
 def test_the_cell_runs_in_the_users_namespace_and_only_once(shell: Any) -> None:

@@ -156,8 +156,8 @@ def test_an_assignment_and_a_cell(op: Op, begin: Op, shell: Any) -> None:
 @pytest.mark.parametrize(
     ("line", "cell", "said"),
     [
-        ("wait", "for i in ():\n    pass", "the cell gives nothing to wait for"),
-        ("wait", "pass", "the cell gives nothing to wait for"),
+        ("wait", "for i in ():\n    pass", "the cell was not run: it gives nothing to wait for"),
+        ("wait", "pass", "the cell was not run: it gives nothing to wait for"),
         ("wait", "3", "what the cell gives is no operation but an int"),
         ("wait", "None", "what the cell gives is no operation but None"),
         ("wait", "[]", "what the cell gives holds no operation"),
