@@ -61,20 +61,22 @@ def _noting(statement: ast.stmt) -> list[ast.stmt]:
     The value is noted as it is made. To read a target again would evaluate its subscript once more, which need not give
     the same.
     """
-    value = getattr(statement, "value", None)
-    note = ast.copy_location(ast.Assign([ast.Name(_GIVEN, ast.Store())], value), statement)
     if isinstance(statement, ast.Expr):
-        return [note]
+        return [_note(statement.value, statement)]
     if isinstance(statement, ast.AugAssign):
-        note.value = _loaded(statement.target)
-        return [statement, note]
-    if isinstance(statement, (ast.Assign, ast.AnnAssign)) and value is not None:
+        return [statement, _note(_loaded(statement.target), statement)]
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
+        value = statement.value
         first = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
         if isinstance(first, (ast.Tuple, ast.List)):  # taken apart, which an iterator can be once
-            note.value = type(first)([ast.Starred(value, ast.Load())], ast.Load())
+            value = type(first)([ast.Starred(value, ast.Load())], ast.Load())
         statement.value = ast.Name(_GIVEN, ast.Load())
-        return [note, statement]
+        return [_note(value, statement), statement]
     return []
+
+
+def _note(value: ast.expr, place: ast.stmt) -> ast.stmt:
+    return ast.copy_location(ast.Assign([ast.Name(_GIVEN, ast.Store())], value), place)
 
 
 def _loaded(target: ast.expr) -> ast.expr:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Callable, Enum, Float, TraitError, Unicode, validate
 
 from ds_ops_magic.errors import OperationsError
@@ -14,7 +14,7 @@ from ds_ops_magic.history import histories
 from ds_ops_magic.magics import cell as cells
 from ds_ops_magic.magics import commands, completion, notify, recall
 from ds_ops_magic.magics.session import Session
-from ds_ops_magic.magics.targets import Targets, resolve, resolve_value, service
+from ds_ops_magic.magics.targets import Targets, resolve, resolve_value, scope_of, service
 from ds_ops_magic.magics.waiting import wait_and_show, wait_for_the_cancelled
 
 if TYPE_CHECKING:
@@ -72,8 +72,9 @@ class OpMagics(Magics):
         raise TraitError(f"OpMagics.{name} is a number of {'seconds' if name == 'timeout' else 'calls'}, not {value}")
 
     @no_var_expand
+    @needs_local_scope
     @line_cell_magic
-    def op(self, line: str, cell: str | None = None) -> Any:
+    def op(self, line: str, cell: str | None = None, local_ns: abc.Mapping[str, Any] | None = None) -> Any:
         """Follow long-running operations."""
         __tracebackhide__ = True  # IPython's: the error of a user's cell is about the cell
         hidden = line.rstrip().endswith(";")
@@ -88,7 +89,7 @@ class OpMagics(Magics):
         if isinstance(options, str):
             print(options)
             return None
-        options.hidden = hidden
+        options.hidden, options.scope = hidden, scope_of(self.shell, local_ns)
         mode = "none" if hidden or getattr(options, "quiet", False) else self.display
         try:
             result = getattr(self, f"_{words[0]}")(options, mode, cell)
@@ -145,7 +146,7 @@ class OpMagics(Magics):
         print(commands.parser_of(options.subcommand).format_help() if options.subcommand else commands.OVERVIEW)
 
     def _connect(self, options: argparse.Namespace, mode: str, cell: str | None) -> OperationClient:
-        target = service(options.target, self.shell.user_ns, self.shell.ev)
+        target = service(options.target, options.scope)
         how = {"sa_key": options.sa_key, "profile": options.profile, "discovery": options.discovery, "ca": options.ca}
         client = self._session.connect(target, rate=self.rate, token_env=options.iam_token_env, **how)
         if not options.hidden:
@@ -154,14 +155,14 @@ class OpMagics(Magics):
         return client
 
     def _get(self, options: argparse.Namespace, mode: str, cell: str | None) -> Any:
-        targets = self._targets(options.targets)
+        targets = self._targets(options)
         operations = self._answers(options, targets, self._client_of(targets).get_all)
         return self._give(options, _as_named(operations, targets))
 
     def _wait(self, options: argparse.Namespace, mode: str, cell: str | None) -> Any:
         __tracebackhide__ = True
-        told = notify.functions(options.notify, self.on_end, self.shell.ev)
-        targets = self._targets(options.targets, options.last) if cell is None else self._targets_of_cell(options, cell)
+        told = notify.functions(options.notify, self.on_end, options.scope.evaluate)
+        targets = self._targets(options, options.last) if cell is None else self._targets_of_cell(options, cell)
         watch = self._client_of(targets).watch(*targets.ids)
         when = "FIRST" if options.any else "FIRST_FAILURE" if options.fail_fast else "ALL"
         timeout = self.timeout if options.timeout is None else options.timeout
@@ -180,8 +181,8 @@ class OpMagics(Magics):
         return result
 
     def _watch(self, options: argparse.Namespace, mode: str, cell: str | None) -> Watch:
-        targets = self._targets(options.targets)
-        told = notify.functions(options.notify, self.on_end, self.shell.ev)
+        targets = self._targets(options)
+        told = notify.functions(options.notify, self.on_end, options.scope.evaluate)
         watch = self._client_of(targets).watch(*targets.ids)
         notify.tell_when_over(watch, told, lambda: _as_named(watch.operations, targets))
         self._session.keep(watch)
@@ -192,7 +193,7 @@ class OpMagics(Magics):
     def _cancel(self, options: argparse.Namespace, mode: str, cell: str | None) -> Any:
         from ds_ops_magic.display import static
 
-        targets = self._targets(options.targets)
+        targets = self._targets(options)
         client = self._client_of(targets)
         operations = self._answers(options, targets, client.cancel_all)
         for operation in operations:
@@ -230,14 +231,14 @@ class OpMagics(Magics):
             self._give(options, _as_named(getattr(error, "operations", [None] * len(targets.ids)), targets))
             raise
 
-    def _targets(self, words: list[str], last: int | None = None) -> Targets:
+    def _targets(self, options: argparse.Namespace, last: int | None = None) -> Targets:
         """Resolve what a user named, or the so many last ones of any kernel; nothing named means the last ones used."""
         if last is not None:
-            if words:
+            if options.targets:
                 raise UsageError("%op wait: name targets, or --last N, not both.")
             return self._remember(recall.last(self._history, last, self.client().connection))
-        if words:
-            return self._found(lambda read: resolve(words, self.shell.user_ns, self.shell.ev, read))
+        if options.targets:
+            return self._found(lambda read: resolve(options.targets, options.scope, read))
         if self._last is None:
             raise UsageError("%op: name an operation; there is no last one yet. For example: %op wait ID")
         return self._last

@@ -6,7 +6,7 @@ import ast
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from IPython.core.error import UsageError
 
@@ -18,6 +18,31 @@ if TYPE_CHECKING:
 
 _PATIENCE = 2.0
 """Seconds that an iterator may take before a line says that it is being read."""
+
+
+class Scope(NamedTuple):
+    """What the words of a line can mean.
+
+    Attributes:
+        names: The variables that are seen where the line stands.
+        evaluate: Evaluates an expression among them.
+    """
+
+    names: Mapping[str, Any]
+    evaluate: Callable[[str], Any]
+
+
+def scope_of(shell: Any, local_names: Mapping[str, Any] | None) -> Scope:
+    """Return what a line of a notebook sees: in a function its variables too, as any other line of the function does.
+
+    Args:
+        shell: The IPython shell.
+        local_names: The variables of where the line stands; None where they are those of the notebook.
+    """
+    if local_names is None or local_names is shell.user_ns:
+        return Scope(shell.user_ns, shell.ev)
+    names = {**shell.user_ns, **local_names}  # one dictionary: a comprehension sees global names alone
+    return Scope(names, lambda expression: eval(expression, names))  # noqa: S307  # the user's own
 
 
 @dataclass(frozen=True)
@@ -33,18 +58,12 @@ class Targets:
     single: bool
 
 
-def resolve(
-    words: Sequence[str],
-    namespace: Mapping[str, Any],
-    evaluate: Callable[[str], Any],
-    read: list[str] | None = None,
-) -> Targets:
+def resolve(words: Sequence[str], scope: Scope, read: list[str] | None = None) -> Targets:
     """Find the operations that words stand for.
 
     Args:
-        words: Each a name, attribute or subscript that is found in the namespace, ``{an expression}``, or an id.
-        namespace: The user's variables.
-        evaluate: Evaluates an expression among them.
+        words: Each a name, attribute or subscript that is found in the scope, ``{an expression}``, or an id.
+        scope: What names and expressions mean.
         read: As for `resolve_value`.
 
     Raises:
@@ -52,7 +71,7 @@ def resolve(
         WaitInterrupted: Stop was pressed while an iterator was read.
     """
     read = [] if read is None else read
-    found = [_resolve_one(word, namespace, evaluate, read) for word in words]
+    found = [_resolve_one(word, scope, read) for word in words]
     return Targets(tuple(name for one in found for name in one.ids), len(found) == 1 and found[0].single)
 
 
@@ -102,18 +121,18 @@ def reported(ids: Iterable[str], name: str, clock: Callable[[], float] = time.mo
             due = 2 * taken
 
 
-def _resolve_one(word: str, namespace: Mapping[str, Any], evaluate: Callable[[str], Any], read: list[str]) -> Targets:
+def _resolve_one(word: str, scope: Scope, read: list[str]) -> Targets:
     if word.startswith("{") and word.endswith("}"):
-        return resolve_value(_evaluated(word[1:-1], evaluate), word, read)
+        return resolve_value(_evaluated(word[1:-1], scope), word, read)
     root = _root_name(word)
-    if root is not None and root in namespace:
-        return resolve_value(_evaluated(word, evaluate), word, read)
+    if root is not None and root in scope.names:
+        return resolve_value(_evaluated(word, scope), word, read)
     if root is not None and word != root:
         raise UsageError(f"%op: there is no variable {root!r}. Give an id, a variable or {{an expression}}.")
     return Targets((word.strip("'\""),), single=True)
 
 
-def service(word: str | None, namespace: Mapping[str, Any], evaluate: Callable[[str], Any]) -> Any:
+def service(word: str | None, scope: Scope) -> Any:
     """Find what to connect to: the value of a variable or of ``{an expression}``, else the word itself.
 
     Raises:
@@ -122,13 +141,13 @@ def service(word: str | None, namespace: Mapping[str, Any], evaluate: Callable[[
     if word is None or word in ("local", "yandex"):
         return word
     if word.startswith("{") and word.endswith("}"):
-        return _evaluated(word[1:-1], evaluate)
-    return namespace.get(word, word)
+        return _evaluated(word[1:-1], scope)
+    return scope.names.get(word, word)
 
 
-def _evaluated(expression: str, evaluate: Callable[[str], Any]) -> Any:
+def _evaluated(expression: str, scope: Scope) -> Any:
     try:
-        return evaluate(expression)
+        return scope.evaluate(expression)
     except Exception as error:
         raise _not_evaluated(expression, error) from None
 

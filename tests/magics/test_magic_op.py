@@ -153,6 +153,22 @@ def test_an_assignment_and_a_cell(op: Op, begin: Op, shell: Any) -> None:
     assert len(shell.user_ns["z"].succeeded) == 2
 
 
+def test_a_line_in_a_function_means_the_variables_of_the_function(op: Op, begin: Op, shell: Any) -> None:
+    shell.user_ns["begin"] = begin
+    shell.run_cell(
+        "job = begin(60, description='precious')\n"
+        "def stop(job):\n"
+        "    %op cancel job\n"
+        "    several = [job]\n"
+        "    found = %op get {[name for name in several if name in several]}\n"
+        "    return found[0]\n"
+        "stopped = stop(begin(60))\n"
+        "kept = %op get job"
+    ).raise_error()
+    assert shell.user_ns["stopped"].status in (Status.FAILING, Status.CANCELLED)
+    assert shell.user_ns["kept"].status is Status.RUNNING
+
+
 @pytest.mark.parametrize(
     ("line", "cell", "said"),
     [

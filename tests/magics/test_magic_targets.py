@@ -16,7 +16,7 @@ from yandexcloud.operations import OperationResult
 
 from ds_ops_magic import Operation, Operations, connect
 from ds_ops_magic.errors import WaitInterrupted
-from ds_ops_magic.magics.targets import Targets, reported, resolve, resolve_value
+from ds_ops_magic.magics.targets import Scope, Targets, reported, resolve, resolve_value
 
 
 def op(name: str) -> Operation:
@@ -24,7 +24,7 @@ def op(name: str) -> Operation:
 
 
 def found(*words: str, **namespace: Any) -> Targets:
-    return resolve(words, namespace, lambda expression: eval(expression, {}, namespace))  # noqa: S307
+    return resolve(words, Scope(namespace, lambda expression: eval(expression, {}, namespace)))  # noqa: S307
 
 
 def refusal(*words: str, **namespace: Any) -> str:
