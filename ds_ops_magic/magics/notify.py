@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 from collections.abc import Callable
@@ -26,7 +27,7 @@ def functions(named: str | None, on_end: Notified | None, evaluate: Callable[[st
         evaluate: Evaluates an expression among the user's variables.
 
     Raises:
-        UsageError: What was named is not there, or cannot be called.
+        UsageError: What was named is not there, cannot be called, or is a coroutine function.
     """
     found = [on_end] if on_end is not None else []
     if named is None:
@@ -39,7 +40,14 @@ def functions(named: str | None, on_end: Notified | None, evaluate: Callable[[st
         raise UsageError(f"%op: --notify {shown} cannot be evaluated: {said}") from None
     if not callable(function):
         raise UsageError(f"%op: --notify {shown} cannot be called. Give a function that takes the outcome.")
-    return [*found, function]
+    if is_async(function):
+        raise UsageError(f"%op: --notify {shown} is a coroutine function, which nobody would await. Give a plain one.")
+    return found if function in found else [*found, function]
+
+
+def is_async(function: Notified) -> bool:
+    """Tell whether a call would only make a coroutine."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
 def tell(told: list[Notified], outcome: Any) -> None:

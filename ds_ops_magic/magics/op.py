@@ -71,6 +71,13 @@ class OpMagics(Magics):
             return value  # type: ignore[no-any-return]
         raise TraitError(f"OpMagics.{name} is a number of {'seconds' if name == 'timeout' else 'calls'}, not {value}")
 
+    @validate("on_end")
+    def _check_on_end(self, proposal: Any) -> notify.Notified | None:
+        function: notify.Notified | None = proposal["value"]
+        if function is not None and notify.is_async(function):
+            raise TraitError("OpMagics.on_end is a plain function: nobody would await a coroutine.")
+        return function
+
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
@@ -193,6 +200,8 @@ class OpMagics(Magics):
     def _cancel(self, options: argparse.Namespace, mode: str, cell: str | None) -> Any:
         from ds_ops_magic.display import static
 
+        if options.timeout is not None and not options.wait:
+            raise UsageError("%op cancel: --timeout is about waiting for the end: give --wait too.")
         targets = self._targets(options)
         client = self._client_of(targets)
         operations = self._answers(options, targets, client.cancel_all)
@@ -201,12 +210,16 @@ class OpMagics(Magics):
                 print(static.finished(operation))
         if not options.wait:
             return self._give(options, _as_named(operations, targets))
-        watch = client.watch(*targets.ids)
+        watch, told = client.watch(*targets.ids), notify.functions(None, self.on_end, options.scope.evaluate)
         try:
             wait_for_the_cancelled(watch, self.shell, mode, options.timeout)
+        except KeyboardInterrupt:
+            told = []
+            raise
         finally:
             result = self._give(options, _as_named(watch.operations, targets))
             self._shown.append(result)
+            notify.tell(told, result)
         return result
 
     def _list(self, options: argparse.Namespace, mode: str, cell: str | None) -> Listing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 2.0
 """Seconds that an iterator may take before a line says that it is being read."""
+_NO_ID = re.compile(r"[][(){},$*]")  # of Python or of a shell: no service has these in its ids
 
 
 class Scope(NamedTuple):
@@ -129,7 +131,11 @@ def _resolve_one(word: str, scope: Scope, read: list[str]) -> Targets:
         return resolve_value(_evaluated(word, scope), word, read)
     if root is not None and word != root:
         raise UsageError(f"%op: there is no variable {root!r}. Give an id, a variable or {{an expression}}.")
-    return Targets((word.strip("'\""),), single=True)
+    name = word.strip("'\"")
+    if _NO_ID.search(name):
+        shown = wording.one_line(name, 80)
+        raise UsageError(f"%op: {shown} is neither an id nor a variable. An expression stands in braces: {{{shown}}}")
+    return Targets((name,), single=True)
 
 
 def service(word: str | None, scope: Scope) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+from IPython.core.error import UsageError
 from scripted import ScriptedServer, message
 
 from ds_ops_magic import (
@@ -74,6 +75,11 @@ def test_cancel_and_wait_raises_when_it_succeeds_or_fails(shell: Any) -> None:
         with pytest.raises(OperationNotFound):
             shell.run_line_magic("op", "cancel stopped forgotten --wait -o x")
         assert [found and found.status for found in shell.user_ns["x"]] == [Status.CANCELLED, None]
+
+
+def test_a_timeout_without_wait_is_refused(op: Op) -> None:
+    with pytest.raises(UsageError, match="--timeout is about waiting for the end: give --wait too"):
+        op("cancel a --timeout 5")
 
 
 def test_cancel_and_wait_gives_up_at_its_timeout(op: Op, shell: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from IPython.core.error import UsageError
 from kernels import wait_until
+from traitlets import TraitError
 
 from ds_ops_magic import OperationFailed, Operations, Status, WaitTimeout
 
@@ -50,10 +51,26 @@ def test_on_end_is_told_of_every_wait(op: Op, begin: Op, shell: Any, told: list[
     first, second = begin(0), begin(0)
     op(f"wait {first}")
     op(f"wait {second} --notify tell")
-    assert [outcome.id for outcome in told] == [first, second, second]
+    assert [outcome.id for outcome in told] == [first, second]  # once, though it was named twice
+    third = begin(60)
+    op(f"cancel {third} --wait")
+    assert [(outcome.id, outcome.status) for outcome in told[2:]] == [(third, Status.CANCELLED)]
     shell.run_line_magic("config", "OpMagics.on_end = None")
     op(f"wait {first}")
     assert len(told) == 3
+
+
+def test_a_coroutine_function_is_refused_before_the_wait(op: Op, begin: Op, shell: Any) -> None:
+    class Sender:
+        async def __call__(self, outcome: object) -> None: ...
+
+    shell.user_ns["sender"] = Sender()
+    shell.run_cell("async def send(outcome): ...").raise_error()
+    for name in ("send", "sender"):
+        with pytest.raises(UsageError, match=f"--notify {name} is a coroutine function, which nobody would await"):
+            op(f"wait {begin(60)} --notify {name}")
+        with pytest.raises(TraitError, match="on_end is a plain function"):
+            shell.magics_manager.registry["OpMagics"].on_end = shell.user_ns[name]
 
 
 def test_a_function_that_fails_breaks_nothing(

@@ -167,6 +167,10 @@ def test_an_expression_that_fails_is_named_with_its_error() -> None:
     assert refusal("{}").startswith("%op:  cannot be evaluated: SyntaxError")
     assert refusal("x.missing", x=op("a")).startswith("%op: x.missing cannot be evaluated: AttributeError")
     assert refusal("x[3]", x=[]) == "%op: x[3] cannot be evaluated: IndexError: list index out of range"
+    for word in ("(ids[0],)", "ids[0],ids[1]", "*ids", "$ids", "started(3)"):
+        assert refusal(word, ids=["a", "b"]).endswith(
+            f" is neither an id nor a variable. An expression stands in braces: {{{word}}}"
+        )
     assert refusal("nowhere.op") == "%op: there is no variable 'nowhere'. Give an id, a variable or {an expression}."
 
 
