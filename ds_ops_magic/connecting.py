@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic import wording
 from ds_ops_magic.client import DEFAULT_RATE, OperationClient
@@ -12,7 +12,11 @@ from ds_ops_magic.connections.addresses import check_no_scheme, is_address
 from ds_ops_magic.connections.cloud import DISCOVERY, Cloud
 from ds_ops_magic.connections.connection import Connection, EndpointConnection, LocalConnection, read_certificates
 from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, KeyFile, Source, default_sources
+from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.errors import NotConnected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _FLAGS = {
     "token_env": "--iam-token-env",
@@ -68,6 +72,7 @@ def connection_to(
     """Find the connection for what a user named; arguments and errors are those of `connect`."""
     options = {"token_env": token_env, "sa_key": sa_key, "profile": profile, "ca": ca, "discovery": discovery}
     given = {name for name, value in options.items() if value is not None}
+    _refuse_tokens({"": target, **options})
     if target is None or target == "yandex":
         _allow(given, {"token_env", "sa_key", "profile", "ca", "discovery"}, "Yandex Cloud")
         cloud = Cloud(discovery or _region(), read_certificates(ca) if ca is not None else None)
@@ -87,6 +92,21 @@ def connection_to(
         _allow(given, set(), "an SDK, which has credentials of its own")
         return sdk.connect(target)
     raise _nothing(target)
+
+
+def _refuse_tokens(given: Mapping[str, object]) -> None:
+    """Refuse a token where a name belongs, before a message repeats it.
+
+    Raises:
+        NotConnected: Something looks like one.
+    """
+    for name, value in given.items():
+        if isinstance(value, str) and redacted(value) != value:
+            raise NotConnected(
+                f"What was given {f'for {_FLAGS[name]}' if name else 'to connect to'} looks like a token.",
+                "Put it into an environment variable, give the variable's name to --iam-token-env, "
+                "and delete the token here.",
+            )
 
 
 def _nothing(target: Any) -> NotConnected:

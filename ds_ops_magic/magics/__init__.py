@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ds_ops_magic.magics import formatters
 from ds_ops_magic.magics.op import OpMagics
 
 _HOOK_KEYS = ("%op", "%%op")
+_ASSIGNED = re.compile(r"[^=%]+=\s*%op\s")  # result = %op ...
 
 
 def load(shell: Any) -> None:
@@ -17,6 +19,7 @@ def load(shell: Any) -> None:
     shell.register_magics(magics)
     for key in _HOOK_KEYS:
         shell.set_hook("complete_command", magics.complete, str_key=key)
+    shell.set_hook("complete_command", magics.complete, re_key=_ASSIGNED)
     shell.events.register("pre_run_cell", magics.forget_shown)
     formatters.register(shell, magics.was_shown, magics.show_live)
 
@@ -31,6 +34,7 @@ def unload(shell: Any) -> None:
         manager.magics[kind].pop("op", None)
     for key in _HOOK_KEYS:
         shell.strdispatchers["complete_command"].strs.pop(key, None)
+    shell.strdispatchers["complete_command"].regexs.pop(_ASSIGNED, None)
     shell.events.unregister("pre_run_cell", magics.forget_shown)
     formatters.unregister(shell)
     if magics in shell.configurables:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kernels import started
@@ -11,6 +12,7 @@ from stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, Service
 
 from ds_ops_magic.connecting import connect
 from ds_ops_magic.connections.secrecy import redacted
+from ds_ops_magic.errors import NotConnected
 
 IAM, OAUTH, OF_YC, BEARER = "t1.iam.s3cr3t", "y0_oauth-s3cr3t", "t1.yc.s3cr3t", "plain-s3cr3t"
 
@@ -119,3 +121,18 @@ def test_words_that_hold_no_token_stay_as_they_are() -> None:
         == "a Bearer token is wanted, not Bearer (token)"
     )
     assert redacted("what s3cr3t said", "s3cr3t") == "what (token) said"
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "what"),
+    [
+        (IAM, {}, "to connect to"),
+        (None, {"token_env": IAM}, "for --iam-token-env"),
+        (None, {"sa_key": OAUTH}, "for --sa-key"),
+        (None, {"profile": OF_YC}, "for --profile"),
+    ],
+)
+def test_a_token_where_a_name_belongs_is_not_repeated(target: str | None, options: dict[str, Any], what: str) -> None:
+    with pytest.raises(NotConnected, match=f"What was given {what} looks like a token") as caught:
+        connect(target, **options)
+    assert "s3cr3t" not in str(caught.value)

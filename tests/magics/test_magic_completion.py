@@ -11,6 +11,7 @@ from IPython.core.completer import provisionalcompleter
 from scripted import message
 
 from ds_ops_magic import History, Operation, Operations
+from ds_ops_magic.magics import unload
 from ds_ops_magic.magics.commands import SUBCOMMANDS, flags_of
 from ds_ops_magic.magics.completion import complete
 
@@ -54,6 +55,7 @@ def test_flags(subcommand: str) -> None:
 def test_flags_after_targets_and_other_flags() -> None:
     assert completed("%op wait loc1 --no-") == ["--no-raise"]
     assert completed("%op wait --any --q") == ["--quiet"]
+    assert completed("x, y = %op wait --any --q") == ["--quiet"]
     assert completed("%op connect --iam") == ["--iam-token-env"]
     assert completed("%op get --t") == []
 
@@ -63,6 +65,17 @@ def test_targets_are_variables_and_then_ids(subcommand: str) -> None:
     assert completed(f"%op {subcommand} ") == ["job", "jobs", "epd1", "loc1", "loc2"]
     assert completed(f"%op {subcommand} lo") == ["loc1", "loc2"]
     assert completed(f"%op {subcommand} loc1 jo") == ["job", "jobs"]
+
+
+def test_plain_collections_of_operations_are_offered_too() -> None:
+    namespace = {
+        "many": [OPERATION, OPERATION],
+        "pair": (OPERATION,),
+        "named": {"a": OPERATION},
+        "other": [1],
+        "no": [],
+    }
+    assert complete("%op wait ", "", namespace, []) == ["many", "named", "pair"]
 
 
 def test_ids_that_earlier_kernels_have_used(shell: Any) -> None:
@@ -90,6 +103,11 @@ def test_the_shell_completes_by_it(shell: Any) -> None:
     assert "--no-raise" in completions(shell, "%op wait --no")
     assert "job" in completions(shell, "%op wait jo")
     assert "wait" in completions(shell, "%%op wa")
+    assert "wait" in completions(shell, "found = %op wa")
+    assert "job" in completions(shell, "jobs[0] = %op wait jo")
+    unload(shell)
+    assert "wait" not in completions(shell, "%op wa")
+    assert "wait" not in completions(shell, "found = %op wa")
 
 
 def test_a_kernel_completes_ids_it_has_asked_about(kernel: Kernel, operation_service: Any) -> None:
