@@ -216,7 +216,7 @@ _PARSERS = {
     "connect": ("Connect to an OperationService.", _connect),
     "get": ("Show operations as they are now; the last ones used when none is named.", _get),
     "wait": ("Wait until operations are done; the last ones used when none is named.", _wait),
-    "watch": ("Show operations live, without blocking.", _watch),
+    "watch": ("Show operations live, without blocking; where no page can be updated, once.", _watch),
     "cancel": ("Ask for operations to be cancelled.", _cancel),
     "list": ("Show the operations that were followed from here, what was used last first.", _list),
     "help": ("Explain %op, or one of its subcommands.", _help),

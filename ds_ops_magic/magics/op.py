@@ -15,7 +15,7 @@ from ds_ops_magic.magics import cell as cells
 from ds_ops_magic.magics import commands, completion, notify, recall
 from ds_ops_magic.magics.session import Session
 from ds_ops_magic.magics.targets import Targets, resolve, resolve_value, scope_of, service
-from ds_ops_magic.magics.waiting import wait_and_show, wait_for_the_cancelled
+from ds_ops_magic.magics.waiting import wait_and_show, wait_for_answers, wait_for_the_cancelled
 
 if TYPE_CHECKING:
     import argparse
@@ -193,9 +193,12 @@ class OpMagics(Magics):
         watch = self._client_of(targets).watch(*targets.ids)
         notify.tell_when_over(watch, told, lambda: _as_named(watch.operations, targets))
         self._session.keep(watch)
+        self._give(options, watch)
         if mode == "none" or self.show_live(watch):
             self._shown.append(watch)
-        return self._give(options, watch)
+        else:
+            wait_for_answers(watch)
+        return watch
 
     def _cancel(self, options: argparse.Namespace, mode: str, cell: str | None) -> Any:
         from ds_ops_magic.display import static

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic import wording
@@ -59,6 +61,25 @@ def wait_for_the_cancelled(watch: Watch, shell: Any, mode: str, timeout: float |
         failure = entry.failure
         if failure is not None and not isinstance(failure, OperationCancelled):
             raise failure
+
+
+def wait_for_answers(watch: Watch, timeout: float = 2.0) -> None:
+    """Wait until each was answered about: what is shown once should say how things stand.
+
+    Args:
+        watch: What is to be shown.
+        timeout: Seconds for it at most.
+    """
+    news = threading.Event()
+    unsubscribe = watch.subscribe(news.set)
+    deadline = time.monotonic() + timeout
+    try:
+        while not all(entry.operation or entry.error for entry in watch.view().entries):
+            if not news.wait(max(0.0, deadline - time.monotonic())):
+                break
+            news.clear()
+    finally:
+        unsubscribe()
 
 
 def _wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, when: str) -> None:

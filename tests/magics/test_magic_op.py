@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from IPython.core.error import UsageError
+from scripted import Call, ScriptedServer, message
 
 from ds_ops_magic import (
     Operation,
@@ -141,6 +143,18 @@ def test_watch_returns_at_once(op: Op, begin: Op, shell: Any) -> None:
     assert watch.ids == (name,)
     assert not watch.done
     watch.stop()
+
+
+def test_a_watch_that_no_page_will_show_is_shown_with_its_first_answers(shell: Any) -> None:
+    def slow(call: Call) -> Any:
+        time.sleep(0.3)
+        return message(call.id, description="Train")
+
+    with ScriptedServer(slow) as server:
+        shell.run_line_magic("op", f"connect {server.address};")
+        watch = shell.run_line_magic("op", "watch a b")
+        assert [operation.description for operation in watch.operations] == ["Train", "Train"]
+        watch.stop()
 
 
 def test_an_assignment_and_a_cell(op: Op, begin: Op, shell: Any) -> None:
