@@ -40,7 +40,8 @@ def connect(
     """Connect to an OperationService.
 
     Args:
-        target: ``"local"``: a service of this process, started when needed. None or ``"yandex"``: Yandex Cloud.
+        target: ``"local"``: the service of this process, started when needed, which no client's ``close`` stops. None
+            or ``"yandex"``: Yandex Cloud.
             ``"host:port"`` or ``"unix:/path"``: that address, in plaintext on this host and with TLS anywhere else.
             Or a ``yandexcloud.SDK``, which brings all of this itself.
         token_env: Name of the environment variable with an IAM token; at an address, with any bearer token.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,11 +130,8 @@ class EndpointConnection(Connection):
         return {**vars(self), "_token": None}
 
 
-_local_connections: weakref.WeakSet[LocalConnection] = weakref.WeakSet()
-
-
 class LocalConnection(EndpointConnection):
-    """The LocalService of this process, which is started when it does not run yet.
+    """The LocalService of this process, which is started when it does not run yet, and outlives the connection.
 
     Attributes:
         service: That service: ``submit`` and ``simulate`` make operations.
@@ -149,15 +145,12 @@ class LocalConnection(EndpointConnection):
         self.service = local.shared()
         super().__init__(self.service.address)
         self.identity = "the owner of this process"
-        _local_connections.add(self)
 
-    def close(self) -> None:
-        """Stop the service, unless another connection uses it; its operations stay in its file."""
+    def stop_service(self) -> None:
+        """Stop the service of this process, whoever else uses it; its operations stay in its file."""
         from ds_ops_magic import local
 
-        _local_connections.discard(self)
-        if not _local_connections:
-            local.close_shared()
+        local.close_shared()
 
     def __reduce__(self) -> tuple[type[LocalConnection], tuple[()]]:
         return LocalConnection, ()  # that of the process in which it is read

@@ -14,7 +14,7 @@ _left_to_parent: list[LocalService | None] = []
 
 
 def shared() -> LocalService:
-    """Return the service of this process, started on first use.
+    """Return the service of this process, started on first use; it runs until `close_shared` or the process's end.
 
     Its database is the file named by ``DS_OPS_MAGIC_LOCAL_DB``, else ``ds_ops_magic/local.sqlite`` in
     ``$XDG_STATE_HOME`` or ``~/.local/state``; a temporary file where that folder cannot be written. Several processes
@@ -31,7 +31,7 @@ def shared() -> LocalService:
 
 
 def close_shared() -> None:
-    """Stop the service of this process, if there is one; `shared` starts another."""
+    """Stop the service of this process, if there is one, as `LocalService.close` does; `shared` starts another."""
     global _service
     with _lock:
         service, _service = _service, None

@@ -42,6 +42,8 @@ class Session:
         from ds_ops_magic.connections.connection import LocalConnection
 
         client = connect(target, rate=rate, **how)
+        if isinstance(client.connection, LocalConnection):
+            self._local = client.connection  # its service and the work there go on wherever %op connects next
         try:
             client.check()
         except BaseException:
@@ -52,8 +54,6 @@ class Session:
         self._disconnect()
         client.history = self._history()
         self.client = client
-        if isinstance(client.connection, LocalConnection) and self._local is None:
-            self._local = LocalConnection()  # the service and its work go on wherever %op connects next
         return client
 
     def keep(self, watch: Watch) -> None:
@@ -61,13 +61,16 @@ class Session:
         self._watches = [*(known for known in self._watches if not known.done), watch]
 
     def close(self) -> None:
-        """Stop every watch, leave its panel as a static result, and close all that was connected."""
+        """Stop every watch, leave its panel as a static result, and close all that was connected.
+
+        If the service of this process was, it stops too: nothing else would end it before the process does.
+        """
         self._disconnect()
         live = sys.modules.get("ds_ops_magic.display.live")  # not imported where nothing was ever shown live
         if live is not None:
             live.drawer.settle()
         if self._local is not None:
-            self._local.close()
+            self._local.stop_service()
             self._local = None
 
     def _disconnect(self) -> None:

@@ -6,6 +6,7 @@ import pickle
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ds_ops_magic.connections.addresses import is_address, is_on_this_host
 from ds_ops_magic.connections.connection import EndpointConnection, LocalConnection
 from ds_ops_magic.errors import NotConnected, OperationNotFound, ServiceUnavailable
 from ds_ops_magic.local import LocalService
+from ds_ops_magic.operation import Status
 
 SECRET = "t1.s3cr3t-t0ken"
 
@@ -183,22 +185,31 @@ def local_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
 
 
 @pytest.mark.usefixtures("local_database")
-def test_the_local_service_stays_until_its_last_connection_closes() -> None:
+def test_closing_clients_leaves_the_local_service_and_its_work_alone() -> None:
+    go_on = threading.Event()
     first, second = connect("local"), connect("local")
     assert isinstance(first.connection, LocalConnection)
-    assert first.connection.service is second.connection.service is local.shared()
-    operation = first.connection.service.simulate(0)
-    first.close()
-    first.close()
-    assert second.wait(operation).done
-    with pytest.raises(OperationNotFound):
-        second.get("nothing")
-    address = second.connection.endpoint
-    second.close()
-    assert not Path(address.removeprefix("unix:")).exists()
+    service = first.connection.service
+    assert service is second.connection.service is local.shared()
+    job = service.submit(go_on.wait, 20)
+    for client in (first, first, second):
+        client.close()
+    assert local.shared() is service
+    go_on.set()
     with connect("local") as third:
-        second.close()  # again: nothing of the third's
-        assert third.get(operation).done
+        assert third.wait(job).status is Status.SUCCEEDED
+        with pytest.raises(OperationNotFound):
+            third.get("nothing")
+
+
+@pytest.mark.usefixtures("local_database")
+def test_stopping_the_local_service_is_asked_for() -> None:
+    with connect("local") as client:
+        assert isinstance(client.connection, LocalConnection)
+        place = Path(client.connection.endpoint.removeprefix("unix:"))
+        assert place.exists()
+        client.connection.stop_service()
+        assert not place.exists()
 
 
 @pytest.mark.usefixtures("local_database")

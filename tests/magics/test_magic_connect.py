@@ -23,7 +23,7 @@ from ds_ops_magic import (
     unload_ipython_extension,
 )
 from ds_ops_magic.codes import refused
-from ds_ops_magic.local import shared
+from ds_ops_magic.local import close_shared, shared
 
 Op = Callable[..., Any]
 
@@ -108,17 +108,36 @@ def test_connecting_again_leaves_the_local_service_and_its_work_alone(
     assert local.run_line_magic("op", f"wait {operation.id} --quiet").status is Status.SUCCEEDED
 
 
-def test_a_connection_to_local_that_is_closed_leaves_the_service_to_the_others(local: Any) -> None:
+def test_a_client_of_local_that_is_closed_leaves_the_service_to_the_magic(local: Any) -> None:
     operation = shared().simulate(0)
     connect("local").close()
     assert local.run_line_magic("op", f"get {operation.id}").done
 
 
-def test_unloading_stops_the_local_service(local: Any) -> None:
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_unloading_stops_the_local_service_whoever_else_uses_it(
+    local: Any, operation_service: LocalService, elsewhere: bool
+) -> None:
     service = shared()
-    unload_ipython_extension(local)
-    with pytest.raises(OperationsError, match="not started"):
-        service.get("a")
+    if elsewhere:
+        local.run_line_magic("op", f"connect {operation_service.address};")
+    with connect("local"):
+        unload_ipython_extension(local)
+        with pytest.raises(OperationsError, match="not started"):
+            service.get("a")
+
+
+def test_unloading_leaves_a_service_alone_that_the_magic_never_used(
+    shell: Any, operation_service: LocalService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DS_OPS_MAGIC_LOCAL_DB", str(tmp_path / "local.sqlite"))
+    service = shared()
+    try:
+        shell.run_line_magic("op", f"connect {operation_service.address};")
+        unload_ipython_extension(shell)
+        assert shared() is service
+    finally:
+        close_shared()
 
 
 def test_what_is_no_operation_service_is_said_to_be_none(shell: Any) -> None:
