@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import inspect
@@ -16,7 +17,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import JobProgress
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
 
-from ds_ops_magic.local import owners
+from ds_ops_magic.local import owners, threads
 from ds_ops_magic.local.ledger import begin_work, end_work, packed
 from ds_ops_magic.local.outcomes import ABORTED, CANCELLED, End, JobCancelled, clean, failed, raised, returned
 from ds_ops_magic.local.store import Row, Store
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from ds_ops_magic.local.ledger import Ledger
 
 _MAX_MESSAGE = 256
+_LAST_PATIENCE = 2.0
+"""Seconds that the end of the process waits for callables that were asked to stop; then they are cut off."""
+
+# Functions run at exit in reverse order: after the services are closed, which ask, and before the locks of `owners` go.
+atexit.register(threads.join_all, _LAST_PATIENCE)
 
 
 class Reporter:
@@ -201,7 +207,7 @@ class Jobs:
             return self._given
         with self._lock:
             if self._own is None:
-                self._own = futures.ThreadPoolExecutor(thread_name_prefix="ds_ops_magic job")
+                self._own = threads.DaemonThreads("ds_ops_magic job")
             return self._own
 
     def _done(self, operation_id: str, future: futures.Future[End | None]) -> None:

@@ -60,8 +60,12 @@ class _Running:
 class LocalService:
     """An OperationService of one's own: a real gRPC server on a SQLite file.
 
-    Use it as a context manager, or `start` and `close` it; what is not closed is closed when the process ends. It may
-    be started again. Its methods may be called from any thread.
+    Use it as a context manager, or `start` and `close` it. It may be started again. Its methods may be called from any
+    thread.
+
+    What is not closed is closed when the process ends, which it does within about three seconds: a callable that has
+    not looked at its reporter by then is cut off wherever it is, with no ``finally`` of it run, and its operation ends
+    ABORTED. A callable on an executor that was given holds up the end of the process as that executor does.
 
     Args:
         path: The database, made where there is none (mode 0600); None for one in a temporary folder.

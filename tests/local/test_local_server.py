@@ -13,7 +13,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from local_helpers import calling, ended, script, until_cancelled, wait_until
+from local_helpers import calling, ended, until_cancelled, wait_until
 
 from ds_ops_magic.errors import CancelNotSupported, InvalidOperationId, OperationNotFound, OperationsError
 from ds_ops_magic.local import LocalService
@@ -251,22 +251,6 @@ def test_a_description_over_256_characters_is_refused():
             service.submit(lambda: None, description="x" * 257)
         assert service.operations() == []
         assert service.submit(lambda: None, description="x" * 256).description == "x" * 256
-
-
-_FORGETS = """
-from ds_ops_magic.local import LocalService
-service = LocalService().start()
-service.submit(print, "ran", flush=True)
-print(service.path.parent, flush=True)
-"""
-
-
-def test_what_is_not_closed_is_closed_at_the_end_of_the_process():
-    with script(_FORGETS) as process:
-        lines = sorted(process.communicate(timeout=20)[0].split())
-        assert process.returncode == 0
-    assert lines[1] == "ran"
-    assert not Path(lines[0]).exists()
 
 
 def test_grpc_is_not_imported_before_it_is_needed():

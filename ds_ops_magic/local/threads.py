@@ -1,0 +1,116 @@
+"""An executor whose threads do not keep the process alive, as those of ``ThreadPoolExecutor`` do.
+
+Those are joined when the process ends, without a limit and before anything registered with `atexit` could ask the work
+on them to stop.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import os
+import threading
+import time
+from concurrent import futures
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Worker(threading.Thread):
+    """Known by its class to `join_all`."""
+
+
+class _Work(NamedTuple):
+    future: futures.Future[Any]
+    function: Callable[[], Any]
+
+    def run(self) -> None:
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            result = self.function()
+        except BaseException as error:  # it is for whoever has the future, as with any executor
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(result)
+
+
+class DaemonThreads(futures.Executor):
+    """Runs callables on daemon threads, in the order in which they came. A thread that finds nothing to do ends.
+
+    Args:
+        name: Of the threads.
+        most: How many there are at most; None for as many as a ``ThreadPoolExecutor`` has.
+    """
+
+    def __init__(self, name: str, most: int | None = None) -> None:
+        self._name = name
+        self._most = most or min(32, (os.cpu_count() or 1) + 4)
+        self._lock = threading.Lock()
+        self._waiting: collections.deque[_Work] = collections.deque()
+        self._workers: set[_Worker] = set()
+        self._closed = False
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> futures.Future[T]:
+        """Have a callable run.
+
+        Raises:
+            RuntimeError: The executor was shut down, or no thread can be started.
+        """
+        work = _Work(futures.Future(), functools.partial(fn, *args, **kwargs))
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            if len(self._workers) < self._most:
+                worker = _Worker(target=self._work, name=self._name, daemon=True)
+                worker.start()  # it waits for the lock, and so for the work
+                self._workers.add(worker)
+            self._waiting.append(work)
+        return work.future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more callables.
+
+        Args:
+            wait: Return only when all are over.
+            cancel_futures: Cancel those that have not begun.
+        """
+        with self._lock:
+            self._closed = True
+            workers = list(self._workers)
+            dropped = list(self._waiting) if cancel_futures else []
+            if cancel_futures:
+                self._waiting.clear()
+        for work in dropped:
+            work.future.cancel()
+        if wait:
+            for worker in workers:
+                worker.join()
+
+    def _work(self) -> None:
+        while (work := self._next()) is not None:
+            work.run()
+
+    def _next(self) -> _Work | None:
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._workers.remove(threading.current_thread())  # type: ignore[arg-type]
+            return None
+
+
+def join_all(patience: float) -> None:
+    """Wait for the threads of every such executor.
+
+    Args:
+        patience: The most seconds, for all of them together.
+    """
+    deadline = time.monotonic() + patience
+    for thread in threading.enumerate():
+        if isinstance(thread, _Worker):
+            thread.join(max(0.0, deadline - time.monotonic()))
