@@ -52,7 +52,7 @@ class _Running:
 
     def close(self) -> None:
         self.jobs.close(_PATIENCE)
-        self.server.stop(_PATIENCE).wait()
+        _stop(self.server)
         self.store.close()
         _remove(self.folder, self.store.path)
 
@@ -240,6 +240,14 @@ def _opened(path: Path) -> Store:
         raise OperationsError(
             f"{path} cannot be used as a database of operations: {wording.one_line(str(why))}."
         ) from error
+
+
+def _stop(server: grpc.Server) -> None:
+    try:
+        server.stop(_PATIENCE).wait()
+    except RuntimeError:
+        # gRPC waits on a thread of its own, and Python 3.12 starts none when the process ends: nobody is waited for.
+        server.stop(None).wait()
 
 
 def _private_folder() -> Path:

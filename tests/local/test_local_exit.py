@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+
 import pytest
 from local_helpers import script
 
@@ -84,6 +87,17 @@ def test_what_is_not_closed_is_closed_and_leaves_nothing_behind(capfd):
         assert process.communicate(timeout=PROMPTLY)[0] == "False\n"
         assert process.returncode == 0
     assert capfd.readouterr().err == ""
+
+
+def test_it_needs_no_new_thread_to_close(monkeypatch, tmp_path):
+    def refuse(thread):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    service = LocalService(tmp_path / "ops.sqlite").start()
+    folder = Path(service.address.removeprefix("unix:")).parent
+    monkeypatch.setattr(threading.Thread, "start", refuse)  # Python 3.12 does so to all that runs at exit
+    service.close()
+    assert not folder.exists()
 
 
 def test_an_error_that_ends_the_process_ends_its_work_too(tmp_path):
