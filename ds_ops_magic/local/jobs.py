@@ -167,7 +167,7 @@ class Jobs:
 
         Raises:
             TypeError: It cannot be called, or is a coroutine function.
-            ValueError: The description is too long.
+            ValueError: The description is too long, or no string.
         """
         if not callable(function) or inspect.iscoroutinefunction(function):
             raise TypeError(f"submit takes a callable that is no coroutine function, not {clean(repr(function), 100)}.")

@@ -66,7 +66,7 @@ class Ledger:
         """Begin a simulated operation.
 
         Raises:
-            ValueError: The description is over `MAX_DESCRIPTION` characters.
+            ValueError: The description is no string, or over `MAX_DESCRIPTION` characters.
         """
         row = self._new(description)._replace(course=course.to_json())
         self._insert(row, durable=False)
@@ -76,7 +76,7 @@ class Ledger:
         """Record work that waits for its turn; ``owner`` is the process that has it.
 
         Raises:
-            ValueError: The description is over `MAX_DESCRIPTION` characters.
+            ValueError: The description is no string, or over `MAX_DESCRIPTION` characters.
         """
         row = self._new(description)._replace(owner=owner, metadata=packed(ExecuteProjectJobMetadata()))
         self._insert(row, durable=True)
@@ -120,6 +120,9 @@ class Ledger:
         self._pruning.after_insert()
 
     def _new(self, description: str) -> Row:
+        if not isinstance(description, str):
+            shown = wording.one_line(repr(description), 60)
+            raise ValueError(f"description is a string of at most {MAX_DESCRIPTION} characters, not {shown}.")
         if len(description) > MAX_DESCRIPTION:
             raise ValueError(
                 f"A description has at most {MAX_DESCRIPTION} characters, and this one has {len(description):,}."

@@ -8,6 +8,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ds_ops_magic import wording
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,15 +32,17 @@ class Retention:
             500 new ones, so that there may be a few more.
 
     Raises:
-        ValueError: One of them is below 0, or not a number.
+        ValueError: One of them is below 0, or not a number; or the count is not a whole one.
     """
 
     days: float | None = 30.0
     count: int | None = 10_000
 
     def __post_init__(self) -> None:
-        if not ((self.days or 0) >= 0 and (self.count or 0) >= 0):  # which NaN is not either
-            raise ValueError(f"Days and number of the operations that are kept cannot be below 0, as in {self}.")
+        if self.days is not None and not _is_amount(self.days, (int, float)):
+            raise ValueError(f"days is a number from 0 on, or None for ever, not {_shown(self.days)}.")
+        if self.count is not None and not _is_amount(self.count, int):
+            raise ValueError(f"count is a whole number from 0 on, or None for all, not {_shown(self.count)}.")
 
 
 class Pruning:
@@ -81,3 +85,11 @@ class Pruning:
             for row in self._store.going(oldest, most):
                 self._settle(row)
             self._store.prune(oldest, most)
+
+
+def _is_amount(value: float, kind: type | tuple[type, ...]) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and value >= 0  # which NaN is not
+
+
+def _shown(value: object) -> str:
+    return wording.one_line(repr(value), 60)

@@ -151,7 +151,7 @@ class LocalService:
 
         Raises:
             TypeError: It cannot be called, or is a coroutine function.
-            ValueError: The description is too long.
+            ValueError: The description is too long, or no string.
             OperationsError: The service is not started.
         """
         return Operation(self._now().jobs.submit(function, args, kwargs, description))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sqlite3
 import threading
 
@@ -128,7 +129,16 @@ def test_threads_that_submit_while_others_are_pruned_lose_nothing_that_goes_on(s
     assert sorted(ids(store)) == sorted(going)
 
 
-@pytest.mark.parametrize("wrong", [{"days": -1}, {"count": -5}, {"days": math.nan}])
-def test_less_than_nothing_cannot_be_kept(wrong):
-    with pytest.raises(ValueError, match="cannot be"):
-        Retention(**wrong)
+@pytest.mark.parametrize("wrong", [-1, math.nan, "x", True, [30]])
+def test_days_that_are_none_are_named(wrong):
+    with pytest.raises(
+        ValueError, match=rf"^days is a number from 0 on, or None for ever, not {re.escape(repr(wrong))}\.$"
+    ):
+        Retention(days=wrong)
+
+
+@pytest.mark.parametrize("wrong", [-5, 1.5, math.nan, "x", False])
+def test_a_count_that_is_none_is_named(wrong):
+    expected = rf"^count is a whole number from 0 on, or None for all, not {re.escape(repr(wrong))}\.$"
+    with pytest.raises(ValueError, match=expected):
+        Retention(count=wrong)

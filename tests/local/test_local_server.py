@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -236,12 +237,22 @@ def test_what_it_returns_is_what_the_package_shows():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"duration": -1}, {"steps": 0}, {"outcome": "fine"}, {"description": "x" * 257}],
+    [{"duration": -1}, {"steps": 0}, {"outcome": "fine"}, {"description": "x" * 257}, {"description": None}],
 )
 def test_what_cannot_be_simulated_is_refused(wrong):
     with LocalService() as service:
         with pytest.raises(ValueError, match=r"\.$"):
             service.simulate(**wrong)
+        assert service.operations() == []
+
+
+@pytest.mark.parametrize("wrong", [None, 7, b"Train", ["Train"]])
+def test_a_description_that_is_no_string_is_named(wrong):
+    expected = rf"^description is a string of at most 256 characters, not {re.escape(repr(wrong))}\.$"
+    with LocalService() as service:
+        for make in (service.simulate, lambda **how: service.submit(print, **how)):
+            with pytest.raises(ValueError, match=expected):
+                make(description=wrong)
         assert service.operations() == []
 
 
