@@ -3,11 +3,12 @@
 With it a notebook runs with no cloud, a test suite has something true to talk to, and background work of one's own
 gets ids, progress, cancel and history::
 
-    from ds_ops_magic.local import LocalService
+    from ds_ops_magic import LocalService, connect
 
-    with LocalService() as service:
+    with LocalService() as service, connect(service.address) as client:
         operation = service.submit(train, epochs=5)
         other = service.simulate(duration=3, steps=5, outcome="success")
+        client.wait_all([operation, other])  # what still runs when the service closes is cancelled
 
 ``python -m ds_ops_magic.local --help`` starts one in a process of its own.
 """
