@@ -11,7 +11,7 @@ from ds_ops_magic import wording
 from ds_ops_magic.connections.addresses import channel_options, is_on_this_host
 from ds_ops_magic.connections.credentials import read_variable
 from ds_ops_magic.connections.secrecy import redacted
-from ds_ops_magic.connections.tokens import NoToken, Token
+from ds_ops_magic.connections.tokens import NoToken, Token, Tokens
 from ds_ops_magic.errors import AuthenticationError, NotConnected
 
 if TYPE_CHECKING:
@@ -45,8 +45,16 @@ class Connection:
         """Return what to send along with each call."""
         return ()
 
-    def refresh(self) -> None:
-        """Get fresh credentials after the service refused the present ones. May block.
+    @property
+    def credentials(self) -> int:
+        """Number of the credentials in use: others have another one."""
+        return 0
+
+    def refresh(self, refused: int) -> None:
+        """Get fresh credentials after a call was refused, unless others are in use by now. May block.
+
+        Args:
+            refused: `credentials` as they were when that call was made.
 
         Raises:
             AuthenticationError: There are none to be had.
@@ -80,11 +88,9 @@ class EndpointConnection(Connection):
         self.identity = f"the bearer of ${token_env}" if token_env else "nobody in particular"
         self.source = f"${token_env}" if token_env else ""
         self._token_env = token_env
-        self._token: Token | None = None
         self._roots = read_certificates(ca) if ca is not None else None
         self._tls = self._roots is not None or not is_on_this_host(address)
-        if token_env:
-            self._token = _read_token(token_env)
+        self._tokens = Tokens(_read_token(token_env) if token_env else None)
 
     def channel(self, options: Options) -> grpc.aio.Channel:
         """Open a channel; plaintext only to loopback or a unix socket, where no one else listens in."""
@@ -98,18 +104,26 @@ class EndpointConnection(Connection):
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Return the bearer token as call metadata, where there is one."""
-        return self._token.metadata if self._token else ()
+        return self._tokens.metadata
 
     def redacted(self, words: str) -> str:
         """Return a service's words without the token that it was given."""
-        return redacted(words, self._token.value if self._token else "")
+        return self._tokens.redacted(words)
 
-    def refresh(self) -> None:
-        """Read the token's environment variable again.
+    @property
+    def credentials(self) -> int:
+        """Number of the token in use."""
+        return self._tokens.held[0]
+
+    def refresh(self, refused: int) -> None:
+        """Read the token's environment variable again, unless another token is in use by now.
 
         Raises:
             AuthenticationError: The token is still the one that was refused, or there is none.
         """
+        number, token = self._tokens.held
+        if number != refused:
+            return
         shown = wording.one_line(self.endpoint, 100)
         if self._token_env is None:
             hint = f"Put the token into an environment variable, then: %op connect {shown} --iam-token-env NAME"
@@ -118,16 +132,12 @@ class EndpointConnection(Connection):
             fresh = _read_token(self._token_env)
         except NotConnected as error:
             raise AuthenticationError(f"{shown} refused the token it was given.", *map(str, error.args)) from None
-        if fresh == self._token:
+        if token is not None and fresh.value == token.value:
             raise AuthenticationError(
                 f"{shown} refused the token in ${self._token_env}: it has run out, or is not valid there.",
                 f"Put a valid one into ${self._token_env}; operations go on by themselves, so wait again afterwards.",
             )
-        self._token = fresh
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A token is never written anywhere; the first refusal has it read from its variable again.
-        return {**vars(self), "_token": None}
+        self._tokens.use(fresh)
 
 
 class LocalConnection(EndpointConnection):

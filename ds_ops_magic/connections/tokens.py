@@ -1,9 +1,12 @@
-"""A token, and its absence: what every source of credentials gives."""
+"""A token, and its absence: what every source of credentials gives; and which token is in use."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field
+
+from ds_ops_magic.connections.secrecy import redacted
 
 
 class NoToken(Exception):
@@ -45,3 +48,44 @@ class Token:
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """The metadata of a call with it."""
         return (("authorization", f"Bearer {self.value}"),)
+
+
+class Tokens:
+    """The token in use, by its number. May be used from any thread.
+
+    The numbers tell the token that a call was made with from the one in use by the time that call is refused. They are
+    never used twice, and a token that is given again keeps its own. None of it is ever pickled.
+
+    Args:
+        first: The token to begin with, number 0; None where one has yet to be fetched.
+    """
+
+    def __init__(self, first: Token | None = None) -> None:
+        self._numbers = itertools.count()
+        self._held = next(self._numbers), first
+
+    @property
+    def held(self) -> tuple[int, Token | None]:
+        """The number of the token in use, and that token."""
+        return self._held
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """The metadata of a call with the token in use."""
+        token = self._held[1]
+        return token.metadata if token else ()
+
+    def use(self, token: Token) -> None:
+        """Take a token into use."""
+        number, held = self._held
+        if held is None or held.value != token.value:
+            number = next(self._numbers)
+        self._held = number, token
+
+    def redacted(self, words: str) -> str:
+        """Return a service's words without the token that it was given."""
+        token = self._held[1]
+        return redacted(words, token.value if token else "")
+
+    def __reduce__(self) -> tuple[type[Tokens], tuple[()]]:
+        return Tokens, ()

@@ -11,8 +11,7 @@ from ds_ops_magic.connections.addresses import channel_options
 from ds_ops_magic.connections.cloud import OPERATION, Cloud, CloudSilent
 from ds_ops_magic.connections.connection import Connection, Options
 from ds_ops_magic.connections.patience import Beside
-from ds_ops_magic.connections.secrecy import redacted
-from ds_ops_magic.connections.tokens import NoToken, NotThere, Token
+from ds_ops_magic.connections.tokens import NoToken, NotThere, Token, Tokens
 from ds_ops_magic.errors import AuthenticationError, NotConnected
 
 if TYPE_CHECKING:
@@ -55,8 +54,8 @@ class YandexConnection(Connection):
         self._source = source
         self._clock = clock
         self._renewal: Beside[None] | None = None
-        self._renew_at = math.inf
-        self._use(token)
+        self._tokens = Tokens(token)
+        self._renew_at = self._due(token)
 
     def channel(self, options: Options) -> grpc.aio.Channel:
         """Open a TLS channel; the token goes along with each call, and not with the channel."""
@@ -70,15 +69,22 @@ class YandexConnection(Connection):
         if self._clock() >= self._renew_at and (self._renewal is None or self._renewal.ended_within(0)):
             self._renew_at = self._clock() + _RENEW_AGAIN
             self._renewal = Beside(self._renew, "ds_ops_magic token")
-        return self._token.metadata if self._token else ()
+        return self._tokens.metadata
 
-    def refresh(self) -> None:
-        """Get a fresh token, because the present one was refused.
+    @property
+    def credentials(self) -> int:
+        """Number of the token in use."""
+        return self._tokens.held[0]
+
+    def refresh(self, refused: int) -> None:
+        """Get a fresh token, unless the one in use is another than the one that was refused.
 
         Raises:
             AuthenticationError: There is none, or it is the one that was refused.
         """
-        refused = self._token
+        number, token = self._tokens.held
+        if number != refused:
+            return
         try:
             fresh = self._fetched()
         except (NoToken, CloudSilent, TimeoutError) as error:
@@ -87,13 +93,15 @@ class YandexConnection(Connection):
                 str(error),
                 "The operations go on by themselves. When that is mended: %op connect, and wait again.",
             ) from None
-        if refused is not None and fresh.value == refused.value:
+        if self.credentials != refused:  # the renewal beside the calls was quicker
+            return
+        if token is not None and fresh.value == token.value:
             raise self._run_out()
         self._use(fresh)
 
     def redacted(self, words: str) -> str:
         """Return a service's words without the token that it was given."""
-        return redacted(words, self._token.value if self._token else "")
+        return self._tokens.redacted(words)
 
     def _run_out(self) -> AuthenticationError:
         if not self._source.is_static:
@@ -118,16 +126,20 @@ class YandexConnection(Connection):
         except (NoToken, CloudSilent):
             return
 
-    def _use(self, token: Token | None) -> None:
-        self._token = token
-        life = token.lifetime if token else None
-        unknown = math.inf if self._source.is_static or token is None else _RENEW_AFTER
-        wait = unknown if life is None else max(_RENEW_AGAIN, min(_RENEW_AFTER, life * _RENEW_AT))
-        self._renew_at = self._clock() + wait
+    def _use(self, token: Token) -> None:
+        self._tokens.use(token)
+        self._renew_at = self._due(token)
+
+    def _due(self, token: Token | None) -> float:
+        """Return when the token after this one is to be fetched."""
+        if token is None or (token.lifetime is None and self._source.is_static):
+            return math.inf
+        life = math.inf if token.lifetime is None else token.lifetime * _RENEW_AT
+        return self._clock() + max(_RENEW_AGAIN, min(_RENEW_AFTER, life))
 
     def __getstate__(self) -> dict[str, Any]:
-        # A token is never written anywhere; the first refusal has one fetched again.
-        return {**vars(self), "_token": None, "_renewal": None, "_renew_at": math.inf}
+        # No token goes along; the first refusal has one fetched again.
+        return {**vars(self), "_renewal": None, "_renew_at": math.inf}
 
 
 def connect(

@@ -51,8 +51,11 @@ class Requests:
         self._pace = pace
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._refreshing = asyncio.Lock()
-        self.credentials = 0
-        """Number of the credentials in use: how often they were refreshed."""
+
+    @property
+    def credentials(self) -> int:
+        """Number of the credentials in use: others have another one."""
+        return self._connection.credentials
 
     async def get(self, operation_id: str) -> Operation:
         """Ask for an operation.
@@ -93,8 +96,7 @@ class Requests:
         """
         async with self._refreshing:
             if self.credentials == refused:
-                await asyncio.get_running_loop().run_in_executor(None, self._connection.refresh)
-                self.credentials += 1
+                await asyncio.get_running_loop().run_in_executor(None, self._connection.refresh, refused)
 
     async def _answer(self, call: Callable[[str, float], Awaitable[bytes]], operation_id: str, doing: str) -> bytes:
         """Ask until there is an answer.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from following import QUICK, until
-from scripted import Stage
+from scripted import Call, Stage
 from stand_ins import Clock, CloudStandIn, CommandLineStandIn, MetadataStandIn, path_with
 
 from ds_ops_magic.client import OperationClient
@@ -118,6 +118,36 @@ def test_while_renewing_fails_the_token_stays_and_it_is_tried_again(
         until(lambda: metadata.asked == 3)
         stage.set("a", done=True)
         assert watch.wait(20).succeeded
+
+
+def test_a_refusal_that_comes_after_the_renewal_has_the_new_token_tried(
+    stage: Stage,
+    cloud: CloudStandIn,
+    metadata: MetadataStandIn,
+    client: Any,
+    clock: Clock,
+    environment: pytest.MonkeyPatch,
+) -> None:
+    """A machine slept for a night: the renewal begins with the first call, which still has the old token."""
+    environment.setenv("YC_METADATA_ADDR", metadata.address)
+    cloud.accepted.add(metadata.token)
+    answer = cloud.server.get
+    with client(MetadataService()) as made:
+        evening, morning = made.connection.metadata(), (("authorization", "Bearer t1.of-the-morning"),)
+
+        def late(call: Call) -> Any:
+            if call.metadata["authorization"] == evening[0][1]:
+                until(lambda: made.connection.metadata() == morning)
+            return answer(call)
+
+        watch = made.watch("a")
+        until(lambda: watch.operations[0])
+        cloud.server.get = late
+        cloud.accepted, metadata.token = {"t1.of-the-morning"}, "t1.of-the-morning"
+        clock.now += 13 * 3600
+        stage.set("a", done=True)
+        assert watch.wait(20).succeeded
+    assert metadata.asked == 2
 
 
 @pytest.mark.parametrize("life", [0, -5, "nan", None, "soon", 1e300])

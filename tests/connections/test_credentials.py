@@ -42,13 +42,16 @@ def test_a_token_is_read_again_when_it_was_refused(monkeypatch: pytest.MonkeyPat
     connection = EndpointConnection("127.0.0.1:1", token_env="TOKEN")
     assert connection.metadata() == (("authorization", f"Bearer {SECRET}"),)
     with pytest.raises(AuthenticationError, match=r"refused the token in \$TOKEN") as caught:
-        connection.refresh()
+        connection.refresh(0)
     monkeypatch.setenv("TOKEN", "t1.fresh")
-    connection.refresh()
+    connection.refresh(0)
+    assert connection.credentials == 1
     assert connection.metadata() == (("authorization", "Bearer t1.fresh"),)
+    connection.refresh(0)  # another one is in use already
+    assert connection.credentials == 1
     monkeypatch.delenv("TOKEN")
     with pytest.raises(AuthenticationError, match=r"\$TOKEN is unset") as later:
-        connection.refresh()
+        connection.refresh(1)
     assert SECRET not in str(caught.value) + str(later.value)
 
 
@@ -56,7 +59,7 @@ def test_credentials_that_were_never_given_cannot_be_refreshed() -> None:
     connection = EndpointConnection("127.0.0.1:1")
     assert connection.metadata() == ()
     with pytest.raises(AuthenticationError, match="wants credentials, and none were given") as caught:
-        connection.refresh()
+        connection.refresh(0)
     assert "--iam-token-env NAME" in str(caught.value)
 
 
