@@ -73,6 +73,7 @@ class CloudStandIn(IamTokenServiceServicer):
         lifetime: Seconds that the tokens it issues live.
         issued: The tokens it has issued, in order.
         hangs: Whether the token service does not answer.
+        hung: How often it has not answered.
         quote: Whether a refusal repeats the token that was refused.
         audience: What a signed JSON Web Token has to be meant for.
     """
@@ -85,6 +86,7 @@ class CloudStandIn(IamTokenServiceServicer):
         self.lifetime = 43_200.0
         self.issued: list[str] = []
         self.hangs = self.quote = False
+        self.hung = 0
         self.audience = "https://iam.localhost/iam/v1/tokens"
         self.ca = authority.ca
         self._key = key
@@ -107,6 +109,7 @@ class CloudStandIn(IamTokenServiceServicer):
         if self.hangs:
             given_up = threading.Event()
             context.add_callback(given_up.set)
+            self.hung += 1
             given_up.wait()
         given = request.jwt or request.yandex_passport_oauth_token
         if request.jwt:

@@ -231,7 +231,7 @@ class Engine:
             self._end(followed, refusal(failed, followed.id, "wait", self._connection))
         elif step is OnGet.REFRESH:
             followed.refreshed = True
-            await self._requests.refresh(credentials)
+            await self._requests.refresh(credentials, followed.since)
             self._ask_again(followed, 0.0)
         elif self._is_hopeless():
             self._give_up(failures.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ds_ops_magic import codes, failures, wording
 from ds_ops_magic.codes import OnCancel, OnGet, meaning_of
 from ds_ops_magic.engine.calls import CallFailed, OperationServiceCalls, is_over_the_limit, read
+from ds_ops_magic.engine.refresher import Refresher
 from ds_ops_magic.engine.schedule import retry_delay
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Requests:
         self._connect_timeout = connect_timeout
         self._pace = pace
         self._places = asyncio.Semaphore(_AT_ONCE)
-        self._refreshing = asyncio.Lock()
+        self._refresher = Refresher(connection)
 
     @property
     def credentials(self) -> int:
@@ -85,18 +86,9 @@ class Requests:
                     return operation
             raise refusal(failed, operation_id, "cancel", self._connection) from None
 
-    async def refresh(self, refused: int) -> None:
-        """Refresh the credentials, off the loop, unless others have come since a call was refused with these.
-
-        Args:
-            refused: `credentials` as they were when the call was made.
-
-        Raises:
-            OperationsError: There are none to be had.
-        """
-        async with self._refreshing:
-            if self.credentials == refused:
-                await asyncio.get_running_loop().run_in_executor(None, self._connection.refresh, refused)
+    async def refresh(self, refused: int, since: float) -> None:
+        """See that there are other credentials than those a call was refused with (`Refresher.refresh`)."""
+        await self._refresher.refresh(refused, since)
 
     async def _answer(self, call: Callable[[str, float], Awaitable[bytes]], operation_id: str, doing: str) -> bytes:
         """Ask until there is an answer.
@@ -121,7 +113,7 @@ class Requests:
             step = _step(failed, doing)
             if step in _REFRESH and not refreshed:
                 refreshed = True
-                await self.refresh(credentials)
+                await self.refresh(credentials, made)
                 continue
             if step not in _AGAIN or (step is OnGet.THRICE and attempts > 3):
                 raise failed

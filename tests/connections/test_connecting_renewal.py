@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from following import QUICK, until
+from following import QUICK, lasting, python, until
 from scripted import Call, Stage
 from stand_ins import Clock, CloudStandIn, CommandLineStandIn, MetadataStandIn, path_with
 
@@ -16,6 +16,7 @@ from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connections import yandex
 from ds_ops_magic.connections.cloud import Cloud
 from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, MetadataService, Source
+from ds_ops_magic.engine.engine import IN_FLIGHT
 from ds_ops_magic.errors import AuthenticationError
 
 OAUTH = "y0_of-a-user"
@@ -180,6 +181,25 @@ def test_one_refusal_is_one_refresh_however_many_wait(stage: Stage, cloud: Cloud
     assert len(cloud.issued) == 2
 
 
+def test_one_refresh_that_fails_is_the_end_however_many_wait(
+    stage: Stage, cloud: CloudStandIn, metadata: MetadataStandIn, client: Any, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("YC_METADATA_ADDR", metadata.address)
+    cloud.accepted.add(metadata.token)
+    with client(MetadataService()) as made:
+        watch = made.watch(*(f"op{number}" for number in range(2 * IN_FLIGHT)))
+        until(lambda: all(watch.operations))
+        metadata.status = 404
+        cloud.accepted.clear()
+        with pytest.raises(AuthenticationError, match="HTTP 404"):
+            watch.wait(20)
+        assert {type(entry.error) for entry in watch.view().entries} == {AuthenticationError}
+        assert metadata.asked == 2
+        with pytest.raises(AuthenticationError):
+            made.wait("op0", 20)
+        assert metadata.asked == 3  # who asks afterwards may have mended it
+
+
 def test_a_token_that_is_refused_again_after_the_refresh_ends_the_wait(
     stage: Stage, cloud: CloudStandIn, client: Any
 ) -> None:
@@ -244,3 +264,30 @@ def test_a_pickle_holds_no_token_and_gets_one_of_its_own(stage: Stage, cloud: Cl
     with pickle.loads(pickled) as again:  # noqa: S301  # our own
         assert again.wait("a", 20).done
     assert len(cloud.issued) == 2
+
+
+_REFUSED = """
+import sys
+from pathlib import Path
+from following import QUICK
+from ds_ops_magic.client import OperationClient
+from ds_ops_magic.connections import yandex
+from ds_ops_magic.connections.cloud import Cloud
+from ds_ops_magic.connections.credentials import EnvironmentToken
+cloud = Cloud(sys.argv[1], Path(sys.argv[2]).read_bytes())
+client = OperationClient(yandex.connect(cloud, [EnvironmentToken("YC_TOKEN", is_iam=False)], 20.0), schedule=QUICK)
+watch = client.watch("a")
+print("connected", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_python_exits_while_a_source_is_silent(stage: Stage, cloud: CloudStandIn) -> None:
+    with python(_REFUSED, cloud.address, cloud.ca) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "connected\n"
+        cloud.hangs = True
+        cloud.accepted.clear()
+        until(lambda: cloud.hung)
+        with lasting(0.0, 2.0):
+            assert process.communicate("\n", timeout=30) == ("", "")

@@ -1,0 +1,121 @@
+"""Fresh credentials: fetched once for all that were refused with the same ones, whatever comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ds_ops_magic.connections.connection import Connection
+from ds_ops_magic.engine import refresher as module
+from ds_ops_magic.engine.refresher import Refresher
+from ds_ops_magic.errors import AuthenticationError
+
+
+class Credentials(Connection):
+    """Numbered credentials: a refresh runs what a test gives, and those that come are the next number."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self.endpoint, self.identity = "host:1", "nobody"
+        self.number = self.asked = 0
+        self._work = work
+
+    @property
+    def credentials(self) -> int:
+        return self.number
+
+    def refresh(self, refused: int) -> None:
+        self.asked += 1
+        self._work()
+        self.number += 1
+
+
+def refuse() -> None:
+    raise AuthenticationError("gone")
+
+
+async def outcomes(*refreshing: Any) -> list[Any]:
+    return await asyncio.gather(*refreshing, return_exceptions=True)
+
+
+def test_one_refresh_for_all_that_were_refused() -> None:
+    async def main() -> None:
+        held = Credentials(lambda: None)
+        refresher = Refresher(held)
+        assert await outcomes(*(refresher.refresh(0, 0.0) for _ in range(100))) == [None] * 100
+        await refresher.refresh(0, 0.0)  # one that was refused with those before
+        assert (held.asked, held.number) == (1, 1)
+        await refresher.refresh(1, 0.0)
+        assert (held.asked, held.number) == (2, 2)
+
+    asyncio.run(main())
+
+
+def test_a_failure_is_the_answer_to_all_who_were_asking(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        held = Credentials(refuse)
+        refresher = Refresher(held)
+        began = time.monotonic()
+        for _ in range(3):
+            said = await outcomes(*(refresher.refresh(0, began) for _ in range(100)))
+            assert {type(error) for error in said} == {AuthenticationError}
+        assert held.asked == 1
+        await outcomes(refresher.refresh(0, time.monotonic()))
+        assert held.asked == 2
+        await outcomes(refresher.refresh(0, began))
+        assert held.asked == 2
+        monkeypatch.setattr(module, "_STANDS", 0.0)  # so that it is a while ago
+        await outcomes(refresher.refresh(0, began))
+        assert held.asked == 3
+
+    asyncio.run(main())
+
+
+def test_a_failure_counts_for_nothing_when_other_credentials_came_meanwhile() -> None:
+    async def main() -> None:
+        def renewed_beside() -> None:
+            held.number += 1
+            refuse()
+
+        held = Credentials(renewed_beside)
+        await Refresher(held).refresh(0, 0.0)
+        assert held.asked == 1
+
+    asyncio.run(main())
+
+
+def test_who_stops_waiting_does_not_take_it_from_the_others() -> None:
+    async def main() -> None:
+        going = threading.Event()
+        held = Credentials(lambda: going.wait(10))
+        refresher = Refresher(held)
+        first, second = (asyncio.create_task(refresher.refresh(0, 0.0)) for _ in range(2))
+        while not held.asked:
+            await asyncio.sleep(0.001)
+        first.cancel()
+        await outcomes(first)
+        going.set()
+        await second
+        assert (held.asked, held.number) == (1, 1)
+
+    asyncio.run(main())
+
+
+def test_when_nobody_waits_any_more_it_is_begun_anew() -> None:
+    async def main() -> None:
+        going = threading.Event()
+        held = Credentials(lambda: going.wait(10))
+        refresher = Refresher(held)
+        for times in (1, 2):
+            waiting = asyncio.create_task(refresher.refresh(0, 0.0))
+            while held.asked < times:
+                await asyncio.sleep(0.001)
+            waiting.cancel()
+            assert isinstance((await outcomes(waiting))[0], asyncio.CancelledError)
+        going.set()
+
+    asyncio.run(main())
