@@ -74,6 +74,7 @@ class CloudStandIn(IamTokenServiceServicer):
         issued: The tokens it has issued, in order.
         hangs: Whether the token service does not answer.
         hung: How often it has not answered.
+        trouble: What the token service refuses with, whatever it is asked; None while it works.
         quote: Whether a refusal repeats the token that was refused.
         audience: What a signed JSON Web Token has to be meant for.
     """
@@ -87,6 +88,7 @@ class CloudStandIn(IamTokenServiceServicer):
         self.issued: list[str] = []
         self.hangs = self.quote = False
         self.hung = 0
+        self.trouble: grpc.StatusCode | None = None
         self.audience = "https://iam.localhost/iam/v1/tokens"
         self.ca = authority.ca
         self._key = key
@@ -111,6 +113,8 @@ class CloudStandIn(IamTokenServiceServicer):
             context.add_callback(given_up.set)
             self.hung += 1
             given_up.wait()
+        if self.trouble:
+            context.abort(self.trouble, "later")
         given = request.jwt or request.yandex_passport_oauth_token
         if request.jwt:
             try:

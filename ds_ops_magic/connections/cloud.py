@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic import failures, wording
+from ds_ops_magic.codes import OnGet, meaning_of
 from ds_ops_magic.connections.addresses import channel_options, check_host, is_address
 from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.connections.tokens import NoToken, Token
@@ -100,7 +101,8 @@ class Cloud:
                 said = IamTokenServiceStub(channel).Create(request, timeout=max(0.1, deadline - time.monotonic()))
             except grpc.RpcError as error:
                 words = _words(error, request.yandex_passport_oauth_token, request.jwt)
-                raise NoToken(f"the token service (IAM) said {words}") from None
+                may_pass = meaning_of(error.code().name).get in (OnGet.AGAIN, OnGet.SLOWER)
+                raise NoToken(f"the token service (IAM) said {words}", may_pass=may_pass) from None
         left = said.expires_at.seconds - time.time() if said.HasField("expires_at") else None
         return Token.checked(said.iam_token, left)
 

@@ -58,6 +58,7 @@ class Connection:
 
         Raises:
             AuthenticationError: There are none to be had.
+            NotNow: Where they come from is silent: to ask again later is worth while.
         """
 
     def redacted(self, words: str) -> str:

@@ -26,6 +26,9 @@ MIXED_VARIABLES = ("YC_TOKEN", "YC_OAUTH_TOKEN")
 METADATA_TIMEOUT = 1.0
 """Seconds that the metadata service may take."""
 
+# yc is written in Go, whose gRPC words its errors like this.
+_SILENCE_OF_YC = ("code = Unavailable", "code = DeadlineExceeded")
+
 
 class Source:
     """One place that credentials come from.
@@ -100,11 +103,13 @@ class MetadataService(Source):
                 answer = connection.getresponse()
                 status, said = answer.status, answer.read(65_536)
         except TimeoutError:
-            raise NotThere(f"no answer within {wording.duration(seconds)}") from None
+            raise NotThere(f"no answer within {wording.duration(seconds)}", may_pass=True) from None
         except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:
-            raise NotThere(wording.one_line(getattr(error, "strerror", None) or type(error).__name__, 100)) from None
+            words = wording.one_line(getattr(error, "strerror", None) or type(error).__name__, 100)
+            raise NotThere(words, may_pass=isinstance(error, (OSError, http.client.HTTPException))) from None
         if status != http.client.OK:
-            raise NoToken(f"HTTP {status}" + (", no service account here" if status == 404 else ""))
+            words = f"HTTP {status}" + (", no service account here" if status == 404 else "")
+            raise NoToken(words, may_pass=status >= 500 or status == http.client.TOO_MANY_REQUESTS)
         answered = _json_object(said)
         return Token.checked(answered.get("access_token"), answered.get("expires_in"))
 
@@ -142,7 +147,8 @@ class CommandLine(Source):
         said, complaint = self._outcome(process, seconds)
         if process.returncode != 0:
             last = complaint.decode(errors="replace").strip().rpartition("\n")[2]
-            raise NoToken(wording.one_line(redacted(last), 200) or f"yc ended with code {process.returncode}")
+            words = wording.one_line(redacted(last), 200) or f"yc ended with code {process.returncode}"
+            raise NoToken(words, may_pass=any(code in last for code in _SILENCE_OF_YC))
         return Token.checked(said.decode(errors="replace"))
 
     @staticmethod
@@ -153,7 +159,7 @@ class CommandLine(Source):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # what it has started would hold its output open
             process.communicate()
-            raise NoToken(f"no answer within {wording.duration(seconds)}") from None
+            raise NoToken(f"no answer within {wording.duration(seconds)}", may_pass=True) from None
 
 
 class KeyFile(Source):

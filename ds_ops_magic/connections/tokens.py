@@ -5,16 +5,40 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ds_ops_magic.connections.secrecy import redacted
 
+if TYPE_CHECKING:
+    from ds_ops_magic.errors import AuthenticationError
+
 
 class NoToken(Exception):
-    """A source of credentials has no token to give; internal, its words are safe to print."""
+    """A source of credentials has no token to give; internal, its words are safe to print.
+
+    Attributes:
+        may_pass: Whether the source was silent, or in trouble: later it may have one.
+    """
+
+    def __init__(self, words: str, *, may_pass: bool = False) -> None:
+        super().__init__(words)
+        self.may_pass = may_pass
 
 
 class NotThere(NoToken):
     """There is no such source here, so that nothing is wrong with it."""
+
+
+class NotNow(Exception):
+    """There are no fresh credentials now, and later there may be; internal.
+
+    Attributes:
+        error: What a user reads who cannot wait for that.
+    """
+
+    def __init__(self, error: AuthenticationError) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 @dataclass(frozen=True)

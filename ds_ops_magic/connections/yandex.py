@@ -11,7 +11,7 @@ from ds_ops_magic.connections.addresses import channel_options
 from ds_ops_magic.connections.cloud import OPERATION, Cloud, CloudSilent
 from ds_ops_magic.connections.connection import Connection, Options
 from ds_ops_magic.connections.patience import Beside
-from ds_ops_magic.connections.tokens import NoToken, NotThere, Token, Tokens
+from ds_ops_magic.connections.tokens import NotNow, NoToken, NotThere, Token, Tokens
 from ds_ops_magic.errors import AuthenticationError, NotConnected
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class YandexConnection(Connection):
 
         Raises:
             AuthenticationError: There is none, or it is the one that was refused.
+            NotNow: The source is silent.
         """
         number, token = self._tokens.held
         if number != refused:
@@ -88,11 +89,14 @@ class YandexConnection(Connection):
         try:
             fresh = self._fetched()
         except (NoToken, CloudSilent, TimeoutError) as error:
-            raise AuthenticationError(
+            why = AuthenticationError(
                 f"Yandex Cloud refused the token, and there is no fresh one from {self.source}.",
                 str(error),
                 "The operations go on by themselves. When that is mended: %op connect, and wait again.",
-            ) from None
+            )
+            # Discovery has answered long ago: a service that it did not name then is not there.
+            silent = isinstance(error, TimeoutError) or (isinstance(error, NoToken) and error.may_pass)
+            raise NotNow(why) if silent else why from None
         if self.credentials != refused:  # the renewal beside the calls was quicker
             return
         if token is not None and fresh.value == token.value:

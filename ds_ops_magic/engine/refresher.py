@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import random
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from ds_ops_magic import wording
 from ds_ops_magic.connections.patience import awaited
-from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.connections.tokens import NotNow
+from ds_ops_magic.errors import AuthenticationError, OperationsError
 
 if TYPE_CHECKING:
     from ds_ops_magic.connections.connection import Connection
@@ -30,20 +34,22 @@ class Refresher:
         self._work: asyncio.Task[OperationsError | None] | None = None
         self._waiting = 0
         self._failed: _Failure | None = None
+        self._silence: OperationsError | None = None
 
-    async def refresh(self, refused: int, since: float) -> None:
-        """Wait until other credentials are in use than those a call was refused with.
+    async def refresh(self, refused: int, since: float, until: float = math.inf) -> None:
+        """Wait until other credentials are in use than those a call was refused with, however long that takes.
 
         Args:
             refused: Their number (`Connection.credentials`), as it was when the call was made.
             since: When the caller began to ask, on the monotonic clock: what failed after that has failed for it too.
+            until: When the caller stops waiting, on the same clock.
 
         Raises:
-            OperationsError: There are none to be had.
+            OperationsError: There are none to be had, or not in time.
         """
         if self._connection.credentials != refused:
             return
-        error = self._known_failure(refused, since) or await self._outcome(refused)
+        error = self._known_failure(refused, since) or await self._outcome(refused, until)
         if error is not None:
             raise error.with_traceback(None)  # thousands may raise it, and each would leave its frames there
 
@@ -53,15 +59,17 @@ class Refresher:
             return None
         return failed.error if time.monotonic() - failed.at < _STANDS else None
 
-    async def _outcome(self, refused: int) -> OperationsError | None:
+    async def _outcome(self, refused: int, until: float) -> OperationsError | None:
         """Wait for the one refresh that is under way; begin it, where there is none."""
         if self._work is None or self._work.done():
+            self._silence = None
             self._work = asyncio.create_task(self._refresh(refused))
         work = self._work
         self._waiting += 1
         try:
-            await asyncio.wait({work})  # who is cancelled here does not take it from the others
-            return work.result()
+            # Who is cancelled here does not take it from the others.
+            await asyncio.wait({work}, timeout=None if until == math.inf else until - time.monotonic())
+            return work.result() if work.done() else self._silence or self._too_slow()
         finally:
             self._waiting -= 1
             if not self._waiting:
@@ -69,11 +77,31 @@ class Refresher:
                 self._work = None
 
     async def _refresh(self, refused: int) -> OperationsError | None:
-        try:
-            await awaited(lambda: self._connection.refresh(refused), "ds_ops_magic token")
-        except OperationsError as error:
-            if self._connection.credentials != refused:  # others came meanwhile
-                return None
-            self._failed = _Failure(refused, time.monotonic(), error)
-            return error
+        """Refresh, again and again while the source of the credentials is silent; returns the error of its refusal."""
+        attempts = 0
+        while self._connection.credentials == refused:
+            try:
+                await awaited(lambda: self._connection.refresh(refused), "ds_ops_magic token")
+            except NotNow as silence:
+                self._silence = silence.error
+                await asyncio.sleep(_pause(attempts, random.random()))  # noqa: S311  # jitter
+                attempts += 1
+            except OperationsError as error:
+                if self._connection.credentials == refused:  # else others came meanwhile
+                    self._failed = _Failure(refused, time.monotonic(), error)
+                    return error
+            else:
+                break
         return None
+
+    def _too_slow(self) -> OperationsError:
+        shown = wording.one_line(self._connection.endpoint, 100)
+        return AuthenticationError(
+            f"{shown} refused the credentials, and no fresh ones came in time.",
+            "The operations go on by themselves; try again later.",
+        )
+
+
+def _pause(attempts: int, chance: float) -> float:
+    """Return the seconds to leave a silent source alone: 0.25 s at first, doubling up to 10 s, as yc is a process."""
+    return min(10.0, 0.25 * 2.0 ** min(attempts, 8)) * (0.75 + 0.5 * chance)

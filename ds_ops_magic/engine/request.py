@@ -86,9 +86,9 @@ class Requests:
                     return operation
             raise refusal(failed, operation_id, "cancel", self._connection) from None
 
-    async def refresh(self, refused: int, since: float) -> None:
+    async def refresh(self, refused: int, since: float, until: float = math.inf) -> None:
         """See that there are other credentials than those a call was refused with (`Refresher.refresh`)."""
-        await self._refresher.refresh(refused, since)
+        await self._refresher.refresh(refused, since, until)
 
     async def _answer(self, call: Callable[[str, float], Awaitable[bytes]], operation_id: str, doing: str) -> bytes:
         """Ask until there is an answer.
@@ -113,7 +113,7 @@ class Requests:
             step = _step(failed, doing)
             if step in _REFRESH and not refreshed:
                 refreshed = True
-                await self.refresh(credentials, made)
+                await self.refresh(credentials, made, deadline)
                 continue
             if step not in _AGAIN or (step is OnGet.THRICE and attempts > 3):
                 raise failed

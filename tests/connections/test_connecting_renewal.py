@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import grpc
 import pytest
 from following import QUICK, lasting, python, until
 from scripted import Call, Stage
@@ -252,6 +253,58 @@ def test_a_source_that_has_nothing_better(
         with pytest.raises(AuthenticationError, match="the metadata service at ") as caught:
             made.get("a")
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("silence", "answer"), [({"hangs": True}, {"hangs": False}), ({"status": 503}, {"status": 200})]
+)
+def test_the_silence_of_a_source_is_an_outage_that_the_wait_outlives(
+    silence: dict[str, Any],
+    answer: dict[str, Any],
+    stage: Stage,
+    cloud: CloudStandIn,
+    metadata: MetadataStandIn,
+    client: Any,
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("YC_METADATA_ADDR", metadata.address)
+    cloud.accepted.add(metadata.token)
+    with client(MetadataService()) as made:
+        watch = made.watch(*(f"op{number}" for number in range(2 * IN_FLIGHT)))
+        until(lambda: all(watch.operations))
+        vars(metadata).update(silence)
+        cloud.accepted, metadata.token = {"t1.of-the-next-hour"}, "t1.of-the-next-hour"
+        until(lambda: metadata.asked == 4)
+        assert not [entry for entry in watch.view().entries if entry.ended]
+        for name in watch.ids:
+            stage.set(name, done=True)
+        vars(metadata).update(answer)
+        assert len(watch.wait(20).succeeded) == 2 * IN_FLIGHT
+    assert metadata.asked < 8  # not once an operation
+
+
+@pytest.mark.parametrize("kind", ["oauth", "yc"])
+def test_the_silence_behind_a_source_is_an_outage_too(
+    kind: str, stage: Stage, cloud: CloudStandIn, yc: CommandLineStandIn, client: Any, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("PATH", path_with(yc.folder))
+    yc.does("echo t1.of-yc")
+    cloud.accepted.add("t1.of-yc")
+    with client(CommandLine() if kind == "yc" else EnvironmentToken("YC_TOKEN", is_iam=False)) as made:
+        watch = made.watch("a")
+        until(lambda: watch.operations[0])
+        cloud.trouble = grpc.StatusCode.UNAVAILABLE
+        yc.does('echo "ERROR: rpc error: code = Unavailable desc = later" >&2; exit 1')
+        cloud.accepted.clear()
+        environment.setattr("ds_ops_magic.engine.request.REQUEST_TIMEOUT", 1.0)
+        with pytest.raises(AuthenticationError, match=r"there is no fresh one from .*\n.*: .*later\n"):
+            made.get("b")  # whose time is limited
+        assert not watch.view().entries[0].ended
+        stage.set("a", done=True)
+        cloud.trouble = None
+        yc.does("echo t1.of-yc-again")
+        cloud.accepted.add("t1.of-yc-again")
+        assert watch.wait(20).succeeded
 
 
 def test_a_pickle_holds_no_token_and_gets_one_of_its_own(stage: Stage, cloud: CloudStandIn) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ds_ops_magic.connections.connection import Connection
+from ds_ops_magic.connections.tokens import NotNow
 from ds_ops_magic.engine import refresher as module
 from ds_ops_magic.engine.refresher import Refresher
 from ds_ops_magic.errors import AuthenticationError
@@ -36,6 +37,10 @@ class Credentials(Connection):
 
 def refuse() -> None:
     raise AuthenticationError("gone")
+
+
+def be_silent() -> None:
+    raise NotNow(AuthenticationError("silent"))
 
 
 async def outcomes(*refreshing: Any) -> list[Any]:
@@ -119,3 +124,52 @@ def test_when_nobody_waits_any_more_it_is_begun_anew() -> None:
         going.set()
 
     asyncio.run(main())
+
+
+def test_a_silent_source_is_asked_again_until_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_pause", lambda *_: 0.0)
+
+    async def main() -> None:
+        held = Credentials(lambda: be_silent() if held.asked < 5 else None)
+        refresher = Refresher(held)
+        assert await outcomes(*(refresher.refresh(0, 0.0) for _ in range(100))) == [None] * 100
+        assert (held.asked, held.number) == (5, 1)
+        held = Credentials(lambda: be_silent() if held.asked < 3 else refuse())
+        with pytest.raises(AuthenticationError, match="gone"):
+            await Refresher(held).refresh(0, 0.0)
+        assert held.asked == 3
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("work", "words"), [(be_silent, "silent"), (lambda: time.sleep(0.2), "in time")])
+def test_who_cannot_wait_for_a_silent_source_is_told(work: Callable[[], object], words: str) -> None:
+    async def main() -> None:
+        with pytest.raises(AuthenticationError, match=words):
+            await Refresher(Credentials(work)).refresh(0, 0.0, time.monotonic() + 0.1)
+
+    asyncio.run(main())
+
+
+def test_a_silent_source_is_left_alone_when_nobody_waits_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_pause", lambda *_: 0.0)
+
+    async def main() -> None:
+        held = Credentials(be_silent)
+        refresher = Refresher(held)
+        waiting = asyncio.create_task(refresher.refresh(0, 0.0))
+        while held.asked < 3:
+            await asyncio.sleep(0.001)
+        waiting.cancel()
+        await outcomes(waiting)
+        assert len(asyncio.all_tasks()) <= 2  # this one, and the one that is being cancelled
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+
+
+def test_a_silent_source_is_left_alone_for_longer_and_longer() -> None:
+    assert [module._pause(attempts, 0.5) for attempts in range(8)] == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    assert module._pause(10**6, 1.0) == 12.5
