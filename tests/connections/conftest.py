@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from certificates import Authority
-from stand_ins import VARIABLES, CloudStandIn, CommandLineStandIn, MetadataStandIn, ServiceAccountKey, path_with
+from following import QUICK
+from scripted import Stage
+from stand_ins import VARIABLES, Clock, CloudStandIn, CommandLineStandIn, MetadataStandIn, ServiceAccountKey, path_with
 
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connecting import connect
 from ds_ops_magic.connections import yandex
+from ds_ops_magic.connections.cloud import Cloud
+from ds_ops_magic.connections.credentials import Source
+
+OAUTH = "y0_of-a-user"
 
 
 @pytest.fixture
@@ -72,3 +79,31 @@ def connected(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> Iterator[
     yield make
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def stage(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> Stage:
+    """Operations that run until a test says otherwise, on a cloud that knows the user of $YC_TOKEN."""
+    made = Stage()
+    cloud._get = made
+    cloud.oauth.add(OAUTH)
+    environment.setenv("YC_TOKEN", OAUTH)
+    return made
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def client(cloud: CloudStandIn, clock: Clock) -> Callable[[Source], Any]:
+    """Connect to that cloud by a source, and ask often."""
+
+    @contextmanager
+    def made(source: Source) -> Iterator[OperationClient]:
+        connection = yandex.connect(Cloud(cloud.address, cloud.ca.read_bytes()), [source], 20.0, clock)
+        with OperationClient(connection, schedule=QUICK) as client:
+            yield client
+
+    return made
