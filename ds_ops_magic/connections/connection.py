@@ -108,7 +108,7 @@ class EndpointConnection(Connection):
         return self._tokens.metadata
 
     def redacted(self, words: str) -> str:
-        """Return a service's words without the token that it was given."""
+        """Return a service's words without the tokens that it was given."""
         return self._tokens.redacted(words)
 
     @property

@@ -21,6 +21,6 @@ def redacted(words: str, *secrets: str) -> str:
         words: Those of a service or a program.
         *secrets: What it was given; empty ones are ignored.
     """
-    for secret in filter(None, secrets):
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):  # one may begin with another
         words = words.replace(secret, HIDDEN)
     return _TOKENS.sub(HIDDEN, words)

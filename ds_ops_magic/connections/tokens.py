@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from ds_ops_magic.connections.secrecy import redacted
 
 if TYPE_CHECKING:
     from ds_ops_magic.errors import AuthenticationError
+
+_REMEMBERED = 8  # tokens: a call lasts for seconds, and a token for longer
 
 
 class NoToken(Exception):
@@ -75,7 +78,7 @@ class Token:
 
 
 class Tokens:
-    """The token in use, by its number. May be used from any thread.
+    """The token in use, by its number, and the last few before it. May be used from any thread.
 
     The numbers tell the token that a call was made with from the one in use by the time that call is refused. They are
     never used twice, and a token that is given again keeps its own. None of it is ever pickled.
@@ -87,6 +90,7 @@ class Tokens:
     def __init__(self, first: Token | None = None) -> None:
         self._numbers = itertools.count()
         self._held = next(self._numbers), first
+        self._given = deque([first.value] if first else [], _REMEMBERED)
 
     @property
     def held(self) -> tuple[int, Token | None]:
@@ -104,12 +108,12 @@ class Tokens:
         number, held = self._held
         if held is None or held.value != token.value:
             number = next(self._numbers)
+            self._given.append(token.value)
         self._held = number, token
 
     def redacted(self, words: str) -> str:
-        """Return a service's words without the token that it was given."""
-        token = self._held[1]
-        return redacted(words, token.value if token else "")
+        """Return a service's words without the tokens that it was given, lately: a late refusal may quote any."""
+        return redacted(words, *list(self._given))
 
     def __reduce__(self) -> tuple[type[Tokens], tuple[()]]:
         return Tokens, ()

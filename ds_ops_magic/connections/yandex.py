@@ -104,7 +104,7 @@ class YandexConnection(Connection):
         self._use(fresh)
 
     def redacted(self, words: str) -> str:
-        """Return a service's words without the token that it was given."""
+        """Return a service's words without the tokens that it was given."""
         return self._tokens.redacted(words)
 
     def _run_out(self) -> AuthenticationError:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from typing import Any
 
 import grpc
 import pytest
-from following import client_of
+from following import client_of, until
 from scripted import Call, ScriptedServer, message
 
 from ds_ops_magic.connecting import connect
 from ds_ops_magic.connections.connection import EndpointConnection
-from ds_ops_magic.errors import AuthenticationError, NotConnected
+from ds_ops_magic.errors import AuthenticationError, NotConnected, PermissionDenied
 
 SECRET = "t1.s3cr3t-t0ken"
 
@@ -61,6 +62,30 @@ def test_credentials_that_were_never_given_cannot_be_refreshed() -> None:
     with pytest.raises(AuthenticationError, match="wants credentials, and none were given") as caught:
         connection.refresh(0)
     assert "--iam-token-env NAME" in str(caught.value)
+
+
+def test_a_refusal_that_quotes_the_token_before_does_not_show_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "opaque-number-one")
+    refreshed = threading.Event()
+
+    def get(call: Call) -> Any:
+        token = call.metadata["authorization"].removeprefix("Bearer ")
+        if call.id == "late":
+            refreshed.wait(10)
+            call.refuse(grpc.StatusCode.PERMISSION_DENIED, f"no role for {token}")
+        if token == "opaque-number-one":
+            call.refuse(grpc.StatusCode.UNAUTHENTICATED)
+        return message(call.id, done=True)
+
+    with ScriptedServer(get) as server, client_of(server, token_env="TOKEN") as client:
+        watch = client.watch("late")
+        until(lambda: server.gets("late"))
+        monkeypatch.setenv("TOKEN", "opaque-number-two")
+        assert client.get("a").done
+        refreshed.set()
+        with pytest.raises(PermissionDenied, match=r"no role for \(token\)") as caught:
+            watch.wait(20)
+    assert "opaque" not in str(caught.value)
 
 
 def test_a_pickle_holds_no_token_and_finds_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
