@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import stat
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +19,7 @@ OLDEST = 90 * 86400.0
 """Seconds after which an operation that nobody has asked about is dropped."""
 
 _BUSY = 5.0  # seconds to wait for another kernel that is writing
+_DAMAGED = "it is damaged, or no history"
 _APPLICATION = 0x64736F68
 _VERSION = 1
 _SCHEMA = """
@@ -113,9 +115,7 @@ class HistoryFile:
         with contextlib.suppress(FileExistsError):
             # SQLite gives the -wal and -shm files the mode of the database.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        if path.stat().st_mode & 0o077:
-            with contextlib.suppress(OSError):  # not every storage has modes
-                path.chmod(0o600)
+        _check_kind(path)
         self._connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(path)
@@ -123,7 +123,7 @@ class HistoryFile:
             self._connection.close()
             # An OperationalError is about now; its base is about the file, which holds something else.
             if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-                raise Unusable("it is damaged, or no history") from None
+                raise Unusable(_DAMAGED) from None
             raise
         self._path, self._inode = path, path.stat().st_ino
         self._version = -1
@@ -186,7 +186,9 @@ class HistoryFile:
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def _prepare(self, path: Path) -> None:
-        if not self._is_ours():
+        is_ours = self._is_ours()
+        _make_private(path)  # not before it is known to be a history, or empty
+        if not is_ours:
             self._choose_journal(path)
             with self._writing():
                 if not self._is_ours():  # another kernel may have been quicker
@@ -224,6 +226,22 @@ class HistoryFile:
                     time.sleep(0.01)
                     continue
             return
+
+
+def _check_kind(path: Path) -> None:
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise Unusable("it is a folder" if stat.S_ISDIR(found.st_mode) else "it is no regular file")
+    if found.st_size == 1:  # SQLite takes it for an empty one
+        raise Unusable(_DAMAGED)
+
+
+def _make_private(path: Path) -> None:
+    """Take a history's file from everybody else, and what SQLite has put beside it with the same mode."""
+    for each in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))):
+        with contextlib.suppress(OSError):  # not each is there, and not every storage has modes
+            if each.stat().st_mode & 0o077:
+                each.chmod(0o600)
 
 
 def is_remote(path: Path, mounts: str | None = None) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -122,3 +124,67 @@ def test_what_is_no_database_is_left_as_it_is(path: Path) -> None:
     with pytest.raises(Unusable, match="damaged"):
         HistoryFile(path)
     assert path.read_bytes() == b"my thesis, in plain text\n" * 100
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def a_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_text(path: Path) -> None:
+    path.write_text("my thesis, in plain text\n" * 100)
+
+
+def a_short_text(path: Path) -> None:
+    path.write_text("x")
+
+
+def another_database(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.executescript("CREATE TABLE thesis (words)")
+    connection.close()
+
+
+def a_database_of_another_application(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.executescript("PRAGMA application_id = 5; PRAGMA journal_mode = WAL; CREATE TABLE thesis (words)")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (a_folder, "it is a folder"),
+        (a_fifo, "it is no regular file"),
+        (a_text, "it is damaged, or no history"),
+        (a_short_text, "it is damaged, or no history"),
+        (another_database, "it is the database of something else"),
+        (a_database_of_another_application, "it is the database of something else"),
+    ],
+)
+def test_what_is_not_ours_keeps_its_mode_and_what_it_holds(make: Callable[[Path], None], why: str, path: Path) -> None:
+    make(path)
+    path.chmod(0o755)
+    before = path.read_bytes() if path.is_file() else b""
+    with pytest.raises(Unusable, match=f"^{why}$"):
+        HistoryFile(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o755
+    assert (path.read_bytes() if path.is_file() else b"") == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_what_is_ours_is_made_private(path: Path, is_empty: bool) -> None:
+    """An empty one may be that of a kernel which was killed as it made it."""
+    if is_empty:
+        path.touch()
+    else:
+        HistoryFile(path).close()
+    path.chmod(0o644)
+    opened = HistoryFile(path)
+    opened.write([Record("host:1", "a", time.time())])
+    assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
+    opened.close()
