@@ -78,5 +78,5 @@ def _told(future: concurrent.futures.Future[Operation], name: str, history: Endp
     except OperationsError as error:
         history.refused(error, name)
         raise
-    history.saw(operation)
+    history.saw(operation, name)
     return operation

@@ -166,3 +166,13 @@ def test_a_process_that_just_ends_has_kept_what_it_saw(history: History) -> None
         assert (process.returncode, errors) == (0, "")
     history.refresh()
     assert states(history) == {"op1": "running"}
+
+
+def test_a_service_that_leaves_ids_out_of_its_answers(history: History) -> None:
+    def get(call: Call) -> Operation:
+        return message("", done=call.number > 2)
+
+    with ScriptedServer(get) as server, client_of(server, history=history) as client:
+        client.get("got")
+        assert client.wait_all(["a", "b"], 20).succeeded
+        assert states(history) == {"got": "running", "a": "succeeded", "b": "succeeded"}

@@ -115,7 +115,7 @@ class History:
         """
         known = self.endpoints_of(operation.id)
         now = time.time()
-        self._writer.tell(lambda: self._saw(known[0] if known else "", operation, now))
+        self._writer.tell(lambda: self._saw(known[0] if known else "", operation.id, operation, now))
         if wait:
             if not known:
                 self.flush()
@@ -159,16 +159,16 @@ class History:
     def _received(self, endpoint: str, reports: Iterable[Report], now: float) -> None:
         for report in reports:
             if report.operation is not None:
-                self._saw(endpoint, report.operation, now)
+                self._saw(endpoint, report.id, report.operation, now)
             elif isinstance(report.error, OperationNotFound):
                 self._forget(endpoint, report.id)
 
-    def _saw(self, endpoint: str, operation: Operation, now: float) -> None:
-        held = self.find(endpoint, operation.id)
-        new = _record(endpoint, operation, now, held.used_at if held else now)
+    def _saw(self, endpoint: str, name: str, operation: Operation, now: float) -> None:
+        held = self.find(endpoint, name)
+        new = _record(endpoint, name, operation, now, held.used_at if held else now)
         if held is None or (new.overtakes(held) and _is_news(new, held)):
             self._keep(new)
-            if new.done:
+            if new.done and not (held and held.done and held.endpoint == endpoint):  # else it was learned from
                 self._learn(new)
 
     def _forget(self, endpoint: str, name: str) -> None:
@@ -234,9 +234,9 @@ class EndpointHistory:
         self._history.asked(self._endpoint, ids)
         self._history.warn()
 
-    def saw(self, operation: Operation) -> None:
-        """Keep what the service said about an operation that was asked about."""
-        self._history.received(self._endpoint, [Report(operation.id, operation)])
+    def saw(self, operation: Operation, asked_for: str = "") -> None:
+        """Keep what the service said about an operation; its id is the one asked for, as some answers have none."""
+        self._history.received(self._endpoint, [Report(asked_for or operation.id, operation)])
 
     def refused(self, error: OperationsError, operation_id: str) -> None:
         """Keep what the service said instead, and have the error say what was known before."""
@@ -269,10 +269,10 @@ def _is_news(new: Record, held: Record) -> bool:
     return told != before or new.seen_at - held.seen_at >= _SEEN_AGAIN
 
 
-def _record(endpoint: str, operation: Operation, now: float, used_at: float) -> Record:
+def _record(endpoint: str, name: str, operation: Operation, now: float, used_at: float) -> Record:
     return Record(
         endpoint,
-        operation.id,
+        name,
         used_at,
         now,
         operation.status_word,

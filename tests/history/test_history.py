@@ -196,6 +196,28 @@ def test_how_long_a_kind_takes_is_known_from_earlier_kernels(open_history: Open)
         assert KIND not in known.of("elsewhere").durations
 
 
+def test_a_run_counts_once_however_often_its_end_is_seen(open_history: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ds_ops_magic.history.history._SEEN_AGAIN", 0.0)  # so that each time is written
+    first, second = open_history(), open_history()
+    ended = [snapshot(name, done=True, age=60.0) for name in ("op1", "op2", "op3")]
+    for each in ended:
+        first.record(each)  # before anybody knows where
+    for known in (first, second, first):
+        known.refresh()
+        for _ in range(3):
+            for each in ended:
+                known.of("host:1").saw(each)
+        assert known.flush(10.0)
+        assert len(known.of("host:1").durations[KIND].seconds) == 3
+
+
+def test_what_was_asked_about_counts_and_not_what_the_answer_calls_it(open_history: Open) -> None:
+    history = open_history()
+    history.of("host:1").asked(["op1", "op2"])
+    history.of("host:1").receive([Report("op1", snapshot("")), Report("op2", snapshot("other"))])
+    assert kept(history) == {("host:1", "op1"): "running", ("host:1", "op2"): "running"}
+
+
 def test_who_tells_never_waits_for_the_disk(open_history: Open, path: Path) -> None:
     history = open_history()
     assert kept(history) == {}
