@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic import wording
 from ds_ops_magic.connections.addresses import channel_options, is_on_this_host
 from ds_ops_magic.connections.credentials import read_variable
+from ds_ops_magic.connections.files import Unreadable, contents
 from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.connections.tokens import NoToken, Token, Tokens
 from ds_ops_magic.errors import AuthenticationError, NotConnected
@@ -183,9 +183,9 @@ def read_certificates(path: str | os.PathLike[str]) -> bytes:
     """
     shown = wording.one_line(os.fspath(path), 100)
     try:
-        found = Path(path).expanduser().read_bytes()
-    except OSError as error:
-        raise NotConnected(f"The certificates in {shown!r} cannot be read: {error.strerror}.") from None
+        found = contents(path)
+    except Unreadable as error:
+        raise NotConnected(f"The certificates in {shown!r} cannot be read: {error}.") from None
     if b"-----BEGIN CERTIFICATE-----" not in found:
         raise NotConnected(f"{shown!r} holds no certificate: a PEM file begins with -----BEGIN CERTIFICATE-----.")
     return found

@@ -10,10 +10,10 @@ import shutil
 import signal
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic import wording
+from ds_ops_magic.connections.files import Unreadable, contents
 from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.connections.tokens import NoToken, NotThere, Token
 
@@ -172,8 +172,8 @@ class KeyFile(Source):
     identity = "a service account"
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path).expanduser()
-        self.name = f"the key in {wording.one_line(os.fspath(path), 100)}"
+        self._path = os.fspath(path)
+        self.name = f"the key in {wording.one_line(self._path, 100)}"
 
     def fetch(self, cloud: Cloud, seconds: float) -> Token:
         """Sign a JSON Web Token with the key, and exchange it for an IAM token."""
@@ -181,9 +181,9 @@ class KeyFile(Source):
 
         deadline = time.monotonic() + seconds
         try:
-            key = _json_object(self._path.read_bytes())
-        except OSError as error:
-            raise NoToken(f"it cannot be read: {error.strerror}") from None
+            key = _json_object(contents(self._path))
+        except Unreadable as error:
+            raise NoToken(f"it cannot be read: {error}") from None
         try:
             requester: Any = get_auth_token_requester(service_account_key=key, endpoint=cloud.host)
             request = requester.get_token_request()

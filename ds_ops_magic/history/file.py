@@ -102,15 +102,17 @@ class HistoryFile:
     """The file, open. Makes it, private, where there is none.
 
     Args:
-        path: Where it is.
+        path: Where it is, from the root on.
 
     Raises:
-        Unusable: It is something else, damaged, or of a newer version.
+        Unusable: That is no such place, or it is something else, damaged, or of a newer version.
         OSError: It cannot be made or opened.
         sqlite3.OperationalError: It cannot be used now.
     """
 
     def __init__(self, path: Path) -> None:
+        if not path.is_absolute():
+            raise Unusable(f"nobody has the home folder {path.parts[0]}")
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with contextlib.suppress(FileExistsError):
             # SQLite gives the -wal and -shm files the mode of the database.

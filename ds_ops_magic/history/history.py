@@ -51,7 +51,9 @@ class History:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(os.path.abspath(Path(path).expanduser()))
+        expanded = os.path.expanduser(path)
+        # A home that nobody has stays as it is named; below the current folder it would mean another place.
+        self.path = Path(expanded if expanded.startswith("~") else os.path.abspath(expanded))
         self.warns = True
         self._records: dict[tuple[str, str], Record] = {}
         self._endpoints: dict[str, dict[str, None]] = {}  # by id
@@ -91,8 +93,9 @@ class History:
         why = self._writer.take_complaint()
         if not why:
             return ""
+        where = wording.one_line(str(self.path), 1000)
         return (
-            f"No history is kept, because {self.path} cannot be used: {wording.one_line(why)}. Operations are not "
+            f"No history is kept, because {where} cannot be used: {wording.one_line(why)}. Operations are not "
             f"affected; OpMagics.history or ${FILE_VARIABLE} can name another file."
         )
 

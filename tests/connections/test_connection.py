@@ -25,6 +25,13 @@ from ds_ops_magic.local import LocalService
 from ds_ops_magic.operation import Status
 
 SECRET = "t1.s3cr3t-t0ken"
+UNREADABLE = [
+    ("/nowhere.pem", "No such file"),
+    ("/", "Is a directory"),
+    ("~nobody-of-that-name/x.pem", "nobody has that home folder"),
+    ("a\0b", "that is no path"),
+    ("\ud800", "that is no path"),
+]
 
 
 def with_token(call: Call) -> Any:
@@ -172,9 +179,19 @@ def test_plaintext_to_tls_and_tls_to_plaintext_do_not_connect(tls_server: Script
     assert not plain.calls
 
 
-def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(NotConnected, match="cannot be read: No such file"):
-        connect("127.0.0.1:1", ca=tmp_path / "none.pem")
+@pytest.mark.parametrize(("path", "why"), UNREADABLE)
+def test_certificates_that_cannot_be_read(path: str, why: str) -> None:
+    for target in ("127.0.0.1:1", "yandex"):
+        with pytest.raises(NotConnected, match=f"^The certificates in '.*' cannot be read: {why}") as caught:
+            connect(target, ca=path)
+        assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(("path", "why"), UNREADABLE)
+def test_a_key_that_cannot_be_read(path: str, why: str) -> None:
+    with pytest.raises(NotConnected, match=f"the key in .*: it cannot be read: {why}") as caught:
+        connect(sa_key=path, discovery="127.0.0.1:1")
+    assert "\0" not in str(caught.value)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from following import python, until
-from scripted import message
+from following import client_of, python, until
+from scripted import ScriptedServer, message
 
 from ds_ops_magic.history.history import History
 from ds_ops_magic.operation import Operation
@@ -73,6 +73,33 @@ def test_a_home_that_cannot_be_written() -> None:
     history.of("host:1").asked(["op1"])
     assert not history.flush()
     assert "/proc/self/no/history.sqlite cannot be used" in history.complaint()
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("~nobody-of-that-name/h.sqlite", "nobody has the home folder ~nobody-of-that-name"),
+        ("~nobody-of-that-name", "nobody has the home folder ~nobody-of-that-name"),
+        ("a\0b", "null"),
+    ],
+)
+def test_what_is_no_place_for_a_file(path: str, why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    history = History(path)
+    history.warns = False
+    history.read()
+    history.ready()
+    with (
+        ScriptedServer(lambda call: message(call.id, done=True)) as server,
+        client_of(server, history=history) as client,
+    ):
+        assert client.wait("op1", 20).done
+    assert not history.flush()
+    complaint = history.complaint()
+    assert why in complaint
+    assert complaint.isprintable()
+    assert list(tmp_path.iterdir()) == []
+    history.close()
 
 
 # Past the limit a write fails as on a full disk; the signal that comes with it is ignored by Python.
