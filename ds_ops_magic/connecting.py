@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ds_ops_magic import wording
 from ds_ops_magic.client import DEFAULT_RATE, OperationClient
 from ds_ops_magic.connections import sdk, yandex
-from ds_ops_magic.connections.addresses import check_no_scheme, is_address
+from ds_ops_magic.connections.addresses import check_no_scheme, is_address, plain
 from ds_ops_magic.connections.cloud import DISCOVERY, Cloud
 from ds_ops_magic.connections.connection import Connection, EndpointConnection, LocalConnection, read_certificates
 from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, KeyFile, Source, default_sources
@@ -88,7 +88,7 @@ def connection_to(
         check_no_scheme(target)
         if is_address(target):
             _allow(given, {"token_env", "ca"}, "an address")
-            return EndpointConnection(target, token_env=token_env, ca=ca)
+            return EndpointConnection(plain(target), token_env=token_env, ca=ca)
     elif hasattr(target, "client") and hasattr(target, "waiter"):
         _allow(given, set(), "an SDK, which has credentials of its own")
         return sdk.connect(target)

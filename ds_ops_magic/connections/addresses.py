@@ -10,10 +10,17 @@ from ds_ops_magic.errors import NotConnected
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is an address: ``unix:/path`` or ``host:port``."""
+    """Tell whether a text is an address: ``unix:/path``, also with ``///``, or ``host:port``."""
+    if text.startswith("unix:"):
+        path = plain(text).removeprefix("unix:")
+        return path.startswith("/") and not path.startswith("//")
     host, _, port = text.rpartition(":")
-    known = bool(host) and port.isdecimal() and text.isprintable() and not set(text) & set(" /\\")
-    return text.startswith("unix:/") or known
+    return bool(host) and port.isdecimal() and text.isprintable() and not set(text) & set(" /\\")
+
+
+def plain(address: str) -> str:
+    """Return an address as it is kept: gRPC's ``unix:///path`` means the same as ``unix:/path``."""
+    return address.replace("unix:///", "unix:/", 1) if address.startswith("unix:///") else address
 
 
 def is_on_this_host(address: str) -> bool:
@@ -54,7 +61,7 @@ def check_no_scheme(text: str) -> None:
         NotConnected: It is a URL; says what would be wrong with plaintext, and what to give instead.
     """
     scheme, separator, rest = text.partition("://")
-    if not separator:
+    if not separator or is_address(text):
         return
     address = wording.one_line(rest.rstrip("/"), 60)
     why = f"{wording.one_line(text, 60)!r} is a URL, and an address is wanted: host:port or unix:/path."
@@ -63,4 +70,6 @@ def check_no_scheme(text: str) -> None:
             f"{wording.one_line(text, 60)!r} asks for plaintext: anyone on the way could read the token. "
             "Plaintext is spoken on this host alone, to loopback and unix sockets."
         )
+    if scheme.lower() == "unix":
+        raise NotConnected(why, f"Give the whole path of the socket: %op connect unix:/{address.lstrip('/')}")
     raise NotConnected(why, f"Give the address alone; TLS is used by itself: %op connect {address}")

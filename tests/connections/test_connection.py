@@ -49,6 +49,8 @@ def with_token(call: Call) -> Any:
         ("unix:/tmp/ops.sock", True),
         ("dns:///host:1", False),
         ("unix:relative", False),
+        ("unix:///tmp/ops.sock", True),
+        ("unix://tmp/ops.sock", False),
         ("local", False),
         ("host", False),
         (":443", False),
@@ -112,6 +114,21 @@ def test_plaintext_to_anywhere_else_is_refused_with_the_reason(address: str) -> 
 def test_a_url_is_no_address(address: str) -> None:
     with pytest.raises(NotConnected, match="is a URL, and an address is wanted"):
         connect(address)
+
+
+@pytest.mark.parametrize("address", ["unix://tmp/ops.sock", "unix://"])
+def test_a_unix_socket_is_named_by_its_whole_path(address: str) -> None:
+    with pytest.raises(NotConnected, match="is a URL, and an address is wanted") as caught:
+        connect(address)
+    assert "unix:/path" in str(caught.value)
+    assert "%op connect unix:/" in str(caught.value)
+
+
+def test_three_slashes_before_a_path_are_one(tmp_path: Path) -> None:
+    """As gRPC has it; and the history has one name for the place."""
+    with LocalService(listen=f"unix:{tmp_path}/ops.sock") as service, connect(f"unix://{tmp_path}/ops.sock") as client:
+        assert client.connection.endpoint == service.address == f"unix:{tmp_path}/ops.sock"
+        assert client.wait(service.simulate(0)).done
 
 
 def test_plaintext_on_this_host(tmp_path: Path) -> None:
