@@ -6,6 +6,7 @@ import asyncio
 import math
 import random
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ds_ops_magic import wording
@@ -26,15 +27,20 @@ class _Failure(NamedTuple):
     error: OperationsError
 
 
+@dataclass(eq=False)
+class _Work:
+    task: asyncio.Task[OperationsError | None] = field(init=False)
+    waiting: int = 0
+    silence: OperationsError | None = None  # what the source's silence was, last
+
+
 class Refresher:
     """Refreshes the credentials of a connection, off the loop that it lives on."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._work: asyncio.Task[OperationsError | None] | None = None
-        self._waiting = 0
+        self._works: dict[int, _Work] = {}  # by what was refused
         self._failed: _Failure | None = None
-        self._silence: OperationsError | None = None
 
     async def refresh(self, refused: int, since: float, until: float = math.inf) -> None:
         """Wait until other credentials are in use than those a call was refused with, however long that takes.
@@ -60,30 +66,30 @@ class Refresher:
         return failed.error if time.monotonic() - failed.at < _STANDS else None
 
     async def _outcome(self, refused: int, until: float) -> OperationsError | None:
-        """Wait for the one refresh that is under way; begin it, where there is none."""
-        if self._work is None or self._work.done():
-            self._silence = None
-            self._work = asyncio.create_task(self._refresh(refused))
-        work = self._work
-        self._waiting += 1
+        """Wait for the one refresh of these that is under way; begin it, where there is none."""
+        work = self._works.get(refused)
+        if work is None:
+            work = self._works[refused] = _Work()
+            work.task = asyncio.create_task(self._refresh(refused, work))
+        work.waiting += 1
         try:
             # Who is cancelled here does not take it from the others.
-            await asyncio.wait({work}, timeout=None if until == math.inf else until - time.monotonic())
-            return work.result() if work.done() else self._silence or self._too_slow()
+            await asyncio.wait({work.task}, timeout=None if until == math.inf else until - time.monotonic())
+            return work.task.result() if work.task.done() else work.silence or self._too_slow()
         finally:
-            self._waiting -= 1
-            if not self._waiting:
-                work.cancel()
-                self._work = None
+            work.waiting -= 1
+            if not work.waiting:
+                work.task.cancel()
+                del self._works[refused]
 
-    async def _refresh(self, refused: int) -> OperationsError | None:
+    async def _refresh(self, refused: int, work: _Work) -> OperationsError | None:
         """Refresh, again and again while the source of the credentials is silent; returns the error of its refusal."""
         attempts = 0
         while self._connection.credentials == refused:
             try:
                 await awaited(lambda: self._connection.refresh(refused), "ds_ops_magic token")
             except NotNow as silence:
-                self._silence = silence.error
+                work.silence = silence.error
                 await asyncio.sleep(_pause(attempts, random.random()))  # noqa: S311  # jitter
                 attempts += 1
             except OperationsError as error:

@@ -93,6 +93,23 @@ def test_a_failure_counts_for_nothing_when_other_credentials_came_meanwhile() ->
     asyncio.run(main())
 
 
+def test_what_was_refused_later_does_not_wait_for_the_refresh_of_those_before() -> None:
+    async def main() -> None:
+        going = threading.Event()
+        held = Credentials(lambda: going.wait(10) if held.asked == 1 else None)
+        refresher = Refresher(held)
+        first = asyncio.create_task(refresher.refresh(0, 0.0))
+        while not held.asked:
+            await asyncio.sleep(0.001)
+        held.number = 1  # others came beside, and are refused as well
+        await refresher.refresh(1, 0.0)
+        assert (held.asked, held.number) == (2, 2)
+        going.set()
+        await first
+
+    asyncio.run(main())
+
+
 def test_who_stops_waiting_does_not_take_it_from_the_others() -> None:
     async def main() -> None:
         going = threading.Event()
