@@ -44,6 +44,7 @@ _OPTIONS = (
 
 
 _IS_OVERDUE = 0.0
+_IS_LET_GO = -1.0
 
 
 class CallFailed(Exception):
@@ -132,19 +133,27 @@ class OperationServiceCalls:
         if channel is not None:
             await channel.close(None)
 
-    async def pause(self) -> None:
-        """Close the channel until `resume`; calls that are under way wait, and are made again then."""
+    def pause(self) -> None:
+        """Make no call until `resume`; `let_go` closes the channel."""
         self._pauses += 1
         self._opened.clear()
+
+    async def let_go(self) -> None:
+        """Close the channel of a pause that has not been taken back; calls under way are made again afterwards."""
+        if not self._pauses:
+            return
+        for call in self._overdue_at:
+            self._overdue_at[call] = _IS_LET_GO
         await self.close()
-        while self._overdue_at:  # until the calls that were have let go of the channel too
+        while self._overdue_at and self._pauses:  # until the calls that were have let go of the channel too
             await asyncio.sleep(0.001)
 
     def resume(self) -> None:
-        """Open the channel again, when every `pause` has been followed by this."""
+        """Open the channel again, when every `pause` has been followed by this; it may come before `let_go`."""
         self._pauses -= 1
         if not self._pauses:
-            self._open()
+            if self._channel is None:
+                self._open()
             self._opened.set()
 
     def _open(self) -> None:
@@ -156,7 +165,8 @@ class OperationServiceCalls:
     async def _call(self, name: str, request: Message, timeout: float) -> bytes:
         data = request.SerializeToString()
         while True:
-            await self._opened.wait()
+            while not self._opened.is_set():  # one pause may follow the other
+                await self._opened.wait()
             said = await self._attempt(name, data, timeout)
             if isinstance(said, bytes):
                 self._note_answer()
@@ -185,7 +195,7 @@ class OperationServiceCalls:
         except asyncio.CancelledError:
             if self._overdue_at[call] == _IS_OVERDUE:
                 return CallFailed("DEADLINE_EXCEEDED", "the call did not end within its deadline")
-            if not self._opened.is_set():
+            if self._overdue_at[call] == _IS_LET_GO:
                 return None
             raise  # the task was cancelled, and gRPC has cancelled the call with it
         except grpc.RpcError as error:
@@ -208,7 +218,7 @@ class OperationServiceCalls:
     def _give_overdue_up(self) -> None:
         now, self._looks_again = self._loop.time(), None
         for call, at in list(self._overdue_at.items()):
-            if at < now:
+            if at != _IS_LET_GO and at < now:
                 self._overdue_at[call] = _IS_OVERDUE
                 call.cancel()
         self._look_for_overdue()

@@ -109,7 +109,9 @@ class Engine:
         """Close the channel (`ds_ops_magic.engine.forks`); a call that is under way is made again afterwards."""
         if not self._background.is_current():
             with contextlib.suppress(WatchStopped, concurrent.futures.TimeoutError):
-                self._background.run(self._calls.pause).result(_PAUSE)
+                # In its turn, before any resume: the task may begin when a fork that could not wait is long over.
+                self._background.soon(self._calls.pause)
+                self._background.run(self._calls.let_go).result(_PAUSE)
 
     def after_fork_in_parent(self) -> None:
         """Open the channel again."""

@@ -247,8 +247,9 @@ def test_a_pause_closes_the_channel_and_repeats_what_was_under_way() -> None:
     async def work(calls: OperationServiceCalls) -> tuple[bytes, bytes]:
         hanging = asyncio.create_task(calls.get("a", 30))
         await asyncio.to_thread(until, lambda: server.gets("a") == 1)
-        await calls.pause()
-        await calls.pause()
+        calls.pause()
+        calls.pause()
+        await calls.let_go()
         assert not [name for name in engine_threads(before) if "_poll_wrapper" in name]
         later = asyncio.create_task(calls.get("b", 30))
         calls.resume()
@@ -262,3 +263,39 @@ def test_a_pause_closes_the_channel_and_repeats_what_was_under_way() -> None:
         for data, name in zip(calling(server, work), "ab", strict=True):
             assert read(name, data).id == name
         assert (server.gets("a"), server.gets("b")) == (2, 1)
+
+
+def test_a_resume_that_comes_before_the_channel_was_closed_takes_the_pause_back() -> None:
+    async def work(calls: OperationServiceCalls) -> bytes:
+        hanging = asyncio.create_task(calls.get("a", 30))
+        await asyncio.to_thread(until, lambda: server.gets("a") == 1)
+        calls.pause()
+        calls.resume()
+        await calls.let_go()
+        answering.set()
+        return await hanging
+
+    answering = threading.Event()
+
+    def answer(call: Call) -> Any:
+        answering.wait(5)
+        return message(call.id)
+
+    with ScriptedServer(answer) as server:
+        assert read("a", calling(server, work)).id == "a"
+        assert server.gets("a") == 1  # it was not made again
+
+
+def test_a_resume_while_the_channel_closes_repeats_what_was_under_way() -> None:
+    async def work(calls: OperationServiceCalls) -> bytes:
+        hanging = asyncio.create_task(calls.get("a", 30))
+        await asyncio.to_thread(until, lambda: server.gets("a") == 1)
+        calls.pause()
+        closing = asyncio.create_task(calls.let_go())
+        await asyncio.sleep(0)  # it has begun
+        calls.resume()
+        await closing
+        return await hanging
+
+    with ScriptedServer(lambda call: call.hang() if call.number == 1 else message(call.id)) as server:
+        assert read("a", calling(server, work)).id == "a"

@@ -146,3 +146,20 @@ def test_a_fork_of_the_process_only_interrupts() -> None:
         assert single.result(5).id == "b"
         until(lambda: listener.ended("a"))
         assert engine.health.last_status is None
+
+
+def test_a_fork_that_cannot_wait_for_a_busy_engine_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ds_ops_magic.engine.engine._PAUSE", 0.05)
+    busy, listener = threading.Event(), Recorder()
+    with ScriptedServer(lambda call: message(call.id)) as server, engine_of(server) as engine:
+        engine.follow(["a"], listener)
+        until(lambda: listener.seen())
+        for _ in range(2):
+            engine._background.soon(busy.wait, 5)
+            engine.before_fork()
+            engine.after_fork_in_parent()
+        busy.set()
+        assert engine.get("b").result(5).id == "b"
+        asked = server.gets("a")
+        until(lambda: server.gets("a") > asked + 2)
+        assert connections_to(server) == 1
