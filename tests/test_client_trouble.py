@@ -86,7 +86,7 @@ def test_a_connection_that_falls_silent_is_replaced(monkeypatch: pytest.MonkeyPa
 
 
 def test_answers_that_hang_hold_up_nobody_for_longer_than_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ds_ops_magic.engine.engine.CALL_TIMEOUT", 0.5)
+    monkeypatch.setattr("ds_ops_magic.engine.patience.CALL_TIMEOUT", 0.5)
     hanging = threading.Event()
     hanging.set()
     done = running_then(message(done=True), after=3)
@@ -105,6 +105,26 @@ def test_answers_that_hang_hold_up_nobody_for_longer_than_a_call(monkeypatch: py
         hanging.clear()
         with lasting(0.0, 3.0):
             assert len(watch.wait(20).succeeded) == 20
+
+
+@pytest.mark.parametrize("number", [40, 160])
+def test_a_part_that_hangs_does_not_hold_up_the_rest(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ds_ops_magic.engine.patience.CALL_TIMEOUT", 0.5)
+    monkeypatch.setattr("ds_ops_magic.engine.patience.PROBE_TIMEOUT", 0.1)
+    hanging, stage = threading.Event(), Stage()
+
+    def get(call: Call) -> Any:
+        return call.hang() if hanging.is_set() and call.id.startswith("h") else stage(call)
+
+    paced = Schedule(fraction=0.0, shortest=1.0, longest=1.0, jitter=0.0)
+    with ScriptedServer(get, threads=number + 20) as server, client_of(server, schedule=paced) as client:
+        watch = client.watch("good", *(f"h{index}" for index in range(number)))
+        until(lambda: all(watch.operations))
+        hanging.set()
+        until(lambda: min(server.gets(f"h{index}") for index in range(number)) >= 2, 60.0)  # each in vain
+        stage.set("good", done=True)
+        with lasting(0.0, 2.0):
+            until(lambda: watch.view().entries[0].ended)
 
 
 def test_every_second_call_refused_only_slows_the_waits() -> None:

@@ -14,11 +14,13 @@ from ds_ops_magic.codes import OnGet
 from ds_ops_magic.engine import forks
 from ds_ops_magic.engine.background import BackgroundLoop
 from ds_ops_magic.engine.calls import CallFailed, Health, OperationServiceCalls, read
+from ds_ops_magic.engine.due import Due
 from ds_ops_magic.engine.followed import Followed, is_older
 from ds_ops_magic.engine.pace import Pace
+from ds_ops_magic.engine.patience import Patience
 from ds_ops_magic.engine.reports import Listener, Report
-from ds_ops_magic.engine.request import CALL_TIMEOUT, Requests, refusal
-from ds_ops_magic.engine.schedule import Agenda, RateBudget, Schedule, retry_delay
+from ds_ops_magic.engine.request import Requests, refusal
+from ds_ops_magic.engine.schedule import RateBudget, Schedule, retry_delay
 from ds_ops_magic.errors import OperationsError, WatchStopped
 
 if TYPE_CHECKING:
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from ds_ops_magic.operation import Operation
 
 IN_FLIGHT = 128  # calls under way at once, at most: more take memory, and bring nothing
-_AWAY = 8  # calls in a row without an answer make an outage; fewer come of a service that refuses some
-_PROBES = 2  # calls in flight while the service does not answer: an outage is one fact, not one an operation
 _PAUSE = 1.0  # seconds that a fork waits for the channel to close
 
 
@@ -57,12 +57,9 @@ class Engine:
         self._connection = connection
         self._schedule = schedule
         self._rate = rate
-        self._in_flight = in_flight
         self._connect_timeout = connect_timeout
         self._followed: dict[str, Followed] = {}
-        self._agenda = Agenda()
-        self._asking = 0
-        self._first_asked: float | None = None
+        self._due = Due(in_flight)
         self._reports: dict[Listener, list[Report]] = {}
         self._background = BackgroundLoop("ds_ops_magic engine", self._open, self._shut)
         self._background.start()
@@ -128,6 +125,7 @@ class Engine:
 
     def _open(self) -> None:
         self._calls = OperationServiceCalls(self._connection)
+        self._patience = Patience(self._calls, self._connect_timeout, self._background.time)
         self._pace = Pace(RateBudget(self._rate, self._background.time()), self)
         self._requests = Requests(self._calls, self._connection, self._connect_timeout, self._pace)
 
@@ -143,12 +141,12 @@ class Engine:
     def _follow(self, ids: list[str], listener: Listener) -> None:
         now = self._background.time()
         if not self._followed:
-            self._first_asked = None  # the silence before nobody listened is no silence
+            self._patience.begin()  # the silence before nobody listened is no silence
         for operation_id in ids:
             followed = self._followed.get(operation_id)
             if followed is None:
                 followed = self._followed[operation_id] = Followed(operation_id, now)
-                self._agenda.put(operation_id, now)
+                self._due.put(operation_id, now)
             elif followed.operation is not None:
                 self._tell(listener, Report(operation_id, followed.operation))
             followed.listeners.append(listener)
@@ -171,26 +169,25 @@ class Engine:
     def _forget(self, followed: Followed) -> None:
         if self._is_current(followed):
             del self._followed[followed.id]
-            self._agenda.drop(followed.id)
+            self._due.drop(followed.id)
         if followed.question is not None and followed.question is not asyncio.current_task():
             followed.question.cancel()
 
     def next_due(self) -> float | None:
         """Return when the next one is due (`pace.Following`), None while enough calls are under way."""
-        room = _PROBES if self._calls.failures >= _AWAY else self._in_flight
-        return self._agenda.next_due() if self._asking < room else None
+        return self._due.next_due(outage=self._patience.is_away)
 
     def ask_next(self) -> None:
         """Ask about the one that is due first (`pace.Following`)."""
-        followed = self._followed[self._agenda.pop()]
-        self._asking += 1
-        followed.question = self._background.spawn(self._ask(followed))
+        name, in_doubt = self._due.take(outage=self._patience.is_away)
+        followed = self._followed[name]
+        followed.question = self._background.spawn(self._ask(followed, in_doubt))
 
-    async def _ask(self, followed: Followed) -> None:
+    async def _ask(self, followed: Followed, in_doubt: bool) -> None:
         credentials = self._requests.credentials
         try:
             try:
-                raw = await self._calls.get(followed.id, self._time_for_a_call())
+                raw = await self._calls.get(followed.id, self._patience.time_for_a_call(in_doubt=in_doubt))
             except CallFailed as failed:
                 await self._unanswered(followed, failed, credentials)
             else:
@@ -202,7 +199,7 @@ class Engine:
             raise
         finally:
             followed.question = None
-            self._asking -= 1
+            self._due.ended(in_doubt=in_doubt)
             self._pace.spend()
 
     def _answered(self, followed: Followed, raw: bytes) -> None:
@@ -235,7 +232,7 @@ class Engine:
             followed.refreshed = True
             await self._requests.refresh(credentials, followed.since)
             self._ask_again(followed, 0.0)
-        elif self._is_hopeless():
+        elif self._patience.is_hopeless:
             self._give_up(failures.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint))
         else:
             followed.failures += 1
@@ -248,7 +245,7 @@ class Engine:
 
     def _ask_again(self, followed: Followed, delay: float) -> None:
         if self._is_current(followed):
-            self._agenda.put(followed.id, self._background.time() + delay)
+            self._due.put(followed.id, self._background.time() + delay, in_doubt=followed.failures > 0)
 
     def _end(self, followed: Followed, error: OperationsError) -> None:
         for listener in followed.listeners:
@@ -256,23 +253,9 @@ class Engine:
         self._forget(followed)
 
     def _give_up(self, error: OperationsError) -> None:
-        self._first_asked = None
+        self._patience.begin()
         for followed in list(self._followed.values()):
             self._end(followed, error)
-
-    def _time_for_a_call(self) -> float:
-        if self._calls.answered:
-            return CALL_TIMEOUT
-        now = self._background.time()
-        if self._first_asked is None:
-            self._first_asked = now
-        return max(0.1, self._first_asked + self._connect_timeout - now)
-
-    def _is_hopeless(self) -> bool:
-        """Tell whether the service has been silent for too long without ever having answered."""
-        if self._calls.answered or self._first_asked is None:
-            return False
-        return self._background.time() - self._first_asked >= self._connect_timeout
 
     async def _cancel_followed(self, operation_id: str) -> None:
         """Cancel on behalf of the listeners: the answer is the newest snapshot, a refusal is told."""

@@ -1,0 +1,63 @@
+"""How long one call about a followed operation may take, and when a service is away or not there at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ds_ops_magic.engine.request import CALL_TIMEOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ds_ops_magic.engine.calls import OperationServiceCalls
+
+PROBE_TIMEOUT = 1.0
+"""Seconds one call may take in an outage where nothing is in doubt about its operation: which part of a service still
+answers is to be found soon."""
+
+_AWAY = 8  # calls in a row without an answer make an outage; fewer come of a service that refuses some
+
+
+class Patience:
+    """What the engine makes of silence.
+
+    Args:
+        calls: The calls of the service.
+        connect_timeout: Seconds of silence that are final while the service has never answered.
+        clock: Monotonic time in seconds.
+    """
+
+    def __init__(self, calls: OperationServiceCalls, connect_timeout: float, clock: Callable[[], float]) -> None:
+        self._calls = calls
+        self._connect_timeout = connect_timeout
+        self._clock = clock
+        self._first_asked: float | None = None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether nothing at all has been answered for a while."""
+        return self._calls.failures >= _AWAY
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether the service has been silent for too long without ever having answered."""
+        if self._calls.answered or self._first_asked is None:
+            return False
+        return self._clock() - self._first_asked >= self._connect_timeout
+
+    def begin(self) -> None:
+        """Count the silence of a service that never answered from the next call on."""
+        self._first_asked = None
+
+    def time_for_a_call(self, *, in_doubt: bool) -> float:
+        """Return the seconds that the next call may take.
+
+        Args:
+            in_doubt: Whether the last call about its operation brought no answer.
+        """
+        if self._calls.answered:
+            return PROBE_TIMEOUT if self.is_away and not in_doubt else CALL_TIMEOUT
+        now = self._clock()
+        if self._first_asked is None:
+            self._first_asked = now
+        return max(0.1, self._first_asked + self._connect_timeout - now)

@@ -1,0 +1,56 @@
+"""How long a call may take, and what is made of silence, by a clock of numbers."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ds_ops_magic.engine.patience import PROBE_TIMEOUT, Patience
+from ds_ops_magic.engine.request import CALL_TIMEOUT
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def patience(clock: Clock, **calls: Any) -> tuple[Patience, SimpleNamespace]:
+    service = SimpleNamespace(**{"answered": True, "failures": 0, **calls})
+    return Patience(service, 2.0, clock), service
+
+
+@pytest.mark.parametrize(
+    ("failures", "in_doubt", "away", "seconds"),
+    [
+        (0, False, False, CALL_TIMEOUT),
+        (7, False, False, CALL_TIMEOUT),
+        (7, True, False, CALL_TIMEOUT),
+        (8, False, True, PROBE_TIMEOUT),
+        (8, True, True, CALL_TIMEOUT),
+    ],
+)
+def test_eight_calls_in_a_row_make_an_outage(failures: int, in_doubt: bool, away: bool, seconds: float) -> None:
+    found, _ = patience(Clock(), failures=failures)
+    assert (found.is_away, found.is_hopeless) == (away, False)
+    assert found.time_for_a_call(in_doubt=in_doubt) == seconds
+
+
+def test_who_never_answered_is_given_so_long_from_the_first_call_on() -> None:
+    clock = Clock()
+    found, service = patience(clock, answered=False)
+    clock.now += 10.0
+    assert not found.is_hopeless
+    assert found.time_for_a_call(in_doubt=False) == 2.0
+    clock.now += 1.5
+    assert (found.time_for_a_call(in_doubt=True), found.is_hopeless) == (0.5, False)
+    clock.now += 0.5
+    assert (found.time_for_a_call(in_doubt=True), found.is_hopeless) == (0.1, True)
+    found.begin()
+    assert (found.is_hopeless, found.time_for_a_call(in_doubt=False)) == (False, 2.0)
+    clock.now += 5.0
+    service.answered = True
+    assert not found.is_hopeless
