@@ -14,7 +14,7 @@ from scripted import Call, ScriptedServer, Stage, message
 
 from ds_ops_magic import errors
 from ds_ops_magic.client import FIRST, OperationClient
-from ds_ops_magic.engine.request import CALL_TIMEOUT
+from ds_ops_magic.engine.followed import CALL_TIMEOUT
 from ds_ops_magic.engine.schedule import Schedule
 
 Wait = Callable[[OperationClient, list[str], "float | None"], Any]

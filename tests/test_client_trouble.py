@@ -17,6 +17,7 @@ from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connections.connection import EndpointConnection
 from ds_ops_magic.engine import calls
 from ds_ops_magic.engine.schedule import Schedule
+from ds_ops_magic.errors import WaitTimeout
 
 RATE = 200.0
 RESUMED = 1.5  # seconds within which a wait goes on
@@ -86,7 +87,7 @@ def test_a_connection_that_falls_silent_is_replaced(monkeypatch: pytest.MonkeyPa
 
 
 def test_answers_that_hang_hold_up_nobody_for_longer_than_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ds_ops_magic.engine.patience.CALL_TIMEOUT", 0.5)
+    monkeypatch.setattr("ds_ops_magic.engine.followed.CALL_TIMEOUT", 0.5)
     hanging = threading.Event()
     hanging.set()
     done = running_then(message(done=True), after=3)
@@ -109,7 +110,7 @@ def test_answers_that_hang_hold_up_nobody_for_longer_than_a_call(monkeypatch: py
 
 @pytest.mark.parametrize("number", [40, 160])
 def test_a_part_that_hangs_does_not_hold_up_the_rest(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ds_ops_magic.engine.patience.CALL_TIMEOUT", 0.5)
+    monkeypatch.setattr("ds_ops_magic.engine.followed.CALL_TIMEOUT", 0.5)
     monkeypatch.setattr("ds_ops_magic.engine.patience.PROBE_TIMEOUT", 0.1)
     hanging, stage = threading.Event(), Stage()
 
@@ -125,6 +126,22 @@ def test_a_part_that_hangs_does_not_hold_up_the_rest(number: int, monkeypatch: p
         stage.set("good", done=True)
         with lasting(0.0, 2.0):
             until(lambda: watch.view().entries[0].ended)
+
+
+def test_answers_that_take_longer_than_a_call_may_are_heard_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ds_ops_magic.engine.followed.CALL_TIMEOUT", 0.2)
+    pause = threading.Event()
+
+    def get(call: Call) -> Any:
+        pause.wait(0.5 * (call.number > 1))
+        return message(call.id, done=call.number > 5)
+
+    with ScriptedServer(get) as server, client_of(server) as client:
+        with lasting(0.0, 6.0):
+            assert client.wait("a", 20).done
+        assert server.gets("a") == 6  # 1 answered, 2 and 3 given up after 0.2 and 0.4 s, the rest answered again
+        with lasting(1.0, 1.5), pytest.raises(WaitTimeout):  # whatever a call may take
+            client.wait("b", 1.0)
 
 
 def test_every_second_call_refused_only_slows_the_waits() -> None:

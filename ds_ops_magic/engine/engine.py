@@ -184,13 +184,17 @@ class Engine:
         followed.question = self._background.spawn(self._ask(followed, in_doubt))
 
     async def _ask(self, followed: Followed, in_doubt: bool) -> None:
-        credentials = self._requests.credentials
+        credentials, began = self._requests.credentials, self._background.time()
+        given = self._patience.time_for_a_call(followed.deadline, in_doubt=in_doubt)
         try:
             try:
-                raw = await self._calls.get(followed.id, self._patience.time_for_a_call(in_doubt=in_doubt))
+                raw = await self._calls.get(followed.id, given)
             except CallFailed as failed:
+                if failed.code == "DEADLINE_EXCEEDED":
+                    followed.note_too_late(given)
                 await self._unanswered(followed, failed, credentials)
             else:
+                followed.note_answer(self._background.time() - began)
                 self._answered(followed, raw)
         except OperationsError as error:
             self._end(followed, error)
@@ -203,7 +207,6 @@ class Engine:
             self._pace.spend()
 
     def _answered(self, followed: Followed, raw: bytes) -> None:
-        followed.note_answer()
         if raw != followed.raw and self._is_current(followed):
             self._accept(followed, raw)
         if self._is_current(followed):

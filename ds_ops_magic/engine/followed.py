@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from ds_ops_magic.engine.schedule import Schedule
     from ds_ops_magic.operation import Operation
 
+CALL_TIMEOUT = 5.0
+"""Seconds one call may take at first; a wait makes as many calls as it needs."""
+
+_LONGEST_CALL = 60.0  # seconds
 _AGAIN_AFTER_UNKNOWN = 3
 
 
@@ -32,6 +36,7 @@ class Followed:
     failures: int = 0
     unknown: int = 0
     refreshed: bool = False
+    deadline: float = field(default_factory=lambda: CALL_TIMEOUT)  # seconds that the next call may take
 
     def interval(self, schedule: Schedule, age: float, chance: float) -> float:
         """Return the seconds until the next question, by the schedule and by what the listeners know of its kind."""
@@ -40,10 +45,20 @@ class Followed:
         known = next((one.durations[kind] for one in self.listeners if kind in one.durations), None)
         return known.interval(age, plain) if known else plain
 
-    def note_answer(self) -> None:
-        """Forget what went wrong before: from now on it counts anew."""
+    def note_answer(self, took: float) -> None:
+        """Forget what went wrong before: from now on it counts anew.
+
+        Args:
+            took: Seconds until the answer came; as long as answers need more than a call has at first, they get it.
+        """
         self.failures = self.unknown = 0
         self.refreshed = False
+        if took < CALL_TIMEOUT:
+            self.deadline = CALL_TIMEOUT
+
+    def note_too_late(self, given: float) -> None:
+        """Give the next call twice the seconds in which this one was not answered: a slow service is heard too."""
+        self.deadline = min(_LONGEST_CALL, max(self.deadline, 2 * given))
 
     def step_after(self, failed: CallFailed) -> OnGet:
         """Tell what to do after a call that brought no answer: UNKNOWN is believed the fourth time."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.engine.request import CALL_TIMEOUT
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -49,14 +47,15 @@ class Patience:
         """Count the silence of a service that never answered from the next call on."""
         self._first_asked = None
 
-    def time_for_a_call(self, *, in_doubt: bool) -> float:
+    def time_for_a_call(self, deadline: float, *, in_doubt: bool) -> float:
         """Return the seconds that the next call may take.
 
         Args:
+            deadline: What a call about its operation is given, in seconds.
             in_doubt: Whether the last call about its operation brought no answer.
         """
         if self._calls.answered:
-            return PROBE_TIMEOUT if self.is_away and not in_doubt else CALL_TIMEOUT
+            return min(PROBE_TIMEOUT, deadline) if self.is_away and not in_doubt else deadline
         now = self._clock()
         if self._first_asked is None:
             self._first_asked = now

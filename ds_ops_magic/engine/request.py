@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ds_ops_magic.errors import OperationsError
     from ds_ops_magic.operation import Operation
 
-CALL_TIMEOUT = 5.0
-"""Seconds one call may take; a wait makes as many calls as it needs."""
 REQUEST_TIMEOUT = 10.0
 """Seconds that a single get or cancel goes on trying."""
 
@@ -106,7 +104,7 @@ class Requests:
                 deadline = min(deadline, time.monotonic() + self._patience())
                 left, credentials = max(0.1, deadline - time.monotonic()), self.credentials
                 try:
-                    return await call(operation_id, min(CALL_TIMEOUT, left))
+                    return await call(operation_id, left)  # a slow service is heard too
                 except CallFailed as error:
                     failed = error
             attempts += 1

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from ds_ops_magic.engine.patience import PROBE_TIMEOUT, Patience
-from ds_ops_magic.engine.request import CALL_TIMEOUT
 
 
 class Clock:
@@ -26,17 +25,17 @@ def patience(clock: Clock, **calls: Any) -> tuple[Patience, SimpleNamespace]:
 @pytest.mark.parametrize(
     ("failures", "in_doubt", "away", "seconds"),
     [
-        (0, False, False, CALL_TIMEOUT),
-        (7, False, False, CALL_TIMEOUT),
-        (7, True, False, CALL_TIMEOUT),
+        (0, False, False, 7.0),
+        (7, False, False, 7.0),
+        (7, True, False, 7.0),
         (8, False, True, PROBE_TIMEOUT),
-        (8, True, True, CALL_TIMEOUT),
+        (8, True, True, 7.0),
     ],
 )
 def test_eight_calls_in_a_row_make_an_outage(failures: int, in_doubt: bool, away: bool, seconds: float) -> None:
     found, _ = patience(Clock(), failures=failures)
     assert (found.is_away, found.is_hopeless) == (away, False)
-    assert found.time_for_a_call(in_doubt=in_doubt) == seconds
+    assert found.time_for_a_call(7.0, in_doubt=in_doubt) == seconds
 
 
 def test_who_never_answered_is_given_so_long_from_the_first_call_on() -> None:
@@ -44,13 +43,13 @@ def test_who_never_answered_is_given_so_long_from_the_first_call_on() -> None:
     found, service = patience(clock, answered=False)
     clock.now += 10.0
     assert not found.is_hopeless
-    assert found.time_for_a_call(in_doubt=False) == 2.0
+    assert found.time_for_a_call(7.0, in_doubt=False) == 2.0
     clock.now += 1.5
-    assert (found.time_for_a_call(in_doubt=True), found.is_hopeless) == (0.5, False)
+    assert (found.time_for_a_call(7.0, in_doubt=True), found.is_hopeless) == (0.5, False)
     clock.now += 0.5
-    assert (found.time_for_a_call(in_doubt=True), found.is_hopeless) == (0.1, True)
+    assert (found.time_for_a_call(7.0, in_doubt=True), found.is_hopeless) == (0.1, True)
     found.begin()
-    assert (found.is_hopeless, found.time_for_a_call(in_doubt=False)) == (False, 2.0)
+    assert (found.is_hopeless, found.time_for_a_call(7.0, in_doubt=False)) == (False, 2.0)
     clock.now += 5.0
     service.answered = True
     assert not found.is_hopeless

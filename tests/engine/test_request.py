@@ -125,6 +125,22 @@ def test_silence_before_the_first_answer_ends_at_the_connect_timeout() -> None:
     assert f"No answer from {address}" in str(caught.value)
 
 
+def test_an_answer_may_take_as_long_as_the_whole_request() -> None:
+    pause = threading.Event()
+
+    def answer(call: Call) -> Any:
+        pause.wait(5.5 * (call.id == "slow"))
+        return message(call.id)
+
+    async def work(requests: Requests) -> Operation:
+        await requests.get("quick")  # from now on the service is there
+        return await requests.get("slow")
+
+    with ScriptedServer(answer) as server, lasting(5.0, 7.0):
+        assert requesting(server.address, work).id == "slow"
+        assert server.gets("slow") == 1
+
+
 def test_many_requests_to_a_silent_service_end_together() -> None:
     with ScriptedServer(Call.hang) as server, lasting(0.3, 2.0):
         said = requesting(server.address, outcomes_of(200, lambda requests: requests.get), connect_timeout=0.3)
