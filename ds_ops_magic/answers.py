@@ -11,7 +11,7 @@ from ds_ops_magic.errors import OperationsError, WaitInterrupted
 from ds_ops_magic.operations import Operations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ds_ops_magic.history.history import EndpointHistory
     from ds_ops_magic.operation import Operation
@@ -29,6 +29,7 @@ def answer(future: concurrent.futures.Future[Operation]) -> Operation:
     try:
         return future.result()
     except KeyboardInterrupt:
+        future.cancel()
         # A cancel that was sent may have arrived.
         raise WaitInterrupted("Stopped waiting for the answer.", "To see how things stand: %op get ID") from None
 
@@ -45,14 +46,14 @@ def each(ask: Ask, ids: Sequence[str], history: EndpointHistory | None) -> Opera
         OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
         WaitInterrupted: Stop was pressed meanwhile.
     """
-    futures = {name: ask(name) for name in dict.fromkeys(ids)}
     answers: dict[str, Operation] = {}
     refusals: dict[str, OperationsError] = {}
-    for name, future in futures.items():
-        try:
-            answers[name] = _told(future, name, history)
-        except OperationsError as error:
-            refusals[name] = error
+    with _asked(ask, dict.fromkeys(ids)) as futures:
+        for name, future in futures.items():
+            try:
+                answers[name] = _told(future, name, history)
+            except OperationsError as error:
+                refusals[name] = error
     if refusals:
         raise failures.one_of(refusals, Operations(answers.get(name) for name in ids), len(futures))
     return Operations(answers[name] for name in ids)
@@ -60,14 +61,27 @@ def each(ask: Ask, ids: Sequence[str], history: EndpointHistory | None) -> Opera
 
 def peek(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, timeout: float) -> dict[str, Operation]:
     """Ask about each operation, and return by id what was answered within so many seconds in all."""
-    futures = {name: ask(name) for name in ids}
-    concurrent.futures.wait(futures.values(), timeout)
     answers: dict[str, Operation] = {}
-    for name, future in futures.items():
-        if future.done():
-            with contextlib.suppress(OperationsError):
-                answers[name] = _told(future, name, history)
+    with _asked(ask, ids) as futures:
+        concurrent.futures.wait(futures.values(), timeout)
+        for name, future in futures.items():
+            if future.done():
+                with contextlib.suppress(OperationsError):
+                    answers[name] = _told(future, name, history)
     return answers
+
+
+@contextlib.contextmanager
+def _asked(ask: Ask, ids: Iterable[str]) -> Iterator[dict[str, concurrent.futures.Future[Operation]]]:
+    """Ask about each operation; at the end what was not answered is withdrawn, so that none is sent afterwards."""
+    futures: dict[str, concurrent.futures.Future[Operation]] = {}
+    try:
+        for name in ids:
+            futures[name] = ask(name)
+        yield futures
+    finally:
+        for future in futures.values():
+            future.cancel()
 
 
 def _told(future: concurrent.futures.Future[Operation], name: str, history: EndpointHistory | None) -> Operation:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import logging
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ds_ops_magic import failures
+from ds_ops_magic.errors import WatchStopped
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -71,6 +73,8 @@ class BackgroundLoop:
     def run(self, work: Callable[[], Coroutine[Any, Any, ResultT]]) -> concurrent.futures.Future[ResultT]:
         """Run a coroutine on the loop and return its result to come. May be called from any thread.
 
+        Cancel the result to have the work cancelled, at whatever it is.
+
         Raises:
             WatchStopped: The loop was closed; the future has it too, when that happens meanwhile.
         """
@@ -81,13 +85,22 @@ class BackgroundLoop:
                 value = await work()
             except asyncio.CancelledError:
                 if not self.at_exit:
-                    result.set_exception(failures.stopped())
+                    settle(result.set_exception, failures.stopped())
             except Exception as error:
-                result.set_exception(error)
+                settle(result.set_exception, error)
             else:
-                result.set_result(value)
+                settle(result.set_result, value)
 
-        self.soon(lambda: self.spawn(relay()))
+        def settle(how: Callable[[Any], None], outcome: object) -> None:
+            with contextlib.suppress(concurrent.futures.InvalidStateError):  # it was cancelled meanwhile
+                how(outcome)
+
+        def begin() -> None:
+            if not result.cancelled():
+                task = self.spawn(relay())
+                result.add_done_callback(lambda _: self._withdraw(task) if result.cancelled() else None)
+
+        self.soon(begin)
         return result
 
     def close(self, *, at_exit: bool = False) -> None:
@@ -108,6 +121,10 @@ class BackgroundLoop:
         """Note in a forked child that the thread has stayed in the parent: nothing runs here any more."""
         self._lock = threading.RLock()  # the old one may be held by a thread that is not here
         self._closed = True
+
+    def _withdraw(self, task: asyncio.Task[None]) -> None:
+        with contextlib.suppress(WatchStopped):  # closing cancels it too
+            self.soon(task.cancel)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -154,3 +154,30 @@ def test_a_task_that_fails_is_logged_and_the_loop_goes_on(caplog: pytest.LogCapt
         until(lambda: "a fault" in caplog.text)
         assert background.run(lambda: asyncio.sleep(0, "alive")).result(5) == "alive"
     assert NAME in caplog.text
+
+
+def test_a_result_that_nobody_wants_any_more_cancels_its_work() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    with running() as background:
+        under_way = background.run(work)
+        until(begun.is_set)
+        assert under_way.cancel()
+        until(ended.is_set)
+        begun.clear()
+        blocking = threading.Event()
+        background.soon(blocking.wait, 5)
+        assert background.run(work).cancel()
+        blocking.set()
+        assert background.run(lambda: asyncio.sleep(0, "alive")).result(5) == "alive"
+        assert not begun.is_set()  # what had not begun never does
+        answered = background.run(nothing_async)
+        answered.result(5)
+        assert not answered.cancel()
