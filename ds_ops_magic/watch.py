@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _TICK = 0.05  # seconds between two calls of a waiter's `tick`
-_ASK_ONCE = 5.0  # seconds in which a wait with timeout 0 must have its one answer
 
 
 class Watch:
@@ -157,7 +156,7 @@ class Watch:
             WatchStopped: The watch was stopped meanwhile.
             OperationsError: The one operation cannot be waited for: not found, not readable, no permission.
         """
-        deadline = _deadline(timeout, time.monotonic())
+        deadline = self._deadline(timeout, time.monotonic())
         try:
             while not self._sleep(return_when, timeout, deadline, None if tick is None else _TICK):
                 if tick is not None:
@@ -173,7 +172,7 @@ class Watch:
         loop = asyncio.get_running_loop()
         news = asyncio.Event()
         unsubscribe = self.subscribe(lambda: _call_soon(loop, news.set))
-        deadline = _deadline(timeout, loop.time())
+        deadline = self._deadline(timeout, loop.time())
         try:
             while not self._is_over(return_when, timeout) and (deadline is None or loop.time() < deadline):
                 with contextlib.suppress(asyncio.TimeoutError):
@@ -226,6 +225,9 @@ class Watch:
             if over:
                 read(None)
         self._signal()
+
+    def _deadline(self, timeout: float | None, now: float) -> float | None:
+        return None if timeout is None else now + (timeout or self._engine.time_to_ask(len(self._standing.entries)))
 
     def _is_over(self, return_when: ReturnWhen, timeout: float | None) -> bool:
         """Tell whether a wait has nothing more to wait for: settled, stopped, or asked once where that is all."""
@@ -288,10 +290,6 @@ class Watch:
                 signal()
             except Exception:
                 _log.exception("a subscriber of %r failed", self)
-
-
-def _deadline(timeout: float | None, now: float) -> float | None:
-    return None if timeout is None else now + (timeout or _ASK_ONCE)
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, work: Callable[..., object], *args: object) -> None:

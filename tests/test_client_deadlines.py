@@ -79,6 +79,17 @@ def test_no_call_outlives_the_deadline(wait: Wait) -> None:
 
 
 @WAYS
+def test_a_wait_without_time_asks_each_of_many_once_at_the_rate(wait: Wait, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ds_ops_magic.engine.engine._ASK_ONCE", 0.3)  # for one; these take over a second
+    names = [f"o{number}" for number in range(150)]
+    with ScriptedServer(lambda call: message(call.id, done=True)) as server, client_of(server, rate=100.0) as client:
+        client.get("first")
+        with lasting(1.0, 2.5):
+            assert all(operation.done for operation in wait(client, names, 0))
+        assert server.gets() == 151
+
+
+@WAYS
 def test_one_call_that_hangs_keeps_nobody_else(wait: Wait) -> None:
     others = {"a": threading.Event(), "b": threading.Event()}
 

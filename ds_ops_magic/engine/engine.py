@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.operation import Operation
 
 IN_FLIGHT = 128  # calls under way at once, at most: more take memory, and bring nothing
+_ASK_ONCE = 5.0  # seconds in which the one answer must come where somebody asks once
 _PAUSE = 1.0  # seconds that a fork waits for the channel to close
 
 
@@ -83,6 +84,10 @@ class Engine:
         """Ask for these to be cancelled; what comes of it is reported to their listeners."""
         for operation_id in ids:
             self._background.soon(self._spawn_cancel, operation_id)
+
+    def time_to_ask(self, number: int) -> float:
+        """Return the seconds in which so many followed operations are asked once and answered, at the client's rate."""
+        return _ASK_ONCE + max(number, len(self._followed)) / self._rate
 
     def get(self, operation_id: str) -> concurrent.futures.Future[Operation]:
         """Ask for one operation now."""
