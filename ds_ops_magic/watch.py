@@ -212,12 +212,11 @@ class Watch:
 
     def receive(self, reports: list[Report]) -> None:
         """Take over what the engine learned (`ds_ops_magic.engine.reports.Listener`)."""
-        if self._history is not None:
-            self._history.receive(reports)
-        with self._news:
+        with self._news:  # who waits sees it when the history was told too
             changes = [change for report in reports if (change := self._standing.apply(report)) is not None]
             over = self._standing.all_ended
             readers = list(self._readers)
+            self._tell_history(reports)
             self._news.notify_all()
         for read in readers:
             for change in changes:
@@ -225,6 +224,13 @@ class Watch:
             if over:
                 read(None)
         self._signal()
+
+    def _tell_history(self, reports: list[Report]) -> None:
+        try:
+            if self._history is not None:
+                self._history.receive(reports)
+        except Exception:
+            _log.exception("the history of %r failed", self)
 
     def _deadline(self, timeout: float | None, now: float) -> float | None:
         return None if timeout is None else now + (timeout or self._engine.time_to_ask(len(self._standing.entries)))

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -14,6 +15,7 @@ from following import client_of, lasting, until
 from scripted import Call, ScriptedServer, Stage, message, running_then
 
 from ds_ops_magic import errors
+from ds_ops_magic.history.history import EndpointHistory, History
 from ds_ops_magic.operation import Status
 from ds_ops_magic.operations import Operations
 from ds_ops_magic.view import ReturnWhen
@@ -101,6 +103,23 @@ def test_a_subscriber_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) 
             assert watch.wait(5)[0].done
             until(told.is_set)
     assert "a fault of a display" in caplog.text
+
+
+def test_a_history_that_fails_costs_the_watch_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault of the history")
+
+    stage = Stage()
+    with ScriptedServer(stage) as server, client_of(server, history=History(tmp_path / "history")) as client:
+        watch = client.watch("a")
+        until(lambda: watch.operations[0])
+        monkeypatch.setattr(EndpointHistory, "receive", fail)
+        stage.set("a", done=True)
+        with caplog.at_level(logging.ERROR):
+            assert watch.wait(5)[0].done
+    assert "a fault of the history" in caplog.text
 
 
 def test_a_waiter_is_given_a_tick_on_its_own_thread() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import logging
 import random
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.connections.connection import Connection
     from ds_ops_magic.operation import Operation
 
+_log = logging.getLogger(__name__)
 IN_FLIGHT = 128  # calls under way at once, at most: more take memory, and bring nothing
 _ASK_ONCE = 5.0  # seconds in which the one answer must come where somebody asks once
 _PAUSE = 1.0  # seconds that a fork waits for the channel to close
@@ -290,4 +292,7 @@ class Engine:
     def _hand_over(self) -> None:
         reports, self._reports = self._reports, {}
         for listener, batch in reports.items():
-            listener.receive(batch)
+            try:
+                listener.receive(batch)
+            except Exception:  # whatever is wrong with one, the others are told
+                _log.exception("a listener failed: %r", listener)

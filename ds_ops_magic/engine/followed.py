@@ -30,7 +30,7 @@ class Followed:
     id: str
     since: float  # on the loop's clock: when it was created, as far as that is known
     listeners: list[Listener] = field(default_factory=list)
-    raw: bytes = b""
+    raw: bytes | None = None  # an answer may have no bytes
     operation: Operation | None = None
     question: asyncio.Task[None] | None = None
     failures: int = 0

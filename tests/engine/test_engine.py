@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from scripted import Call, ScriptedServer, message, running_then
 
 from ds_ops_magic import errors
 from ds_ops_magic.engine.calls import MAX_ANSWER
+from ds_ops_magic.engine.reports import Report
 from ds_ops_magic.engine.schedule import Schedule
 from ds_ops_magic.history.durations import Durations
 from ds_ops_magic.operation import Status
@@ -53,6 +55,35 @@ def test_the_same_answer_is_not_told_again() -> None:
         engine.follow(["a"], listener)
         until(lambda: server.gets("a") >= 5)
     assert [report.operation is not None for report in listener.reports] == [True, False]  # the last is the closing
+
+
+def test_an_answer_of_no_bytes_is_one() -> None:
+    """An operation of which everything is as by default takes none."""
+    listener = Recorder()
+
+    def answer(call: Call) -> Any:
+        return b"" if call.number < 3 else message(done=True)
+
+    with ScriptedServer(answer) as server, engine_of(server) as engine:
+        engine.follow(["a"], listener)
+        until(lambda: listener.ended("a"))
+    assert [report.operation.id for report in listener.reports] == ["", "op1"]
+
+
+def test_a_listener_that_fails_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(Recorder):
+        def receive(self, reports: list[Report]) -> None:
+            super().receive(reports)
+            raise RuntimeError("a fault of a listener")
+
+    failing, other = Failing(), Recorder()
+    script = course({}, {"done": True})
+    with caplog.at_level(logging.ERROR), ScriptedServer(script) as server, engine_of(server) as engine:
+        engine.follow(["a"], failing)
+        engine.follow(["a"], other)
+        until(lambda: other.ended("a"))
+    assert failing.reports == other.reports
+    assert "a fault of a listener" in caplog.text
 
 
 def test_how_long_its_kind_takes_counts_when_it_is_asked_about_again() -> None:
