@@ -11,7 +11,7 @@ import grpc
 import pytest
 import yandexcloud
 from certificates import Authority
-from following import QUICK, lasting
+from following import QUICK, lasting, python, until
 from scripted import Call, ScriptedServer, message
 from stand_ins import CloudStandIn, ServiceAccountKey
 
@@ -112,6 +112,44 @@ def test_an_sdk_by_its_public_names(sdk: Made, cloud: CloudStandIn) -> None:
         with pytest.raises(AuthenticationError, match="refused the credentials from the given SDK"):
             client.get("a")
     assert "/yandex.cloud.operation.OperationService/Get" in interceptor.seen
+
+
+USED_BY_ITS_PUBLIC_NAMES = """
+import sys
+import grpc
+from following import QUICK, until
+from ds_ops_magic.client import OperationClient
+from ds_ops_magic.connections import sdk
+
+class Sdk:
+    def client(self, stub):
+        return stub(grpc.insecure_channel(sys.argv[1]))
+
+    def waiter(self):
+        raise AssertionError
+
+client = OperationClient(sdk.connect(Sdk()), schedule=QUICK)
+watch = client.watch("a", *(f"o{number}" for number in range(40)))
+until(lambda: watch.operations[0])
+print("seen", flush=True)
+sys.stdin.readline()
+if sys.argv[2] == "close":
+    client.close()
+"""
+
+
+@pytest.mark.parametrize("end", ["close", "exit"])
+def test_calls_of_an_sdk_by_its_public_names_do_not_keep_python_from_exiting(end: str) -> None:
+    def get(call: Call) -> Any:
+        return message(call.id) if call.number == 1 and call.id == "a" else call.hang()
+
+    with ScriptedServer(get) as server, python(USED_BY_ITS_PUBLIC_NAMES, server.address, end) as process:
+        assert process.stdout.readline() == "seen\n"
+        until(lambda: server.gets() >= 16)
+        with lasting(0.0, 2.0):
+            _, err = process.communicate("\n", timeout=20)
+        assert (process.returncode, err) == (0, "")
+        assert server.gets() <= 18  # a few calls at a time
 
 
 @pytest.mark.parametrize("wrap", [lambda sdk: sdk, Public])
