@@ -189,6 +189,12 @@ class Engine:
         name, in_doubt = self._due.take(outage=self._patience.is_away)
         followed = self._followed[name]
         followed.question = self._background.spawn(self._ask(followed, in_doubt))
+        # Not within the task: one that is cancelled before its first step never runs at all.
+        followed.question.add_done_callback(lambda _: self._asked(in_doubt))
+
+    def _asked(self, in_doubt: bool) -> None:
+        self._due.ended(in_doubt=in_doubt)
+        self._pace.spend()
 
     async def _ask(self, followed: Followed, in_doubt: bool) -> None:
         credentials, began = self._requests.credentials, self._background.time()
@@ -210,8 +216,6 @@ class Engine:
             raise
         finally:
             followed.question = None
-            self._due.ended(in_doubt=in_doubt)
-            self._pace.spend()
 
     def _answered(self, followed: Followed, raw: bytes) -> None:
         if raw != followed.raw and self._is_current(followed):

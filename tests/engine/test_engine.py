@@ -156,6 +156,18 @@ def test_an_id_that_is_let_go_and_taken_up_again_at_once_is_answered() -> None:
             until(lambda second=second: second.ended("a"), 5.0)
 
 
+def test_what_is_let_go_before_its_question_has_begun_takes_no_room() -> None:
+    busy, listener = threading.Event(), Recorder()
+    with ScriptedServer(lambda call: message(call.id, done=True)) as server, engine_of(server) as engine:
+        engine._background.soon(busy.wait, 5)
+        for number in range(200):
+            engine.follow([f"o{number}"], listener)
+            engine.unfollow([f"o{number}"], listener)
+        engine.follow(["a"], listener)
+        busy.set()
+        until(lambda: listener.ended("a"), 5.0)
+
+
 @pytest.mark.parametrize("data", [b"\x0a\x02\xff\xfe", b"\xff", b"\x00" * (MAX_ANSWER + 1)])
 def test_what_cannot_be_read_ends_alone(data: bytes) -> None:
     listener = Recorder()
