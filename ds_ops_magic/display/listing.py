@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, overload
 
 from ds_ops_magic import wording
 from ds_ops_magic.display import static
+from ds_ops_magic.history.file import FIRST_MOMENT, LAST_MOMENT
 from ds_ops_magic.payloads.messages import type_words
 
 if TYPE_CHECKING:
@@ -125,4 +126,7 @@ def _note(record: Record, now: float) -> str:
 
 
 def _utc(moment: float | None) -> str:
-    return "" if moment is None else f"{datetime.fromtimestamp(moment, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+    if moment is None:
+        return ""
+    held = min(max(moment, FIRST_MOMENT), LAST_MOMENT)  # a file may hold any number
+    return f"{datetime.fromtimestamp(held, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MOST = 20_000
 """Operations that are kept at most; the oldest of those that have ended go first."""
+FIRST_MOMENT, LAST_MOMENT = -62_135_596_800.0, 253_402_300_799.0
+"""The first and the last whole second of the calendar (years 1 to 9999), in seconds since the epoch."""
 OLDEST = 90 * 86400.0
 """Seconds after which an operation that nobody has asked about is dropped."""
 

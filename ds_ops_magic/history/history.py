@@ -19,7 +19,7 @@ from ds_ops_magic.engine.reports import Report
 from ds_ops_magic.errors import OperationNotFound
 from ds_ops_magic.history.durations import LEAST, Durations
 from ds_ops_magic.history.durations import MOST as MOST_RUNS
-from ds_ops_magic.history.file import MOST, Record
+from ds_ops_magic.history.file import LAST_MOMENT, MOST, Record
 from ds_ops_magic.history.writer import HistoryWriter
 
 if TYPE_CHECKING:
@@ -289,7 +289,8 @@ def _record(endpoint: str, name: str, operation: Operation, now: float, used_at:
 
 
 def _seconds(moment: datetime | None) -> float | None:
-    return moment.timestamp() if moment else None
+    # A float rounds the last microsecond there is, with which some say "never", up into the year 10000.
+    return min(moment.timestamp(), LAST_MOMENT) if moment else None
 
 
 def _last_seen(record: Record) -> str:

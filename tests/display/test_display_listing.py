@@ -62,6 +62,12 @@ def test_what_a_server_called_it_is_hostile() -> None:
         assert "\u202e" not in text
 
 
+def test_a_moment_that_no_calendar_holds_is_shown_as_the_nearest_that_one_does() -> None:
+    record = Record("host:1", "op1", NOW, NOW, "succeeded", True, "", KIND, "", -1e15, 253_402_300_800.0)
+    said = listing.text(listed(record))
+    assert "1-01-01 00:00:00 UTC, ended 9999-12-31 23:59:59 UTC" in said
+
+
 def test_a_listing_is_a_sequence_of_records() -> None:
     assert list(listed(RUNNING, OLD)) == [RUNNING, OLD]
     assert repr(listed(RUNNING)) == "<Listing of 1 operation>"

@@ -8,6 +8,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from scripted import message
 from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 
 from ds_ops_magic.codes import refused
+from ds_ops_magic.display import listing
+from ds_ops_magic.display.listing import Listing
 from ds_ops_magic.engine.reports import Report
 from ds_ops_magic.history.file import Record
 from ds_ops_magic.history.history import History
@@ -75,6 +78,20 @@ def test_an_id_is_kept_when_it_is_asked_about_and_its_state_when_it_is_seen(open
     first, second = sorted(all_of(open_history()), key=lambda record: record.id)
     assert (first.kind, first.description, first.done) == (KIND, "Train", False)
     assert (second.error, second.done) == ("RESOURCE_EXHAUSTED", True)
+
+
+def test_the_last_moment_there_is_can_be_kept_and_shown(open_history: Open) -> None:
+    """The protobuf maximum, which services use for "never": a float rounds it up into a year that there is not."""
+    last = snapshot("op1", done=True).to_proto()
+    for moment in (last.created_at, last.modified_at):
+        moment.FromJsonString("9999-12-31T23:59:59.999999999Z")
+    history = open_history()
+    history.of("host:1").saw(Operation(last))
+    [record] = all_of(history)
+    for kept_moment in (record.created_at, record.changed_at):
+        assert kept_moment is not None
+        assert datetime.fromtimestamp(kept_moment, timezone.utc).year == 9999
+    assert "ended 9999-12-31 23:59:59 UTC" in listing.text(Listing([record], [], time.time(), by_endpoint=False))
 
 
 def test_the_file_is_private_and_holds_no_payload_and_no_words_of_an_error(open_history: Open, path: Path) -> None:
