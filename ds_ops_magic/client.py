@@ -181,6 +181,7 @@ class OperationClient:
             WaitTimeout: The deadline passed. Nothing was cancelled.
             WaitInterrupted: The wait was interrupted. Nothing was cancelled.
             OperationsError: It cannot be waited for: not found, not readable, no permission, no such service.
+            TypeError: The timeout is no number; ValueError: it is NaN.
         """
         return self.wait_all([operation], timeout)[0]
 
@@ -221,6 +222,7 @@ class OperationClient:
         Raises:
             OperationsFailed: Of several, some failed.
             OperationsError: As for `wait`, for one.
+            TypeError: The timeout is no number; ValueError: it is NaN, or return_when is none of the three.
         """
         watch = self.watch(operations)
         try:

@@ -14,6 +14,7 @@ from ds_ops_magic import failures
 from ds_ops_magic.errors import WatchStopped
 from ds_ops_magic.operations import Operations
 from ds_ops_magic.standing import Standing
+from ds_ops_magic.terms import Terms
 from ds_ops_magic.view import Change, ReturnWhen, View
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class Watch:
         """Block until the operations have ended.
 
         Args:
-            timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
+            timeout: Seconds for the whole wait; None waits for ever, 0 asks once, what is negative has passed.
             return_when: What ends the wait; FIRST returns even if the first to end failed.
             tick: Called about every 0.05 s while waiting, on the waiting thread.
 
@@ -155,32 +156,33 @@ class Watch:
             WaitInterrupted: The wait was interrupted. Nothing was cancelled, and the watch goes on.
             WatchStopped: The watch was stopped meanwhile.
             OperationsError: The one operation cannot be waited for: not found, not readable, no permission.
+            TypeError: The timeout is no number; ValueError: it is NaN, or return_when is none of the three.
         """
-        deadline = self._deadline(timeout, time.monotonic())
+        terms = self._terms(timeout, return_when, time.monotonic())
         try:
-            while not self._sleep(return_when, timeout, deadline, None if tick is None else _TICK):
+            while not self._sleep(terms, None if tick is None else _TICK):
                 if tick is not None:
                     tick()
         except KeyboardInterrupt:
             raise failures.interrupted(self._unfinished()) from None
-        return self._outcome(return_when, timeout)
+        return self._outcome(terms)
 
     async def wait_async(
         self, timeout: float | None = None, return_when: ReturnWhen = ReturnWhen.ALL
     ) -> Operations[Operation | None]:
         """Wait like `wait`, on the running event loop, whichever it is."""
         loop = asyncio.get_running_loop()
+        terms = self._terms(timeout, return_when, loop.time())
         news = asyncio.Event()
         unsubscribe = self.subscribe(lambda: _call_soon(loop, news.set))
-        deadline = self._deadline(timeout, loop.time())
         try:
-            while not self._is_over(return_when, timeout) and (deadline is None or loop.time() < deadline):
+            while not self._is_over(terms) and not terms.is_late(loop.time()):
                 with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(news.wait(), None if deadline is None else deadline - loop.time())
+                    await asyncio.wait_for(news.wait(), terms.sleep(loop.time()))
                 news.clear()
         finally:
             unsubscribe()
-        return self._outcome(return_when, timeout)
+        return self._outcome(terms)
 
     def __await__(self) -> Generator[Any, None, Operations[Operation | None]]:
         return self.wait_async().__await__()
@@ -232,35 +234,35 @@ class Watch:
         except Exception:
             _log.exception("the history of %r failed", self)
 
-    def _deadline(self, timeout: float | None, now: float) -> float | None:
-        return None if timeout is None else now + (timeout or self._engine.time_to_ask(len(self._standing.entries)))
+    def _terms(self, timeout: float | None, return_when: ReturnWhen, now: float) -> Terms:
+        return Terms.of(timeout, return_when, now, self._engine.time_to_ask(len(self._standing.entries)))
 
-    def _is_over(self, return_when: ReturnWhen, timeout: float | None) -> bool:
+    def _is_over(self, terms: Terms) -> bool:
         """Tell whether a wait has nothing more to wait for: settled, stopped, or asked once where that is all."""
         with self._news:
-            asked = timeout == 0 and self._standing.all_seen
-            return self._is_stopped() or asked or self._standing.is_settled(return_when)
+            asked = terms.once and self._standing.all_seen
+            return self._is_stopped() or asked or self._standing.is_settled(terms.return_when)
 
-    def _sleep(
-        self, return_when: ReturnWhen, timeout: float | None, deadline: float | None, longest: float | None
-    ) -> bool:
+    def _sleep(self, terms: Terms, longest: float | None) -> bool:
         """Sleep until there is news or it is late; True when the wait is over."""
         with self._news:
-            left = None if deadline is None else deadline - time.monotonic()
-            if self._is_over(return_when, timeout) or (left is not None and left <= 0):
+            now = time.monotonic()
+            if self._is_over(terms) or terms.is_late(now):
                 return True
-            self._news.wait(min((limit for limit in (left, longest) if limit is not None), default=None))
+            limits = (terms.sleep(now), longest)
+            self._news.wait(min((limit for limit in limits if limit is not None), default=None))
             return False
 
-    def _outcome(self, return_when: ReturnWhen, timeout: float | None) -> Operations[Operation | None]:
+    def _outcome(self, terms: Terms) -> Operations[Operation | None]:
         """Return or raise what a wait that is over came to."""
         with self._news:
             operations, unfinished = self.operations, self._standing.unfinished()
-            settled, failed = self._standing.is_settled(return_when), self._standing.failures(return_when)
+            settled = self._standing.is_settled(terms.return_when)
+            failed = self._standing.failures(terms.return_when)
         if not settled:
-            if self._is_stopped() or timeout is None:
+            if self._is_stopped() or terms.timeout is None:
                 raise failures.stopped()
-            raise failures.timed_out(unfinished, operations, timeout, self._engine.health.last_status)
+            raise failures.timed_out(unfinished, operations, terms.timeout, self._engine.health.last_status)
         if failed:
             raise failures.one_of(failed, operations, len(self._standing.entries))
         return operations

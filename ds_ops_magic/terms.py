@@ -1,0 +1,72 @@
+"""On what terms somebody waits: how long it may take, and what ends it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ds_ops_magic.view import ReturnWhen
+
+_LONGEST = 3600.0  # seconds of one sleep: clocks refuse to sleep for millions of years
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a wait was told.
+
+    Attributes:
+        timeout: Seconds for the whole wait; None waits for ever, 0 asks once. A negative one is over at once.
+        return_when: What ends the wait.
+        deadline: When the time is over, by the caller's clock; infinite where it never is.
+    """
+
+    timeout: float | None
+    return_when: ReturnWhen
+    deadline: float
+
+    @classmethod
+    def of(cls, timeout: float | None, return_when: ReturnWhen, now: float, once: float) -> Terms:
+        """Check what a wait was told, and begin to count.
+
+        Args:
+            timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
+            return_when: What ends the wait.
+            now: The time by the caller's clock.
+            once: Seconds in which a wait with timeout 0 must have its answers.
+
+        Raises:
+            TypeError: The timeout is no number.
+            ValueError: The timeout is NaN, or what is to end the wait is none of the three.
+        """
+        if not isinstance(return_when, ReturnWhen):
+            raise ValueError(f"return_when is ALL, FIRST or FIRST_FAILURE of ds_ops_magic, not {return_when!r}")
+        if timeout is None:
+            return cls(None, return_when, math.inf)
+        seconds = _seconds(timeout)
+        return cls(seconds, return_when, now + (seconds or once))
+
+    @property
+    def once(self) -> bool:
+        """Whether one answer is all that is waited for."""
+        return self.timeout == 0
+
+    def is_late(self, now: float) -> bool:
+        """Tell whether the time is over."""
+        return now >= self.deadline
+
+    def sleep(self, now: float) -> float | None:
+        """Return how many seconds to sleep at most before looking at the clock again; None for as long as one likes."""
+        return None if self.timeout is None else min(self.deadline - now, _LONGEST)
+
+
+def _seconds(timeout: float) -> float:
+    wanted = f"timeout is a number of seconds, or None to wait for ever, not {timeout!r}"
+    if isinstance(timeout, str) or not hasattr(timeout, "__float__"):
+        raise TypeError(wanted)
+    try:
+        seconds = float(timeout)
+    except OverflowError:  # of an integer
+        return math.inf
+    if math.isnan(seconds):
+        raise ValueError(wanted)
+    return seconds
