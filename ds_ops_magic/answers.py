@@ -39,8 +39,14 @@ def one(ask: Ask, name: str, history: EndpointHistory | None) -> Operation:
     return _told(ask(name), name, history)
 
 
-def each(ask: Ask, ids: Sequence[str], history: EndpointHistory | None) -> Operations[Operation]:
+def each(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what: str) -> Operations[Operation]:
     """Ask about each operation, all of them whatever becomes of one; in the order given.
+
+    Args:
+        ask: Asks about one.
+        ids: The operations.
+        history: What is told of the answers.
+        what: What became of those that there is no answer for, as for `ds_ops_magic.failures.one_of`.
 
     Raises:
         OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
@@ -55,7 +61,7 @@ def each(ask: Ask, ids: Sequence[str], history: EndpointHistory | None) -> Opera
             except OperationsError as error:
                 refusals[name] = error
     if refusals:
-        raise failures.one_of(refusals, Operations(answers.get(name) for name in ids), len(futures))
+        raise failures.one_of(refusals, Operations(answers.get(name) for name in ids), len(futures), what)
     return Operations(answers[name] for name in ids)
 
 

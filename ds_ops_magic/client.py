@@ -135,7 +135,7 @@ class OperationClient:
             OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return answers.each(self._engine.started().get, ids, self._here(ids))
+        return answers.each(self._engine.started().get, ids, self._here(ids), failures.NOT_ASKED)
 
     def peek(self, ids: Sequence[str], timeout: float) -> dict[str, Operation]:
         """Return by id what the service says of operations in so many seconds; the history counts it as no use."""
@@ -164,7 +164,7 @@ class OperationClient:
             OperationsFailed: Some cannot be cancelled; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return answers.each(self._engine.started().cancel, ids, self._here(ids))
+        return answers.each(self._engine.started().cancel, ids, self._here(ids), failures.NOT_CANCELLED)
 
     def wait(self, operation: Reference, timeout: float | None = None) -> Operation:
         """Block until an operation has ended.

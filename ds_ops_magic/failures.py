@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from ds_ops_magic.operation import Operation
     from ds_ops_magic.operations import Operations
 
+FAILED, NOT_ASKED, NOT_CANCELLED = "failed", "could not be asked about", "could not be cancelled"
+"""What became of those of a group that have an error, by what was done: waiting, asking, cancelling."""
+
 
 def unavailable(words: str, endpoint: str) -> ServiceUnavailable:
     """Make the error for a service that has never answered; ``words`` are gRPC's own."""
@@ -101,22 +104,23 @@ def not_cancelled(operation: Operation) -> NotCancelled:
 
 
 def failures(
-    operations: Operations[Operation | None], errors: Mapping[str, OperationsError], total: int
+    operations: Operations[Operation | None], errors: Mapping[str, OperationsError], total: int, what: str = FAILED
 ) -> OperationsFailed:
-    """Make the error of a group of which some failed; names the first three."""
+    """Make the error of a group of which some failed; names the first three. Arguments as of `one_of`."""
     named = [_named(operation_id, error) for operation_id, error in list(errors.items())[:3]]
     more = f"; and {len(errors) - 3:,} more" if len(errors) > 3 else ""
+    option = "; --no-raise returns instead of raising" if what == FAILED else ""  # the other commands have none
     error = OperationsFailed(
-        f"{len(errors):,} of {wording.counted(total)} failed.",
+        f"{len(errors):,} of {wording.counted(total)} {what}.",
         "; ".join(named) + more,
-        "All of them are in .operations, the errors by id in .errors; --no-raise returns instead of raising.",
+        f"All of them are in .operations, the errors by id in .errors{option}.",
     )
     error.operations, error.errors = operations, errors
     return error
 
 
 def one_of(
-    errors: Mapping[str, OperationsError], operations: Operations[Operation | None], total: int
+    errors: Mapping[str, OperationsError], operations: Operations[Operation | None], total: int, what: str = FAILED
 ) -> OperationsError:
     """Choose what to raise for a group: the error of one that is alone, the cause when all share one, else the group's.
 
@@ -126,6 +130,7 @@ def one_of(
         errors: What became of those that failed, by id; at least one.
         operations: All as last seen, in the order given.
         total: Number of operations.
+        what: What became of those that have an error.
     """
     for error in errors.values():
         if isinstance(error, WatchStopped):
@@ -135,7 +140,7 @@ def one_of(
     shared = len(errors) == total and causes <= {ServiceUnavailable, AuthenticationError}
     if total == 1 or (shared and len(causes) == 1):
         return first
-    return failures(operations, errors, total)
+    return failures(operations, errors, total, what)
 
 
 def _named(operation_id: str, error: OperationsError) -> str:
@@ -184,15 +189,10 @@ def _goes_on(number: int) -> str:
 
 
 def _command(verb: str, ids: Sequence[str]) -> str:
-    """Word a command that can be typed as it stands; of many ids one stands for all."""
+    """Word a command that can be typed as it stands; for many ids, say what to type."""
     if len(ids) <= 3:
         return f"%op {verb} {' '.join(wording.one_line(name, MAX_ID_LENGTH) for name in ids)}"
-    same = (
-        " with no id, which means the same ones again"
-        if verb == "wait"
-        else " with their ids or a variable that holds them"
-    )
-    return f"%op {verb}{same}"
+    return f"%op {verb} with their ids or a variable that holds them"
 
 
 def stopped() -> WatchStopped:

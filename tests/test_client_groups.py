@@ -184,3 +184,18 @@ def test_the_result_of_one_is_the_operation_itself() -> None:
         assert isinstance(asyncio.run(client.wait_async("a")), Operation)
         with pytest.raises(errors.OperationFailed, match=r"Operation b \(train\) failed"):
             asyncio.run(client.wait_async("b"))
+
+
+def test_what_cannot_be_got_or_cancelled_has_not_failed() -> None:
+    """A single question says nothing of how the operation goes, and no --no-raise helps with it."""
+
+    def refuse(call: Call) -> Any:
+        return call.refuse(grpc.StatusCode.PERMISSION_DENIED, "no") if call.id == "b" else message(call.id)
+
+    with ScriptedServer(refuse, refuse) as server, client_of(server) as client:
+        for ask, said in ((client.get_all, "asked about"), (client.cancel_all, "cancelled")):
+            with pytest.raises(errors.OperationsFailed) as caught:
+                ask(["a", "b"])
+            assert caught.value.args[0] == f"1 of 2 operations could not be {said}."
+            assert caught.value.args[1].startswith("b: No permission for operation b")
+            assert caught.value.args[2] == "All of them are in .operations, the errors by id in .errors."

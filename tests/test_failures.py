@@ -100,10 +100,10 @@ def test_a_command_for_many_ids_names_none_that_would_be_left_out() -> None:
     many = list("abcdefgh")
     waited = failures.timed_out(many, Operations([None] * 9), 5, None)
     assert "8 of 9 operations are not done" in str(waited)
-    assert waited.args[-1] == "To go on waiting: %op wait with no id, which means the same ones again"
+    assert waited.args[-1] == "To go on waiting: %op wait with their ids or a variable that holds them"
     interrupted = failures.interrupted(many)
     assert interrupted.args == (
         "Stopped waiting; 8 operations go on.",
-        "To go on waiting: %op wait with no id, which means the same ones again",
+        "To go on waiting: %op wait with their ids or a variable that holds them",
         "To cancel: %op cancel with their ids or a variable that holds them",
     )

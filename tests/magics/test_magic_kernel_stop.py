@@ -82,13 +82,13 @@ def test_no_option_eats_it(kernel: Kernel, server: ScriptedServer, option: str) 
     assert cell.error["ename"] == "WaitInterrupted"
 
 
-def test_many_operations_are_resumed_by_one_word(kernel: Kernel, server: ScriptedServer) -> None:
+def test_many_operations_are_not_named_and_are_resumed_by_one_word(kernel: Kernel, server: ScriptedServer) -> None:
     kernel.ok("ids = [f'op{number}' for number in range(50)]")
     (cell,), taken = interrupted(kernel, server, "%op wait ids")
     assert taken < 1.0
     assert cell.said.splitlines() == [
         "WaitInterrupted: Stopped waiting; 50 operations go on.",
-        "To go on waiting: %op wait with no id, which means the same ones again",
+        "To go on waiting: %op wait with their ids or a variable that holds them",
         "To cancel: %op cancel with their ids or a variable that holds them",
     ]
     assert kernel.run("%op wait --timeout 0.1").error["ename"] == "WaitTimeout"
