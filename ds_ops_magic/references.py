@@ -41,18 +41,19 @@ def id_of(value: object) -> str | None:
     """Return the id of what stands for one operation, None for anything else.
 
     Args:
-        value: An id; an operation (ours or the protobuf message); a dictionary of one, as REST answers and ``yc
-            --format json`` prints, or the text of it; or what has an ``operation`` that is one of these.
+        value: An id, with or without white space around it; an operation (ours or the protobuf message); a dictionary
+            of one, as REST answers and ``yc --format json`` prints, or the text of it; or what has an ``operation``
+            that is one of these.
 
     Raises:
         NotAnOperation: It is text that begins as JSON does, and is none.
     """
     value = _read(value)
     if isinstance(value, str):
-        return value
+        return value.strip()  # what a command printed ends with a line break
     if isinstance(value, Mapping):
         one = value.get("id")
-        return one if isinstance(one, str) else None
+        return one.strip() if isinstance(one, str) else None
     one = getattr(value, "id", None)
     if isinstance(one, str) and hasattr(value, "done"):
         return one

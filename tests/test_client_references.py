@@ -17,7 +17,7 @@ from ds_ops_magic import Operation, Operations
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.errors import InvalidOperationId, NotAnOperation
 
-ONE = [message("a"), OperationResult(message("a")), Operation(message("a")), {"id": "a"}, '{"id": "a"}', "a"]
+ONE = [message("a"), OperationResult(message("a")), Operation(message("a")), {"id": "a"}, '{"id": "a"}', "a", "a\n"]
 SEVERAL: list[Any] = [
     [message("a"), OperationResult(message("b"))],
     {"first": "a", "second": "b"},
@@ -68,6 +68,7 @@ def test_what_is_no_operation_is_named_before_any_call(client: OperationClient, 
             ask_all(["a", None])  # type: ignore[operator]
     with pytest.raises(NotAnOperation, match="argument 1 is no operation but a float"):
         client.watch("a", 0.5)  # type: ignore[arg-type]
-    with pytest.raises(InvalidOperationId, match="cannot be empty"):
-        client.get(message(""))
+    for empty in (message(""), "", " \n"):
+        with pytest.raises(InvalidOperationId, match="cannot be empty"):
+            client.get(empty)
     assert (server.gets(), server.cancels()) == (0, 0)

@@ -35,6 +35,8 @@ TWO = [YC, {**YC, "id": "b"}]
     "value",
     [
         "a",
+        " a\r\n",  # what a command printed
+        "\u00a0a\t",
         message("a"),
         Operation(message("a")),
         OperationResult(message("a")),
@@ -49,6 +51,7 @@ TWO = [YC, {**YC, "id": "b"}]
         LINES,  # what `subprocess` gives, in lines
         SList(LINES),  # out = !yc ... --format json
         SList(["done (12s)", *LINES]),
+        {"id": "a\n"},
         failure(failed(name="a")),
     ],
     ids=lambda value: type(value).__name__,
