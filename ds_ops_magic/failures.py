@@ -190,11 +190,22 @@ def _goes_on(number: int) -> str:
 
 def _command(verb: str, ids: Sequence[str]) -> str:
     """Word a command that can be typed as it stands; for many ids, say what to type."""
-    if len(ids) <= 3:
+    if 0 < len(ids) <= 3:
         return f"%op {verb} {' '.join(wording.one_line(name, MAX_ID_LENGTH) for name in ids)}"
     return f"%op {verb} with their ids or a variable that holds them"
 
 
-def stopped() -> WatchStopped:
-    """Make the error for what still waits when the watching is stopped."""
-    return WatchStopped("The watching was stopped before the end; the operations go on.", "To go on: %op wait ID")
+def stopped(ids: Sequence[str]) -> WatchStopped:
+    """Make the error for what still waits when the watching is stopped; the ids are of those that have not ended."""
+    goes_on = _goes_on(len(ids)) if ids else "the operations go on"
+    return WatchStopped(
+        f"The watching was stopped before the end; {goes_on}.", f"To go on waiting: {_command('wait', ids)}"
+    )
+
+
+def closed() -> WatchStopped:
+    """Make the error for what is asked of a client that was closed, or still waits on it."""
+    return WatchStopped(
+        "This client is closed; the operations go on.",
+        "connect() makes another, and so does %op connect in a notebook.",
+    )

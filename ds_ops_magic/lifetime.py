@@ -48,7 +48,7 @@ class EngineOwner:
         """
         with self._lock:
             if self._closed:
-                raise failures.stopped()
+                raise failures.closed()
             if self._engine is None or self._pid != os.getpid():
                 self._engine, self._pid = self._make(), os.getpid()
                 # For a client that is dropped without being closed.

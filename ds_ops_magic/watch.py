@@ -261,7 +261,7 @@ class Watch:
             failed = self._standing.failures(terms.return_when)
         if not settled:
             if self._is_stopped() or terms.timeout is None:
-                raise failures.stopped()
+                raise failures.stopped(unfinished)
             raise failures.timed_out(unfinished, operations, terms.timeout, self._engine.health.last_status)
         if failed:
             raise failures.one_of(failed, operations, len(self._standing.entries))

@@ -36,7 +36,10 @@ INFO = ErrorInfo(reason="Q")
         (failures.interrupted(["a"]), ["the operation goes on", "%op wait a\n", "%op cancel a"]),
         (failures.interrupted(list("abc")), ["3 operations go on", "%op wait a b c\n", "%op cancel a b c"]),
         (failures.interrupted([]), ["every operation had already ended"]),
-        (failures.stopped(), ["stopped before the end", "go on", "%op wait ID"]),
+        (failures.stopped(["a"]), ["stopped before the end", "the operation goes on", "%op wait a"]),
+        (failures.stopped(list("abcd")), ["stopped before the end", "4 operations go on", "%op wait with their ids"]),
+        (failures.stopped([]), ["stopped before the end", "the operations go on", "%op wait with their ids"]),
+        (failures.closed(), ["This client is closed", "go on", "connect() makes another", "%op connect"]),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -68,7 +71,7 @@ def test_several_failures_name_the_first_three() -> None:
 def test_one_error_is_chosen_for_a_group() -> None:
     operations: Operations[Operation | None] = Operations([failed(name="a"), RUNNING])
     a, b = failure(failed(name="a")), refused("NOT_FOUND", "", "op2")
-    silent, stopped = failures.unavailable("tls", "host:1"), failures.stopped()
+    silent, stopped = failures.unavailable("tls", "host:1"), failures.stopped(["a"])
     assert failures.one_of({"a": a}, operations, 1) is a
     assert failures.one_of({"a": silent, "op2": silent}, operations, 2) is silent  # one cause, said once
     for several in ({"a": a}, {"a": a, "op2": b}, {"a": silent}, {"a": b, "op2": b}):

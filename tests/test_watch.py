@@ -225,6 +225,12 @@ def test_a_refused_cancel_is_a_change_and_the_wait_goes_on() -> None:
     assert (entry.cancelling, entry.cancel_error, entry.failure) == (False, refusal.cancel_error, None)
 
 
+SAID = {
+    "stop": r"stopped before the end; 2 operations go on\.\nTo go on waiting: %op wait a b$",
+    "close": r"This client is closed; .*\n.*connect\(\) makes another",
+}
+
+
 @pytest.mark.parametrize("end", ["stop", "close"])
 @pytest.mark.parametrize("return_when", ReturnWhen)
 def test_stopping_ends_what_waits(end: str, return_when: ReturnWhen) -> None:
@@ -238,11 +244,11 @@ def test_stopping_ends_what_waits(end: str, return_when: ReturnWhen) -> None:
         with lasting(0.0, 1.0):
             getattr(watch if end == "stop" else client, end)()
             for future in (waiting, timed):
-                with pytest.raises(errors.WatchStopped):
+                with pytest.raises(errors.WatchStopped, match=SAID[end]):
                     future.result(5)
             changes = reading.result(5)
         assert {change.id for change in changes} == {"a", "b"}
-        with pytest.raises(errors.WatchStopped):
+        with pytest.raises(errors.WatchStopped, match=SAID[end]):
             watch.wait(5)
         watch.stop()
 
@@ -295,7 +301,7 @@ def test_a_closed_client_watches_nothing() -> None:
         client = client_of(server)
         client.close()
         for ask in (client.watch, client.get, client.cancel, client.wait):
-            with pytest.raises(errors.WatchStopped):
+            with pytest.raises(errors.WatchStopped, match=r"This client is closed.*\n.*connect\(\) makes another"):
                 ask("a")
         assert server.gets() == 0
         client.close()

@@ -34,7 +34,7 @@ class BackgroundLoop:
         self._tasks: set[asyncio.Task[Any]] = set()
         # Re-entrant, because the collector may close a forgotten client from inside a call of another.
         self._lock = threading.RLock()
-        self._closed = False
+        self._closed = self._abandoned = False
         self.at_exit = False
         self._ready: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
@@ -60,7 +60,7 @@ class BackgroundLoop:
         """
         with self._lock:
             if self._closed:
-                raise failures.stopped()
+                raise failures.stopped([]) if self._abandoned else failures.closed()
             self.loop.call_soon_threadsafe(work, *args)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -85,7 +85,7 @@ class BackgroundLoop:
                 value = await work()
             except asyncio.CancelledError:
                 if not self.at_exit:
-                    settle(result.set_exception, failures.stopped())
+                    settle(result.set_exception, failures.closed())
             except Exception as error:
                 settle(result.set_exception, error)
             else:
@@ -120,7 +120,7 @@ class BackgroundLoop:
     def abandon(self) -> None:
         """Note in a forked child that the thread has stayed in the parent: nothing runs here any more."""
         self._lock = threading.RLock()  # the old one may be held by a thread that is not here
-        self._closed = True
+        self._closed = self._abandoned = True
 
     def _withdraw(self, task: asyncio.Task[None]) -> None:
         with contextlib.suppress(WatchStopped):  # closing cancels it too

@@ -138,7 +138,7 @@ class Engine:
 
     async def _shut(self) -> None:
         if not self._background.at_exit:
-            self._give_up(failures.stopped())
+            self._give_up(failures.closed())
             self._hand_over()
         await self._calls.close()
 

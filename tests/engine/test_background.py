@@ -101,11 +101,11 @@ def test_closing_ends_what_is_under_way_with_watch_stopped() -> None:
         with lasting(0.0, 1.0):
             background.close()
         for future in waiting:
-            with pytest.raises(WatchStopped):
+            with pytest.raises(WatchStopped, match="client is closed"):
                 future.result(5)
-        with pytest.raises(WatchStopped):
+        with pytest.raises(WatchStopped, match="client is closed"):
             background.soon(nothing)
-        with pytest.raises(WatchStopped):
+        with pytest.raises(WatchStopped, match="client is closed"):
             background.run(nothing_async)
         background.close()  # again is no error
 
