@@ -95,6 +95,10 @@ class WatchStopped(OperationsError):
     """The watching was stopped, or its client closed, while something waited on it. The operations go on."""
 
 
+class NotWatched(OperationsError, KeyError):
+    """A watch was asked to cancel an operation that it does not follow."""
+
+
 class OperationFailed(OperationsError):
     """An operation that was waited for failed.
 

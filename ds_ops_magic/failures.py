@@ -11,6 +11,7 @@ from ds_ops_magic.errors import (
     MAX_ID_LENGTH,
     AuthenticationError,
     NotCancelled,
+    NotWatched,
     OperationCancelled,
     OperationFailed,
     OperationsError,
@@ -200,6 +201,15 @@ def stopped(ids: Sequence[str]) -> WatchStopped:
     goes_on = _goes_on(len(ids)) if ids else "the operations go on"
     return WatchStopped(
         f"The watching was stopped before the end; {goes_on}.", f"To go on waiting: {_command('wait', ids)}"
+    )
+
+
+def not_watched(ids: Sequence[str]) -> NotWatched:
+    """Make the error for operations that were to be cancelled through a watch which does not follow them."""
+    named = ", ".join(wording.one_line(name, MAX_ID_LENGTH) for name in ids[:3])
+    more = f" and {len(ids) - 3:,} more" if len(ids) > 3 else ""
+    return NotWatched(
+        f"This watch does not follow {named}{more}.", f"To cancel without a watch: {_command('cancel', ids)}"
     )
 
 

@@ -6,10 +6,11 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ds_ops_magic import failures
 from ds_ops_magic.view import Change, Entry, ReturnWhen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from ds_ops_magic.engine.reports import Report
     from ds_ops_magic.errors import OperationsError
@@ -85,12 +86,15 @@ class Standing:
             self._all_seen_at, self._ended_before = self._clock(), self.ended
         return Change(report.id, entry.operation, new.operation, report.error, report.cancel_error)
 
-    def cancelling(self, ids: Iterable[str]) -> list[str]:
+    def cancelling(self, ids: Collection[str]) -> list[str]:
         """Note that a cancel was asked for; return those of the ids that have not ended.
 
         Raises:
-            KeyError: An id is not watched here.
+            NotWatched: An id is not watched here; then nothing is noted.
         """
+        strange = [name for name in ids if name not in self.entries]
+        if strange:
+            raise failures.not_watched(strange)
         wanted = [name for name in ids if not self.entries[name].ended]
         for name in wanted:
             self.entries[name] = replace(self.entries[name], cancelling=True, cancel_error=None)

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic import failures
+from ds_ops_magic import failures, references
 from ds_ops_magic.errors import WatchStopped
 from ds_ops_magic.operations import Operations
 from ds_ops_magic.standing import Standing
@@ -18,12 +18,13 @@ from ds_ops_magic.terms import Terms
 from ds_ops_magic.view import Change, ReturnWhen, View
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 
     from ds_ops_magic.engine.engine import Engine
     from ds_ops_magic.engine.reports import Report
     from ds_ops_magic.history.history import EndpointHistory
     from ds_ops_magic.operation import Operation
+    from ds_ops_magic.references import Reference
 
 _log = logging.getLogger(__name__)
 _TICK = 0.05  # seconds between two calls of a waiter's `tick`
@@ -105,16 +106,21 @@ class Watch:
 
         return unsubscribe
 
-    def cancel(self, *ids: str) -> None:
+    def cancel(self, *operations: Reference | Iterable[Reference]) -> None:
         """Ask for operations to be cancelled, all that have not ended when none is named.
 
         Returns at once; what comes of it arrives as a Change. The wait goes on until the operations end.
 
+        Args:
+            *operations: Ids, snapshots, or what else stands for one operation or several.
+
         Raises:
-            KeyError: An id is not watched here.
+            NotWatched: One of them is not watched here; it is a KeyError too. Then none is cancelled.
+            NotAnOperation: One of them stands for none.
         """
+        ids = list(references.ids_of(*operations)) if operations else self.ids
         with self._news:
-            wanted = self._standing.cancelling(ids or self._standing.entries)
+            wanted = self._standing.cancelling(dict.fromkeys(ids))
         self._engine.cancel_followed(wanted)
         self._signal()
 

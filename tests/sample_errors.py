@@ -69,6 +69,8 @@ def every_error(text: str) -> list[OperationsError | errors.WaitInterrupted]:
         failures.stopped([text]),
         failures.stopped([text] * 9),
         failures.closed(),
+        failures.not_watched([text]),
+        failures.not_watched([text] * 9),
         failures.not_cancelled(Operation(OperationMessage(id=text, description=text, done=True))),
         refused_id(text * 60),
         not_done(text),

@@ -30,6 +30,7 @@ TREE: dict[type[BaseException], tuple[type[BaseException], ...]] = {
     errors.CancelNotSupported: (OperationsError, errors.ServiceRefused),
     errors.WatchStopped: (OperationsError,),
     errors.NotCancelled: (OperationsError,),
+    errors.NotWatched: (OperationsError, KeyError),
     errors.OperationFailed: (OperationsError,),
     errors.OperationCancelled: (errors.OperationFailed,),
     errors.OperationsFailed: (OperationsError,),

@@ -39,6 +39,8 @@ INFO = ErrorInfo(reason="Q")
         (failures.stopped(["a"]), ["stopped before the end", "the operation goes on", "%op wait a"]),
         (failures.stopped(list("abcd")), ["stopped before the end", "4 operations go on", "%op wait with their ids"]),
         (failures.stopped([]), ["stopped before the end", "the operations go on", "%op wait with their ids"]),
+        (failures.not_watched(["a"]), ["This watch does not follow a.", "%op cancel a"]),
+        (failures.not_watched(list("abcd")), ["not follow a, b, c and 1 more.", "%op cancel with their ids"]),
         (failures.closed(), ["This client is closed", "go on", "connect() makes another", "%op connect"]),
     ],
     ids=lambda value: type(value).__name__,

@@ -184,10 +184,27 @@ def test_cancelling_all_spares_what_has_ended() -> None:
 def test_what_is_not_watched_cannot_be_cancelled_here() -> None:
     with ScriptedServer(Stage()) as server, client_of(server) as client:
         watch = client.watch("a")
+        with pytest.raises(errors.NotWatched, match="This watch does not follow other, b"):
+            watch.cancel("a", "other", "b")
         with pytest.raises(KeyError):
-            watch.cancel("a", "other")
+            watch.cancel(message("b"))
+        with pytest.raises(errors.NotAnOperation):
+            watch.cancel(5)  # type: ignore[arg-type]  # what is shown to be refused
         assert not watch.view().entries[0].cancelling
         assert server.cancels() == 0
+
+
+def test_what_is_to_be_cancelled_may_be_named_by_anything_that_stands_for_it() -> None:
+    stage = Stage()
+    with ScriptedServer(stage, cancelling(stage)) as server, client_of(server) as client:
+        watch = client.watch(list("abcdef"))
+        until(lambda: all(watch.operations))
+        watch.cancel([])  # none is not all
+        assert not any(entry.cancelling for entry in watch.view().entries)
+        watch.cancel(watch.operations[0], {"id": "b"}, "c\n", [message("d"), "e"])
+        assert [entry.id for entry in watch.view().entries if entry.cancelling] == list("abcde")
+        until(lambda: all(entry.ended for entry in watch.view().entries[:5]))
+        assert (server.cancels(), server.cancels("f")) == (5, 0)
 
 
 def test_cancel_returns_before_the_service_answers() -> None:
