@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import html as html_module
 import json
 import re
 from dataclasses import replace
@@ -28,6 +27,9 @@ MOST_BYTES = 100_000
 """The most bytes of a static panel's HTML."""
 _TEX = re.compile(r"[$\\]")
 _MOST_RESULT = 2_500  # bytes of a response that are kept, as HTML
+# Bytes of one text and of one fact, as HTML: with their tags the texts of a row stay under 10,000.
+_MOST_TEXT, _MOST_FACT = 950, 500
+_WIDEST = len("<span>$</span>")  # bytes that one character can become
 
 
 def bundle(panel: Panel) -> dict[str, str]:
@@ -37,11 +39,12 @@ def bundle(panel: Panel) -> dict[str, str]:
 
 def html(panel: Panel) -> str:
     """Render a panel as a table that reads well where styles are dropped; of one too large the results go first."""
+    panel = replace(panel, rows=tuple(map(_trimmed, panel.rows)))
     written = render("static", panel=panel)
-    if len(written) > MOST_BYTES:
+    if len(written.encode()) > MOST_BYTES:
         panel = replace(panel, rows=tuple(replace(row, result=None, details=()) for row in panel.rows))
         written = render("static", panel=panel)
-    while len(written) > MOST_BYTES:
+    while len(written.encode()) > MOST_BYTES:
         kept = panel.rows[: len(panel.rows) * 3 // 4]
         panel = replace(panel, rows=kept, rest=f"and {panel.total - len(kept):,} more")
         written = render("static", panel=panel)
@@ -101,6 +104,35 @@ def _row_lines(row: Row) -> list[str]:
     return lines
 
 
+def _trimmed(row: Row) -> Row:
+    """Cut what is within the limits of characters and not of bytes: other alphabets, and what has to be escaped."""
+    return replace(
+        row,
+        title=_cut(row.title, _MOST_TEXT),
+        note=_cut(row.note, _MOST_TEXT),
+        error=_cut(row.error, _MOST_TEXT),
+        details=tuple(_cut(detail, _MOST_TEXT) for detail in row.details),
+        facts=tuple((label, _cut(said, _MOST_FACT)) for label, said in row.facts),
+    )
+
+
+def _cut(said: str, most: int) -> str:
+    left = most - _weight("…")
+    if len(said) * _WIDEST <= left:
+        return said
+    for place, character in enumerate(said):
+        left -= _weight(character)
+        if left < 0:
+            return said[:place].rstrip() + "…"
+    return said
+
+
+@functools.lru_cache(maxsize=1024)
+def _weight(character: str) -> int:
+    """Count the bytes of a character as HTML, a place where a line may end included."""
+    return len(_breakable(character).encode())
+
+
 def _shortened(plain: Any) -> Any:
     """Copy plain data with every text safe to print, and what is past the limit left out."""
     return _copy(plain, [_MOST_RESULT], 0)
@@ -120,7 +152,7 @@ def _copy(plain: Any, left: list[int], depth: int) -> Any:
 
 def _safe(foreign: str, left: list[int]) -> str:
     safe = wording.one_line(foreign, 200)
-    left[0] -= len(html_module.escape(safe).encode())
+    left[0] -= sum(map(_weight, safe))
     return safe
 
 

@@ -3,12 +3,15 @@ from __future__ import annotations
 import functools
 import html
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
-from panels import panel, snapshot
+from google.rpc.error_details_pb2 import QuotaFailure
+from panels import packed, panel, snapshot
 
 from ds_ops_magic.display import static
+from ds_ops_magic.operation import Operation
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -124,6 +127,39 @@ def test_ten_megabytes_are_cut():
 def test_thousands_stay_under_a_hundred_kilobytes():
     many = [snapshot(f"op{number}", done=True, code=8, words="w" * 500) for number in range(10_000)]
     assert len(static.html(panel(*many, most=static.MOST_ROWS))) < 100_000
+
+
+@pytest.mark.parametrize("character", "aя漢😀&$.\\")
+def test_the_limits_are_of_bytes_whatever_they_are_filled_with(character: str) -> None:
+    def full(number: int, **how: Any) -> Operation:
+        words = character * 2_000
+        metadata = AnyMessage(type_url=f"x/{words}")
+        made = snapshot(f"{number}{character * 48}", description=words, created_by=words, metadata=metadata, **how)
+        filled = made.to_proto()
+        detail = QuotaFailure(violations=[QuotaFailure.Violation(subject=words, description=words)] * 4)
+        if filled.HasField("error"):
+            filled.error.details.extend([packed(detail)] * 5)
+        return Operation(filled)
+
+    odd = full(0, done=True)
+    unknown = odd.to_proto()
+    unknown.response.type_url = f"x/{character * 100_000}"
+    failed = [full(number, done=True, code=8, words=character * 2_000) for number in range(static.MOST_ROWS)]
+    named = full(0, done=True, name=character * 10_000)
+    for one in (odd, named, Operation(unknown), failed[0]):
+        assert len(static.html(panel(one)).encode()) <= 10_000
+    for many in (failed, [named] * static.MOST_ROWS):
+        written = static.html(panel(*many, most=static.MOST_ROWS))
+        assert len(written.encode()) <= static.MOST_BYTES
+        tags_of(written)
+        assert written.count("<tr>") > 8
+
+
+def test_full_fields_of_any_alphabet_are_shown_whole() -> None:
+    for character in "aя漢":
+        [row] = panel(snapshot(description=character * 256, done=True, code=8, words=character * 300)).rows
+        assert character * 256 in static.html(panel(snapshot(description=character * 256)))
+        assert row.error in static.html(panel(snapshot(done=True, code=8, words=character * 300)))
 
 
 def test_snapshots_that_nobody_watches_have_no_foot():
