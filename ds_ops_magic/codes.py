@@ -100,8 +100,8 @@ def refused(code: str, words: str, operation_id: str, doing: str = "wait", sourc
         doing: ``wait``, ``get`` or ``cancel``: what the user can try again.
         source: Where the credentials came from, for example ``YC_IAM_TOKEN``; never their value.
     """
-    name = wording.one_line(operation_id, MAX_ID_LENGTH)
-    origin = f" from {wording.one_line(source, 100)}" if source else ""
+    name = wording.tidy(operation_id, MAX_ID_LENGTH)
+    origin = f" from {wording.tidy(source, 100)}" if source else ""
     said = f"{code}: {wording.one_line(words)}" if words.strip() else code
     kind = meaning_of(code).error
     what, hint = _WORDS.get(

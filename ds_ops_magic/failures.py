@@ -39,12 +39,12 @@ def unavailable(words: str, endpoint: str) -> ServiceUnavailable:
     """Make the error for a service that has never answered; ``words`` are gRPC's own."""
     if "WRONG_VERSION_NUMBER" in words:  # OpenSSL's name for an answer that is no TLS
         return ServiceUnavailable(
-            f"No answer from {wording.one_line(endpoint, 100)} over TLS: what answers there speaks plaintext.",
+            f"No answer from {wording.tidy(endpoint, 100)} over TLS: what answers there speaks plaintext.",
             "Plaintext is for this host alone, loopback and unix sockets: anyone on the way could read the token.",
             "Give that service a certificate, or bring its port here by an SSH tunnel and connect to that.",
         )
     return ServiceUnavailable(
-        f"No answer from {wording.one_line(endpoint, 100)}.",
+        f"No answer from {wording.tidy(endpoint, 100)}.",
         wording.one_line(words) or "it stayed silent",
         "Check the address, TLS and the network, then %op connect again. Operations go on by themselves.",
     )
@@ -53,7 +53,7 @@ def unavailable(words: str, endpoint: str) -> ServiceUnavailable:
 def no_service(refused: ServiceRefused, endpoint: str) -> ServiceRefused:
     """Make the error for what refuses the first question at an address: there is no operation to speak of yet."""
     error = ServiceRefused(
-        f"{wording.one_line(endpoint, 100)} does not answer as an OperationService.",
+        f"{wording.tidy(endpoint, 100)} does not answer as an OperationService.",
         *refused.args[1:2],
         "Connect to the endpoint of one: %op connect ENDPOINT",
     )
@@ -64,7 +64,7 @@ def no_service(refused: ServiceRefused, endpoint: str) -> ServiceRefused:
 def unreadable(operation_id: str, size: int | None, why: str) -> UnreadableAnswer:
     """Make the error for an answer that cannot be read; ``size`` in bytes, None where it is not known."""
     weight = f" of {wording.counted(size, 'byte')}" if size is not None else ""
-    name = wording.one_line(operation_id, MAX_ID_LENGTH)
+    name = wording.tidy(operation_id, MAX_ID_LENGTH)
     return UnreadableAnswer(
         f"{name}: the answer{weight} cannot be read: {wording.one_line(why)}.",
         f"The operation itself goes on; try again: %op get {name}",
@@ -82,9 +82,9 @@ def failure(operation: Operation) -> OperationFailed:
         raise ValueError(f"{operation!r} has no error")
     cancelled = status.code == code_pb2.CANCELLED
     kind = OperationCancelled if cancelled else OperationFailed
-    name = wording.one_line(operation.id, MAX_ID_LENGTH)
-    title = wording.one_line(operation.title, 80)
-    title = "" if title == wording.one_line(operation.id, 80) else f" ({title})"
+    name = wording.tidy(operation.id, MAX_ID_LENGTH)
+    title = wording.tidy(operation.title, 80)
+    title = "" if title == wording.tidy(operation.id, 80) else f" ({title})"
     said = ": ".join(filter(None, (status.name, wording.one_line(status.message))))
     said += f" ({in_words(status.details[0])})" if status.details else ""
     error = kind(
@@ -98,7 +98,7 @@ def failure(operation: Operation) -> OperationFailed:
 
 def not_cancelled(operation: Operation) -> NotCancelled:
     """Make the error of an operation that was to be cancelled and succeeded."""
-    name = wording.one_line(operation.id, MAX_ID_LENGTH)
+    name = wording.tidy(operation.id, MAX_ID_LENGTH)
     error = NotCancelled(f"Operation {name} was not cancelled: it succeeded before.", f"Its result: %op get {name}")
     error.operation = operation
     return error
@@ -146,7 +146,7 @@ def one_of(
 
 def _named(operation_id: str, error: OperationsError) -> str:
     said = str(error.args[1 if isinstance(error, OperationFailed) else 0])
-    return f"{wording.one_line(operation_id, MAX_ID_LENGTH)}: {wording.one_line(said, 100)}"
+    return f"{wording.tidy(operation_id, MAX_ID_LENGTH)}: {wording.tidy(said, 100)}"
 
 
 def timed_out(
@@ -192,7 +192,7 @@ def _goes_on(number: int) -> str:
 def _command(verb: str, ids: Sequence[str]) -> str:
     """Word a command that can be typed as it stands; for many ids, say what to type."""
     if 0 < len(ids) <= 3:
-        return f"%op {verb} {' '.join(wording.one_line(name, MAX_ID_LENGTH) for name in ids)}"
+        return f"%op {verb} {' '.join(wording.tidy(name, MAX_ID_LENGTH) for name in ids)}"
     return f"%op {verb} with their ids or a variable that holds them"
 
 
@@ -206,7 +206,7 @@ def stopped(ids: Sequence[str]) -> WatchStopped:
 
 def not_watched(ids: Sequence[str]) -> NotWatched:
     """Make the error for operations that were to be cancelled through a watch which does not follow them."""
-    named = ", ".join(wording.one_line(name, MAX_ID_LENGTH) for name in ids[:3])
+    named = ", ".join(wording.tidy(name, MAX_ID_LENGTH) for name in ids[:3])
     more = f" and {len(ids) - 3:,} more" if len(ids) > 3 else ""
     return NotWatched(
         f"This watch does not follow {named}{more}.", f"To cancel without a watch: {_command('cancel', ids)}"

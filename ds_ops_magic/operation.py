@@ -217,7 +217,7 @@ class Operation:
     def title(self) -> str:
         """One line that says what it is: the description, else the metadata's type in words, else the id."""
         words = " ".join(type_words(self.kind)).capitalize()
-        return wording.one_line(self.description) or words or wording.one_line(self.id)
+        return wording.one_line(self.description) or words or wording.tidy(self.id)
 
     @property
     def elapsed(self) -> float | None:
@@ -245,8 +245,8 @@ class Operation:
         """
         if not self.done:
             raise OperationsError(
-                f"Operation {wording.one_line(self.id)} is not done yet ({self.status_word}).",
-                f"Wait for it: %op wait {wording.one_line(self.id)}",
+                f"Operation {wording.tidy(self.id)} is not done yet ({self.status_word}).",
+                f"Wait for it: %op wait {wording.tidy(self.id)}",
             )
         if self.error is not None:
             raise failure(self)
@@ -266,8 +266,8 @@ class Operation:
         return Operation.from_bytes, (self._message.SerializeToString(),)
 
     def __repr__(self) -> str:
-        words = f"Operation({wording.one_line(self.id, 50)!r}, {self.status_word}"
-        return f"{words}, {self.title!r})" if self.title != wording.one_line(self.id) else f"{words})"
+        words = f"Operation({wording.tidy(self.id, 50)!r}, {self.status_word}"
+        return f"{words}, {self.title!r})" if self.title != wording.tidy(self.id) else f"{words})"
 
 
 def _time(message: OperationMessage, field: str) -> datetime | None:

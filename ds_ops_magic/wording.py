@@ -1,8 +1,12 @@
-"""How quantities and foreign text read in one line: durations, counts, and strings that came from a server."""
+"""How quantities and foreign text read in one line: durations, counts, and what came from a server, without tokens."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # C0 and C1 controls (terminal escapes start with one), line and paragraph separators, zero-width characters,
 # the bidirectional overrides that make a line read as something else (UAX #9), and lone surrogates, which no
@@ -12,30 +16,55 @@ _UNSAFE = re.compile(
     "\ud800-\udfff\ufeff\ufff9-\ufffb]"
 )
 _SPACE = re.compile(r"[ \t\r\n]+")
+# IAM tokens and OAuth tokens by their prefixes (IAM: the format that Yandex Cloud documents, with room for a change of
+# its lengths), JSON Web Tokens, and whatever follows the word of an authorization header.
+_TOKENS = re.compile(
+    r"\bt1\.[\w.=+/-]{6,}|\by[0-9]_[\w-]{10,}|\bAQ[\w-]{30,}|\beyJ[\w-]+\.[\w.-]+|(?<=Bearer )[\w.=+/-]{16,}",
+    re.ASCII | re.IGNORECASE,
+)
+HIDDEN = "(token)"
+"""What stands in place of a token."""
 
 
 def one_line(text: str, limit: int = 256) -> str:
-    """Make foreign text safe to print in one line.
+    """Make foreign words safe to show in one line, without what looks like a token in them.
 
     Args:
         text: Anything; a string from a server is hostile until it has passed here.
         limit: The most characters to keep; what is cut ends in an ellipsis.
 
     Returns:
-        The text with runs of white space folded into one space and every control or direction character
-        replaced by U+FFFD. It still has to be escaped for HTML.
+        The text with runs of white space folded into one space, every control or direction character replaced by
+        U+FFFD, and tokens masked. It still has to be escaped for HTML.
     """
+    return _line(text, limit, masked)
+
+
+def tidy(text: str, limit: int = 256) -> str:
+    """Make a foreign name safe to show in one line: like `one_line`, with nothing in it taken for a token.
+
+    For what a user copies and types (ids, addresses, paths), names of types, and words that were masked before.
+    """
+    return _line(text, limit, str)
+
+
+def _line(text: str, limit: int, mask: Callable[[str], str]) -> str:
     text = text.strip()
-    # Cut first, so that ten megabytes cost no more than a line does.
-    folded = _UNSAFE.sub("\ufffd", _SPACE.sub(" ", text[: 4 * limit])).strip()
+    # Cut first, so that ten megabytes cost no more than a line does; cut to the limit what has no half tokens in it.
+    folded = mask(_UNSAFE.sub("\ufffd", _SPACE.sub(" ", text[: 4 * limit])).strip())
     if len(folded) > limit or len(text) > 4 * limit:
         return folded[: limit - 1].rstrip() + "…"
     return folded
 
 
+def masked(words: str) -> str:
+    """Return words of a service or a program without what looks like a token: they may repeat what they were given."""
+    return _TOKENS.sub(HIDDEN, words)
+
+
 def printable(text: str) -> str:
-    """Make text of several lines safe to print: like `one_line`, with its line breaks and tabs kept."""
-    return _UNSAFE.sub(lambda found: found[0] if found[0] in "\n\t" else "\ufffd", text)
+    """Make text of several lines safe to show: like `one_line`, with its line breaks and tabs kept."""
+    return _UNSAFE.sub(lambda found: found[0] if found[0] in "\n\t" else "\ufffd", masked(text))
 
 
 def duration(seconds: float, *, ticking: bool = False) -> str:

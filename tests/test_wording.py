@@ -72,6 +72,31 @@ def test_one_line_folds_and_cuts(text: str, line: str) -> None:
     assert wording.one_line(text, 8) == line
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "t1.9euelZqMyJ_6.x-Yz==",
+        "y0_AgAAAABox0RxAATuwQAAAAEW",
+        "AQAAAAAABox0RxAATuwQAAAAEWPLPRAAD3Qlb",
+        "eyJhbGciOiJQUzI1NiJ9.eyJpc3MiOiJhamUifQ.c2lnbmF0dXJl",
+    ],
+)
+def test_what_looks_like_a_token_is_masked_in_foreign_words_and_kept_in_a_name(secret: str) -> None:
+    assert wording.masked(f"bad token\n{secret}, sorry") == "bad token\n(token), sorry"
+    assert wording.one_line(f"bad token\n{secret}, sorry") == "bad token (token), sorry"
+    assert wording.one_line(f"bad token {secret}", 20) == "bad token (token)"  # masked before it is cut
+    assert wording.printable(f"bad token\n{secret}") == "bad token\n(token)"
+    assert wording.tidy(f" a\n{secret}\x1b") == f"a {secret}\ufffd"
+
+
+def test_masking_is_cheap() -> None:
+    worst = "eyJ-" * 1_000
+    start = time.perf_counter()
+    for _ in range(100):
+        wording.one_line(worst)
+    assert time.perf_counter() - start < 1.0
+
+
 @pytest.mark.parametrize("text", ["x" * 10_000_000, "\x1b" * 10_000_000, " " * 10_000_000 + "x", "a " * 5_000_000])
 def test_ten_megabytes_are_cut_quickly(text: str) -> None:
     start = time.perf_counter()

@@ -63,7 +63,7 @@ def check_no_scheme(text: str) -> None:
     scheme, separator, rest = text.partition("://")
     if not separator or is_address(text):
         return
-    address = wording.one_line(rest.rstrip("/"), 60)
+    address = wording.tidy(rest.rstrip("/"), 60)
     why = f"{wording.one_line(text, 60)!r} is a URL, and an address is wanted: host:port or unix:/path."
     if scheme.lower() in ("http", "grpc", "tcp") and not is_on_this_host(rest.rstrip("/")):
         why = (

@@ -90,7 +90,7 @@ class MetadataService(Source):
 
     def __init__(self) -> None:
         self._address = os.environ.get("YC_METADATA_ADDR", "").strip() or "169.254.169.254"
-        self.name = f"the metadata service at {wording.one_line(self._address, 60)}"
+        self.name = f"the metadata service at {wording.tidy(self._address, 60)}"
 
     def fetch(self, cloud: Cloud, seconds: float) -> Token:
         """Ask for the token of the default service account; never through a proxy, which would see it."""
@@ -122,9 +122,9 @@ class CommandLine(Source):
     """
 
     def __init__(self, profile: str | None = None) -> None:
-        shown = "" if profile is None else f" --profile {wording.one_line(profile, 60)}"
+        shown = "" if profile is None else f" --profile {wording.tidy(profile, 60)}"
         self.name = f"yc iam create-token{shown}"
-        self.identity = "the account of " + (f"yc's profile {wording.one_line(profile, 60)}" if profile else "yc")
+        self.identity = "the account of " + (f"yc's profile {wording.tidy(profile, 60)}" if profile else "yc")
         self._words = ["iam", "create-token", *(() if profile is None else ("--profile", profile))]
 
     def fetch(self, cloud: Cloud, seconds: float) -> Token:
@@ -173,7 +173,7 @@ class KeyFile(Source):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = os.fspath(path)
-        self.name = f"the key in {wording.one_line(self._path, 100)}"
+        self.name = f"the key in {wording.tidy(self._path, 100)}"
 
     def fetch(self, cloud: Cloud, seconds: float) -> Token:
         """Sign a JSON Web Token with the key, and exchange it for an IAM token."""

@@ -206,7 +206,7 @@ def _in_turn(cloud: Cloud, sources: Sequence[Source], deadline: float) -> Iterat
 
 def _no_discovery(cloud: Cloud, source: Source, words: str) -> NotConnected:
     return NotConnected(
-        f"Yandex Cloud's endpoint discovery at {wording.one_line(cloud.discovery, 100)} did not answer.",
+        f"Yandex Cloud's endpoint discovery at {wording.tidy(cloud.discovery, 100)} did not answer.",
         f"{words}; the credentials would have been: {source.name}",
         "Check the network, --discovery and --ca; without a cloud at hand: %op connect local",
     )

@@ -59,7 +59,7 @@ class Listing(Sequence["Record"]):
 
     def __init__(self, records: Sequence[Record], remarks: Sequence[str], now: float, *, by_endpoint: bool) -> None:
         self._records = tuple(records)
-        self.foot = tuple(wording.one_line(remark, 400) for remark in remarks)
+        self.foot = tuple(wording.tidy(remark, 400) for remark in remarks)
         self.lines = tuple(_line(record, now, by_endpoint) for record in records)
 
     @overload
@@ -95,14 +95,14 @@ def text(listing: Listing) -> str:
 
 
 def _line(record: Record, now: float, by_endpoint: bool) -> Line:
-    name = wording.one_line(record.id, 50)
-    kind = wording.one_line(record.kind, 120)
+    name = wording.tidy(record.id, 50)
+    kind = wording.tidy(record.kind, 120)
     facts = {
         "created": _utc(record.created_at),
         "ended": _utc(record.changed_at) if record.done else "",
         "error": wording.one_line(record.error, 40),
         "kind": kind,
-        "at": (wording.one_line(record.endpoint, 100) or "Yandex Cloud") if by_endpoint else "",
+        "at": (wording.tidy(record.endpoint, 100) or "Yandex Cloud") if by_endpoint else "",
     }
     return Line(
         id=name,

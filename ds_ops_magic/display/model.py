@@ -156,8 +156,8 @@ def row_of(entry: Entry, now: datetime, durations: Mapping[str, Durations] = _NO
     age = (operation.elapsed_at(now) if operation else None) or 0.0
     response = operation.response if operation else None
     return Row(
-        id=wording.one_line(entry.id, 50),
-        title=wording.one_line(operation.title) if operation else wording.one_line(entry.id, 50),
+        id=wording.tidy(entry.id, 50),
+        title=operation.title if operation else wording.tidy(entry.id, 50),
         word=_word(entry),
         symbol=symbol,
         tone=tone,
@@ -192,7 +192,7 @@ def _word(entry: Entry) -> str:
 
 def _error(entry: Entry) -> str:
     if entry.error is not None:
-        return wording.one_line(" ".join(str(line) for line in entry.error.args[:2]), 300)
+        return wording.tidy(" ".join(str(line) for line in entry.error.args[:2]), 300)
     error = entry.operation.error if entry.operation else None
     if error is None:
         return ""
@@ -210,7 +210,7 @@ def _facts(operation: Operation) -> tuple[tuple[str, str], ...]:
         "created": _utc(operation.created_at),
         "ended" if operation.done else "changed": _utc(operation.modified_at),
         "by": wording.one_line(operation.created_by, 64),
-        "kind": wording.one_line(operation.kind, 120),
+        "kind": wording.tidy(operation.kind, 120),
         "resource": wording.one_line(operation.resource_id or "", 64),
     }
     return tuple((label, text) for label, text in facts.items() if text)
@@ -225,7 +225,7 @@ def _result(operation: Operation | None) -> Any:
     if response is None:
         return None
     if isinstance(response, UnknownPayload):
-        return {"@type": response.type_url, "size": response.size}
+        return {"@type": wording.tidy(response.type_url), "size": response.size}
     plain = to_plain(response)
     return {"@type": response.DESCRIPTOR.full_name, **(plain if isinstance(plain, dict) else {"value": plain})}
 
@@ -271,7 +271,7 @@ def _foot(view: View, running: int, hint: str) -> tuple[str, bool]:
         goes_on = "the operation itself goes" if running == 1 else "the operations themselves go"
         return f"no answer for {wording.duration(silent, ticking=True)}, still trying; {goes_on} on{when}", True
     name = next(entry.id for entry in view.entries if not entry.ended)
-    name = wording.one_line(name, 50) if running == 1 else "ID"
+    name = wording.tidy(name, 50) if running == 1 else "ID"
     if view.stopped:
         return f"stopped waiting; to go on: %op wait {name}", False
     return hint.format(name=name), False

@@ -17,6 +17,8 @@ from ds_ops_magic.engine.calls import Health
 from ds_ops_magic.view import Entry, View
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import jinja2
 
     from ds_ops_magic.operation import Operation
@@ -82,7 +84,7 @@ def finished(operation: Operation) -> str:
     """Say of an operation that was to be cancelled that it had ended before."""
     ended = operation.modified_at
     ago = f" {wording.duration((datetime.now(timezone.utc) - ended).total_seconds())} ago" if ended else ""
-    return f"{wording.one_line(operation.id, 50)} finished{ago}: {operation.status_word}"
+    return f"{wording.tidy(operation.id, 50)} finished{ago}: {operation.status_word}"
 
 
 def panel_for(operations: list[Operation | None]) -> Panel:
@@ -144,14 +146,17 @@ def _copy(plain: Any, left: list[int], depth: int) -> Any:
         return "…"
     if isinstance(plain, dict):
         items = ((_safe(str(name), left), inner) for name, inner in plain.items() if left[0] > 0)
-        return {name: _copy(inner, left, depth + 1) for name, inner in items}
+        return {
+            name: _safe(inner, left, wording.tidy) if name == "@type" else _copy(inner, left, depth + 1)
+            for name, inner in items
+        }
     if isinstance(plain, list):
         return [_copy(inner, left, depth + 1) for inner in plain if left[0] > 0]
     return _safe(plain, left) if isinstance(plain, str) else plain
 
 
-def _safe(foreign: str, left: list[int]) -> str:
-    safe = wording.one_line(foreign, 200)
+def _safe(foreign: Any, left: list[int], made: Callable[[str, int], str] = wording.one_line) -> str:
+    safe = made(str(foreign), 200)
     left[0] -= sum(map(_weight, safe))
     return safe
 

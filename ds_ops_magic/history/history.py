@@ -282,7 +282,7 @@ def _record(endpoint: str, name: str, operation: Operation, now: float, used_at:
         operation.done,
         operation.error.name if operation.error else "",
         operation.kind[:256],
-        operation.description[:256],
+        wording.masked(operation.description[:1024])[:256],  # masked before it is cut: half a token looks like none
         _seconds(operation.created_at),
         _seconds(operation.modified_at),
     )

@@ -90,7 +90,7 @@ def in_words(payload: Message | UnknownPayload, limit: int = 160) -> str:
                 said = ": ".join(filter(None, (payload.DESCRIPTOR.name, fields)))
             if said is not None:
                 return wording.one_line(said, limit)
-    return wording.one_line(f"{name.rpartition('/')[2][-limit:]}, {wording.counted(size, 'byte')}", limit)
+    return wording.tidy(f"{name.rpartition('/')[2][-limit:]}, {wording.counted(size, 'byte')}", limit)
 
 
 def _without_punctuation(plain: Any) -> str:

@@ -80,6 +80,18 @@ def test_an_id_is_kept_when_it_is_asked_about_and_its_state_when_it_is_seen(open
     assert (second.error, second.done) == ("RESOURCE_EXHAUSTED", True)
 
 
+def test_no_token_comes_into_the_file(open_history: Open, path: Path) -> None:
+    secret = "t1." + "9euelZqM" * 40 + ".signature"
+    history = open_history()
+    for number, description in enumerate((f"with {secret}", "x " * 120 + secret, secret)):
+        history.of("host:1").saw(snapshot(f"op{number}", description=description))
+        history.record(snapshot(f"born{number}", description=description))
+    assert "with (token)" in [record.description for record in all_of(history)]
+    history.close()
+    for file in path.parent.iterdir():
+        assert b"9euelZqM" not in file.read_bytes()
+
+
 def test_the_last_moment_there_is_can_be_kept_and_shown(open_history: Open) -> None:
     """The protobuf maximum, which services use for "never": a float rounds it up into a year that there is not."""
     last = snapshot("op1", done=True).to_proto()
