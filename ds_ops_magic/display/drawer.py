@@ -15,19 +15,24 @@ AT_MOST_EVERY = 0.5
 """Seconds between two drawings, however much is new."""
 AT_LEAST_EVERY = 1.0
 """Seconds between two drawings when nothing is new: clocks move on."""
+A_MESSAGE = 0.25
+"""Seconds that a message of a drawing delays the next one: so none sends more than five a second, in any ten."""
 
 
 class Drawer:
     """Calls the drawing functions of live panels, each until it says that it is over.
 
     The thread starts with the first panel and ends with the last. A drawing runs on it alone, so that traits are
-    written by one thread; subscribers and button callbacks only call `wake`.
+    written by one thread; subscribers and button callbacks only call `wake` or `press`.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # re-entrant: a drawing may find that its own panel is over
         self._news = threading.Event()
+        self._pressed = threading.Event()
         self._draws: list[Callable[[], bool]] = []
+        self._sent = 0  # messages of the running drawing, of the panel that needs most
+        self._free_at = 0.0  # when all that was sent is paid for, by the monotonic clock
         self._thread: threading.Thread | None = None
 
     def add(self, draw: Callable[[], bool]) -> None:
@@ -35,6 +40,7 @@ class Drawer:
         with self._lock:
             self._draws.append(draw)
             if self._thread is None:
+                self._free_at = 0.0
                 self._thread = threading.Thread(target=self._run, name="ds_ops_magic drawer", daemon=True)
                 self._thread.start()
         self.wake()
@@ -44,11 +50,27 @@ class Drawer:
         with self._lock:
             if draw in self._draws:
                 self._draws.remove(draw)
-        self.wake()
+            over = not self._draws
+        if over:
+            self.press()  # nothing is left to pause for
+        else:
+            self.wake()
 
     def wake(self) -> None:
         """Say that something is new. May be called from any thread; returns at once."""
         self._news.set()
+
+    def press(self) -> None:
+        """Say that somebody has pressed something, and wants to see it. May be called from any thread; returns at once.
+
+        It is drawn without a pause, which is made up for afterwards.
+        """
+        self._news.set()
+        self._pressed.set()
+
+    def sent(self, messages: int) -> None:
+        """Say how many messages a drawing took; only while it runs."""
+        self._sent = max(self._sent, messages)
 
     def settle(self) -> None:
         """Draw every panel once more, so that those that are over are finished, and `close`."""
@@ -61,7 +83,7 @@ class Drawer:
         with self._lock:
             self._draws.clear()
             thread = self._thread
-        self.wake()
+        self.press()
         if thread is not None and thread is not threading.current_thread():
             thread.join(2.0)
 
@@ -69,12 +91,19 @@ class Drawer:
         while True:
             self._news.wait(AT_LEAST_EVERY)
             self._news.clear()
+            self._pressed.clear()
             with self._lock:
+                self._sent = 0
                 self._draw_all()
                 if not self._draws:
                     self._thread = None
                     return
-            time.sleep(AT_MOST_EVERY)
+            self._pressed.wait(self._pause())
+
+    def _pause(self) -> float:
+        now = time.monotonic()
+        self._free_at = max(now, self._free_at) + self._sent * A_MESSAGE
+        return max(AT_MOST_EVERY, self._free_at - now)
 
     def _draw_all(self) -> None:
         for draw in list(self._draws):

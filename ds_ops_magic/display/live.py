@@ -94,7 +94,7 @@ class WidgetShown(HtmlShown):
             return
         self._page = _page()
         now = self._now()
-        self._panel = WidgetPanel(self._cancel, drawer.wake)
+        self._panel = WidgetPanel(self._cancel, drawer.press)
         self._panel.box.comm.on_close(self._note_refusal)
         self._panel.draw(now)
         # The text forms are for front ends that show no widgets, and for nbconvert.
@@ -114,7 +114,7 @@ class WidgetShown(HtmlShown):
     def _draw(self) -> bool:
         if self._panel is None or self._refused:
             return super()._draw()
-        self._panel.draw(self._now())
+        drawer.sent(self._panel.draw(self._now()))
         return False
 
     def _note_refusal(self, _message: Any) -> None:
@@ -124,7 +124,7 @@ class WidgetShown(HtmlShown):
 
     def _cancel(self, operation_id: str | None) -> None:
         self._watch.cancel(*([] if operation_id is None else [operation_id]))
-        drawer.wake()
+        drawer.press()
 
 
 def _page() -> object:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _ROW_HEIGHT = 44  # that of .dsops-row, in px: the buttons stand beside the rows
 _BUTTON_HEIGHT = 28
 _SURE_FOR = 5.0  # seconds in which the second press of "Cancel all" must come
+SPARE = 50
+"""Buttons of rows that are gone, which are kept at most."""
 
 
 class WidgetPanel:
@@ -27,7 +29,7 @@ class WidgetPanel:
     Args:
         cancel: Called with the operation's id when its button is pressed, with None when all are to be cancelled. It
             must not block.
-        wake: Asks for a drawing. It must not block.
+        wake: Asks for a drawing at once. It must not block.
     """
 
     def __init__(self, cancel: Callable[[str | None], None], wake: Callable[[], None]) -> None:
@@ -41,7 +43,11 @@ class WidgetPanel:
         self._all = ipywidgets.Button(layout=_button_layout("140px"), tooltip="Cancel all that still run")
         self._all.on_click(lambda _button: self._press_all())
         self._column = ipywidgets.VBox(layout=ipywidgets.Layout(flex="0 0 100px"))
+        # A button stays with its operation: a press may be on its way while the rows change, and must not hit another.
         self._buttons: dict[str, Any] = {}
+        # One of each for all buttons, so that a new row opens one comm and not three.
+        self._look = {"layout": _button_layout("92px"), "style": ipywidgets.ButtonStyle()}
+        self._sent = 0  # messages of the running drawing
         style = ipywidgets.HTML(static.part("style"), layout=ipywidgets.Layout(display="none"))
         full = ipywidgets.Layout(width="100%", align_items="center")
         rows = [ipywidgets.HBox([self._head, self._all], layout=full)]
@@ -49,19 +55,20 @@ class WidgetPanel:
         self._parts = [style, *rows, self._ended, self._foot]
         self.box = ipywidgets.VBox(self._parts, layout=ipywidgets.Layout(max_width="900px"))
 
-    def draw(self, panel: Panel) -> None:
-        """Show a panel. What has not changed sends nothing."""
-        self._head.value = static.part("head", panel)
-        self._live.value = static.part("live", panel)
-        self._foot.value = static.part("foot", panel)
+    def draw(self, panel: Panel) -> int:
+        """Show a panel, and return how many messages that took. What has not changed sends nothing."""
+        self._sent = 0
+        self._set(self._head, value=static.part("head", panel))
+        self._set(self._live, value=static.part("live", panel))
+        self._set(self._foot, value=static.part("foot", panel))
         ended = tuple(row.id for row in panel.ended)
         if ended != self._ended_ids:
             self._ended_ids = ended
-            self._ended.value = static.part("ended", panel)
-        buttons = [self._button(row) for row in panel.live]
-        if list(self._column.children) != buttons:
-            self._column.children = buttons
+            self._set(self._ended, value=static.part("ended", panel))
+        self._set(self._column, children=tuple(self._button(row) for row in panel.live))
+        self._drop_spare({row.id for row in panel.live})
         self._draw_all(panel)
+        return self._sent
 
     def show_result(self, html: str) -> None:
         """Show the static result in place of all else: for a page that was loaded again, and gets no other."""
@@ -84,28 +91,51 @@ class WidgetPanel:
             for part in (widget.layout, getattr(widget, "style", None), widget):
                 if part is not None:
                     part.close()
-        self.box.layout.close()
+        for part in (*self._look.values(), self.box.layout):
+            part.close()
         self.box.close()
 
     def _button(self, row: Row) -> Any:
-        button = self._buttons.get(row.id)
+        now = {
+            "description": "cancelling…" if row.word == "cancelling" else "Cancel",
+            "disabled": not row.cancellable,
+        }
+        button = self._buttons.pop(row.id, None)
         if button is None:
-            button = ipywidgets.Button(layout=_button_layout("92px"), tooltip=f"Cancel {row.title} ({row.id})")
+            button = ipywidgets.Button(tooltip=f"Cancel {row.title} ({row.id})", **now, **self._look)
             button.on_click(lambda _button, name=row.id: self._cancel(name))
-            self._buttons[row.id] = button
-        button.description = "cancelling…" if row.word == "cancelling" else "Cancel"
-        button.disabled = not row.cancellable
+            self._sent += 1
+        self._buttons[row.id] = button  # at the end: what was shown last is dropped last
+        self._set(button, **now)
         return button
 
+    def _drop_spare(self, shown: set[str]) -> None:
+        """Close the buttons that have been out of sight for longest, when there are many."""
+        gone = [name for name in self._buttons if name not in shown]
+        for name in gone[: max(0, len(gone) - SPARE)]:
+            self._buttons.pop(name).close()
+            self._sent += 1
+
+    def _set(self, widget: Any, **traits: Any) -> None:
+        """Change traits of a widget, in one message."""
+        if all(getattr(widget, name) == value for name, value in traits.items()):
+            return
+        with widget.hold_sync():
+            for name, value in traits.items():
+                setattr(widget, name, value)
+        self._sent += 1
+
     def _draw_all(self, panel: Panel) -> None:
-        self._all.layout.display = "" if panel.running > 1 else "none"
+        self._set(self._all.layout, display="" if panel.running > 1 else "none")
         waiting = self._asked_at is not None and time.monotonic() - self._asked_at < _SURE_FOR
-        if panel.cancelling >= panel.running:
-            self._all.description, self._all.disabled = "cancelling…", True
-        else:
-            self._all.description = f"Cancel {panel.running:,} running?" if waiting else "Cancel all"
-            self._all.disabled = False
-        self._all.button_style = "danger" if waiting and not self._all.disabled else ""
+        over = panel.cancelling >= panel.running
+        words = f"Cancel {panel.running:,} running?" if waiting else "Cancel all"
+        self._set(
+            self._all,
+            description="cancelling…" if over else words,
+            disabled=over,
+            button_style="danger" if waiting and not over else "",
+        )
 
     def _press_all(self) -> None:
         """Ask once more at the first press, and cancel at the second."""

@@ -1,0 +1,89 @@
+"""The live panel as a whole: how much it sends while operations come and go, and how soon a press is heard."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import comm
+import pytest
+from comm.base_comm import BaseComm
+from following import client_of, until
+from scripted import Call, ScriptedServer, Stage, message
+
+from ds_ops_magic.display import live
+from ds_ops_magic.display.live import WidgetShown
+
+NAMES = [f"op{number}" for number in range(60)]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """Keeps what the widgets send from now on, and when."""
+    messages: list[tuple[str, Any]] = []
+
+    class Keeping(BaseComm):
+        def publish_msg(self, msg_type: str, data: Any = None, *_: Any, **__: Any) -> None:
+            messages.append((msg_type, data))
+
+    monkeypatch.setattr(comm, "create_comm", Keeping)
+    return messages
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+@pytest.fixture
+def shown(sent: list[Any], stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[WidgetShown]:
+    """A live panel of many operations, in a page that takes what is published and shows nothing."""
+
+    class Page:
+        def update(self, *_: Any, **__: Any) -> None:
+            sent.append(("update_display_data", None))
+
+    monkeypatch.setattr(live, "publish", lambda *_, **__: Page())
+
+    def cancel(call: Call) -> Any:
+        return message(call.id, error=(1, "by user"))
+
+    with ScriptedServer(stage, cancel) as server, client_of(server) as client:
+        watch = client.watch(NAMES)
+        until(lambda: all(watch.operations))
+        made = WidgetShown(watch)
+        made.start()
+        yield made
+        watch.stop()
+        made.finish()
+
+
+def test_at_most_five_messages_a_second_while_rows_come_and_go(
+    shown: WidgetShown, sent: list[Any], stage: Stage
+) -> None:
+    assert shown
+    sent.clear()
+    over, pause = time.monotonic() + 10.0, threading.Event()
+    for name in NAMES:  # four end in a second, and others take their places
+        if time.monotonic() >= over:
+            break
+        stage.set(name, done=True)
+        pause.wait(0.25)
+    assert 10 < len(sent) <= 50
+    assert any(kind == "comm_open" for kind, _ in sent)
+
+
+def test_a_press_is_answered_at_once_however_much_was_sent_before(shown: WidgetShown, stage: Stage) -> None:
+    panel: Any = shown._panel
+    column = panel.box.children[2].children[1]
+    ending = column.children[:5]  # which makes a large drawing, and a long pause after it
+    for button in ending:
+        stage.set(button.tooltip.split()[1], done=True)
+    until(lambda: not set(ending) & set(column.children))
+    button = column.children[0]
+    pressed = time.monotonic()
+    button.comm.handle_msg({"content": {"data": {"method": "custom", "content": {"event": "click"}}}, "buffers": []})
+    until(lambda: button.description == "cancelling…")
+    assert time.monotonic() - pressed < 0.3
