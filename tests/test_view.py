@@ -18,7 +18,7 @@ FAILING = Operation(message("a", error=(8, "no quota")))
 GOOD = Operation(message("a", done=True))
 BAD = Operation(message("a", done=True, error=(8, "no quota")))
 CANCELLED = Operation(message("a", done=True, error=(1, "by user")))
-GONE, REFUSED = stopped(), stopped()
+GONE, REFUSED = stopped(["a"]), stopped(["a"])
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ AT_MOST_EVERY = 0.5
 """Seconds between two drawings, however much is new."""
 AT_LEAST_EVERY = 1.0
 """Seconds between two drawings when nothing is new: clocks move on."""
-A_MESSAGE = 0.25
-"""Seconds that a message of a drawing delays the next one: so none sends more than five a second, in any ten."""
+A_MESSAGE = 0.3
+"""Seconds that a message of a drawing delays the next one: any ten have fifty at most, with a large drawing too."""
 
 
 class Drawer:
