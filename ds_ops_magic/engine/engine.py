@@ -18,10 +18,10 @@ from ds_ops_magic.engine.calls import CallFailed, Health, OperationServiceCalls,
 from ds_ops_magic.engine.due import Due
 from ds_ops_magic.engine.followed import Followed, is_older
 from ds_ops_magic.engine.pace import Pace
-from ds_ops_magic.engine.patience import Patience
 from ds_ops_magic.engine.reports import Listener, Report
 from ds_ops_magic.engine.request import Requests, refusal
 from ds_ops_magic.engine.schedule import RateBudget, Schedule, retry_delay
+from ds_ops_magic.engine.silence import Silence
 from ds_ops_magic.errors import OperationsError, WatchStopped
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Engine:
 
     def _open(self) -> None:
         self._calls = OperationServiceCalls(self._connection)
-        self._patience = Patience(self._calls, self._connect_timeout, self._background.time)
+        self._silence = Silence(self._calls, self._connect_timeout, self._background.time)
         self._pace = Pace(RateBudget(self._rate, self._background.time()), self)
         self._requests = Requests(self._calls, self._connection, self._connect_timeout, self._pace)
 
@@ -148,7 +148,7 @@ class Engine:
     def _follow(self, ids: list[str], listener: Listener) -> None:
         now = self._background.time()
         if not self._followed:
-            self._patience.begin()  # the silence before nobody listened is no silence
+            self._silence.begin()  # the silence before nobody listened is no silence
         for operation_id in ids:
             followed = self._followed.get(operation_id)
             if followed is None:
@@ -182,11 +182,11 @@ class Engine:
 
     def next_due(self) -> float | None:
         """Return when the next one is due (`pace.Following`), None while enough calls are under way."""
-        return self._due.next_due(outage=self._patience.is_away)
+        return self._due.next_due(outage=self._silence.is_away)
 
     def ask_next(self) -> None:
         """Ask about the one that is due first (`pace.Following`)."""
-        name, in_doubt = self._due.take(outage=self._patience.is_away)
+        name, in_doubt = self._due.take(outage=self._silence.is_away)
         followed = self._followed[name]
         followed.question = self._background.spawn(self._ask(followed, in_doubt))
         # Not within the task: one that is cancelled before its first step never runs at all.
@@ -198,7 +198,7 @@ class Engine:
 
     async def _ask(self, followed: Followed, in_doubt: bool) -> None:
         credentials, began = self._requests.credentials, self._background.time()
-        given = self._patience.time_for_a_call(followed.deadline, in_doubt=in_doubt)
+        given = self._silence.time_for_a_call(followed.deadline, in_doubt=in_doubt)
         try:
             try:
                 raw = await self._calls.get(followed.id, given)
@@ -246,7 +246,7 @@ class Engine:
             followed.refreshed = True
             await self._requests.refresh(credentials, followed.since)
             self._ask_again(followed, 0.0)
-        elif self._patience.is_hopeless:
+        elif self._silence.is_hopeless:
             self._give_up(failures.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint))
         else:
             followed.failures += 1
@@ -267,7 +267,7 @@ class Engine:
         self._forget(followed)
 
     def _give_up(self, error: OperationsError) -> None:
-        self._patience.begin()
+        self._silence.begin()
         for followed in list(self._followed.values()):
             self._end(followed, error)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CALL_TIMEOUT = 5.0
 """Seconds one call may take at first; a wait makes as many calls as it needs."""
 
-_LONGEST_CALL = 60.0  # seconds
+_LONGEST_CALL = 20.0  # seconds: that a call hangs is not noticed before
 _AGAIN_AFTER_UNKNOWN = 3
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ds_ops_magic.engine.patience import PROBE_TIMEOUT, Patience
+from ds_ops_magic.engine.silence import PROBE_TIMEOUT, Silence
 
 
 class Clock:
@@ -17,9 +17,9 @@ class Clock:
         return self.now
 
 
-def patience(clock: Clock, **calls: Any) -> tuple[Patience, SimpleNamespace]:
+def silence(clock: Clock, **calls: Any) -> tuple[Silence, SimpleNamespace]:
     service = SimpleNamespace(**{"answered": True, "failures": 0, **calls})
-    return Patience(service, 2.0, clock), service
+    return Silence(service, 2.0, clock), service
 
 
 @pytest.mark.parametrize(
@@ -33,14 +33,14 @@ def patience(clock: Clock, **calls: Any) -> tuple[Patience, SimpleNamespace]:
     ],
 )
 def test_eight_calls_in_a_row_make_an_outage(failures: int, in_doubt: bool, away: bool, seconds: float) -> None:
-    found, _ = patience(Clock(), failures=failures)
+    found, _ = silence(Clock(), failures=failures)
     assert (found.is_away, found.is_hopeless) == (away, False)
     assert found.time_for_a_call(7.0, in_doubt=in_doubt) == seconds
 
 
 def test_who_never_answered_is_given_so_long_from_the_first_call_on() -> None:
     clock = Clock()
-    found, service = patience(clock, answered=False)
+    found, service = silence(clock, answered=False)
     clock.now += 10.0
     assert not found.is_hopeless
     assert found.time_for_a_call(7.0, in_doubt=False) == 2.0

@@ -16,7 +16,7 @@ answers is to be found soon."""
 _AWAY = 8  # calls in a row without an answer make an outage; fewer come of a service that refuses some
 
 
-class Patience:
+class Silence:
     """What the engine makes of silence.
 
     Args:
