@@ -14,13 +14,18 @@ if TYPE_CHECKING:
 
 
 def interrupted(
-    kernel: Kernel, server: ScriptedServer, code: str, *behind: str, page: bool = False
+    kernel: Kernel, server: ScriptedServer, code: str, *behind: str, page: bool = False, live: bool = False
 ) -> tuple[list[Cell], float]:
-    """Stop a cell in its wait for op1; returns it with those behind it, and the seconds that stopping took."""
+    """Stop a cell in its wait for op1; returns it with those behind it, and the seconds that stopping took.
+
+    ``live``: not before something is displayed.
+    """
     asked = server.calls["get", "op1"]
     requests = [kernel.send(code, page=page), *map(kernel.send, behind)]
     # Asked twice: then the kernel has had an answer, and waits for the next.
     kernel.until(lambda: server.calls["get", "op1"] >= asked + 2)
+    if live:
+        kernel.until(lambda: any(one["msg_type"] == "display_data" for one in kernel.of(requests[0])))
     pressed = time.monotonic()
     kernel.interrupt()
     first = kernel.cell(requests[0])
@@ -126,7 +131,7 @@ def test_cancel_and_wait_can_be_stopped(kernel: Kernel, server: ScriptedServer) 
 @pytest.mark.parametrize("mode", ["html", "widget"])
 def test_the_live_display_is_replaced_by_a_static_one(kernel: Kernel, server: ScriptedServer, mode: str) -> None:
     kernel.ok(f"%config OpMagics.display = '{mode}'")
-    (cell,), taken = interrupted(kernel, server, "%op wait op1", page=True)
+    (cell,), taken = interrupted(kernel, server, "%op wait op1", page=True, live=True)
     assert taken < 1.0
     assert cell.error["ename"] == "WaitInterrupted"
     assert len(cell.displays) == 1
