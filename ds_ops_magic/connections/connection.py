@@ -125,7 +125,7 @@ class EndpointConnection(Connection):
         number, token = self._tokens.held
         if number != refused:
             return
-        shown = wording.one_line(self.endpoint, 100)
+        shown = wording.tidy(self.endpoint, 100)
         if self._token_env is None:
             hint = f"Put the token into an environment variable, then: %op connect {shown} --iam-token-env NAME"
             raise AuthenticationError(f"{shown} wants credentials, and none were given.", hint)
@@ -181,7 +181,7 @@ def read_certificates(path: str | os.PathLike[str]) -> bytes:
     Raises:
         NotConnected: It cannot be read, or holds none.
     """
-    shown = wording.one_line(os.fspath(path), 100)
+    shown = wording.tidy(os.fspath(path), 100)
     try:
         found = contents(path)
     except Unreadable as error:

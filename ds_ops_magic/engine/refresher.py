@@ -101,7 +101,7 @@ class Refresher:
         return None
 
     def _too_slow(self) -> OperationsError:
-        shown = wording.one_line(self._connection.endpoint, 100)
+        shown = wording.tidy(self._connection.endpoint, 100)
         return AuthenticationError(
             f"{shown} refused the credentials, and no fresh ones came in time.",
             "The operations go on by themselves; try again later.",

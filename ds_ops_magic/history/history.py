@@ -93,7 +93,7 @@ class History:
         why = self._writer.take_complaint()
         if not why:
             return ""
-        where = wording.one_line(str(self.path), 1000)
+        where = wording.tidy(str(self.path), 1000)
         return (
             f"No history is kept, because {where} cannot be used: {wording.one_line(why)}. Operations are not "
             f"affected; OpMagics.history or ${FILE_VARIABLE} can name another file."

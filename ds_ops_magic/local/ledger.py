@@ -138,7 +138,7 @@ class Ledger:
             raise Refusal("INVALID_ARGUMENT", f"An operation id has 1 to {MAX_ID_LENGTH} characters")
         row = self.store.read(operation_id)
         if row is None:
-            raise Refusal("NOT_FOUND", f"Operation {wording.one_line(operation_id)} not found")
+            raise Refusal("NOT_FOUND", f"Operation {wording.tidy(operation_id)} not found")
         return row
 
     def _current(self, row: Row) -> Row:

@@ -75,7 +75,7 @@ def check_place(history: History | None, ids: Sequence[str], connection: Connect
         places = history.endpoints_of(name)
         if places and not any(_may_be_one(place, known) for known in places):
             raise UsageError(
-                f"%op: {wording.one_line(name, 50)} is of {_shown(places[0])}, and this is {_shown(place)}. "
+                f"%op: {wording.tidy(name, 50)} is of {_shown(places[0])}, and this is {_shown(place)}. "
                 f"Connect there first: %op connect {_target(places[0])}"
             )
 
@@ -169,7 +169,7 @@ def _is_here(place: str) -> bool:
 
 
 def _shown(place: str) -> str:
-    return wording.one_line(place, 100) or "Yandex Cloud"
+    return wording.tidy(place, 100) or "Yandex Cloud"
 
 
 def _target(place: str) -> str:
