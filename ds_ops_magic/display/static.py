@@ -60,7 +60,7 @@ def part(name: str, panel: Panel | None = None) -> str:
 
 def text(panel: Panel) -> str:
     """Render a panel as plain lines."""
-    lines = [] if panel.total == 1 else [f"{wording.counted(panel.total)}: {panel.counts}"]
+    lines = [] if panel.total == 1 else [": ".join(filter(None, (wording.counted(panel.total), panel.counts)))]
     for row in panel.rows:
         lines += _row_lines(row)
     return "\n".join([*lines, *filter(None, (panel.rest, panel.foot))])
@@ -88,9 +88,11 @@ def finished(operation: Operation) -> str:
 
 
 def panel_for(operations: list[Operation | None]) -> Panel:
-    """Compute the static panel of snapshots that nobody watches."""
+    """Compute the static panel of snapshots that nobody watches; None stands for one that was never seen."""
     entries = tuple(Entry(operation.id, operation) for operation in operations if operation is not None)
-    return panel_of(View(entries, Health()), datetime.now(timezone.utc), MOST_ROWS)
+    panel = panel_of(View(entries, Health()), datetime.now(timezone.utc), MOST_ROWS)
+    unseen = len(operations) - len(entries)
+    return replace(panel, foot=f"{unseen:,} never seen") if unseen else panel
 
 
 def _row_lines(row: Row) -> list[str]:

@@ -162,5 +162,7 @@ def test_full_fields_of_any_alphabet_are_shown_whole() -> None:
         assert row.error in static.html(panel(snapshot(done=True, code=8, words=character * 300)))
 
 
-def test_snapshots_that_nobody_watches_have_no_foot():
-    assert static.panel_for([snapshot("a"), None]).foot == ""
+def test_snapshots_that_nobody_watches_have_no_foot_but_for_what_was_never_seen():
+    assert static.panel_for([snapshot("a")]).foot == ""
+    assert static.panel_for([snapshot("a"), None]).foot == "1 never seen"
+    assert static.text(static.panel_for([None, None])) == "0 operations\n2 never seen"
