@@ -86,7 +86,7 @@ def _asked(ask: Ask, ids: Iterable[str]) -> Iterator[dict[str, concurrent.future
             futures[name] = ask(name)
         yield futures
     finally:
-        for future in futures.values():
+        for future in reversed(futures.values()):  # the last first: it must not get the place of one that was sent
             future.cancel()
 
 
