@@ -186,7 +186,7 @@ class Engine:
 
     def ask_next(self) -> None:
         """Ask about the one that is due first (`pace.Following`)."""
-        name, in_doubt = self._due.take(outage=self._silence.is_away)
+        name, in_doubt = self._due.take(self._background.time(), outage=self._silence.is_away)
         followed = self._followed[name]
         followed.question = self._background.spawn(self._ask(followed, in_doubt))
         # Not within the task: one that is cancelled before its first step never runs at all.
@@ -259,7 +259,7 @@ class Engine:
 
     def _ask_again(self, followed: Followed, delay: float) -> None:
         if self._is_current(followed):
-            self._due.put(followed.id, self._background.time() + delay, in_doubt=followed.failures > 0)
+            self._due.put(followed.id, self._background.time() + delay, doubt=followed.failures)
 
     def _end(self, followed: Followed, error: OperationsError) -> None:
         for listener in followed.listeners:
