@@ -14,7 +14,6 @@ from ds_ops_magic.errors import (
     ServiceRefused,
     check_id,
 )
-from ds_ops_magic.history.history import place_of
 from ds_ops_magic.lifetime import EngineOwner
 from ds_ops_magic.view import ReturnWhen
 from ds_ops_magic.watch import Watch
@@ -264,7 +263,7 @@ class OperationClient:
         """Return what the history has of this service, told that operations are asked about."""
         if self.history is None:
             return None
-        here = self.history.of(place_of(self.connection))
+        here = self.history.of(self.connection.place)
         if asked:
             here.asked(asked)
         return here

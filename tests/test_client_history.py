@@ -15,7 +15,7 @@ from yandex.cloud.operation.operation_pb2 import Operation
 
 from ds_ops_magic import connect
 from ds_ops_magic.errors import OperationNotFound, WaitTimeout
-from ds_ops_magic.history.history import History, place_of
+from ds_ops_magic.history.history import History
 from ds_ops_magic.local import close_shared
 
 
@@ -128,7 +128,7 @@ def test_a_copy_of_a_client_keeps_to_the_same_history(history: History) -> None:
 
 def test_the_service_of_this_process_has_one_name() -> None:
     with connect("local") as client:
-        assert place_of(client.connection) == "local" != client.connection.endpoint
+        assert client.connection.place == "local" != client.connection.endpoint
     close_shared()
 
 

@@ -37,6 +37,11 @@ class Connection:
     source: str = ""
     passed_over: tuple[str, ...] = ()
 
+    @property
+    def place(self) -> str:
+        """What the service is called from one kernel to the next, in the history."""
+        return self.endpoint
+
     def channel(self, options: Options) -> grpc.aio.Channel:
         """Open a channel. Called on the event loop that will use it."""
         raise NotImplementedError
@@ -156,6 +161,11 @@ class LocalConnection(EndpointConnection):
         self.service = local.shared()
         super().__init__(self.service.address)
         self.identity = "the owner of this process"
+
+    @property
+    def place(self) -> str:
+        """The same for every process, whose service has another address each time."""
+        return "local"
 
     def stop_service(self) -> None:
         """Stop the service of this process, whoever else uses it; its operations stay in its file."""

@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ds_ops_magic import wording
-from ds_ops_magic.connections.connection import Connection, LocalConnection
 from ds_ops_magic.engine.reports import Report
 from ds_ops_magic.errors import OperationNotFound
 from ds_ops_magic.history.durations import LEAST, Durations
@@ -259,11 +258,6 @@ class EndpointHistory:
             said = _last_seen(known)
             if not str(error.args[0]).endswith(said):  # it may be told to several
                 error.args = (f"{error.args[0]} {said}", *error.args[1:])
-
-
-def place_of(connection: Connection) -> str:
-    """Name a service the same from one kernel to the next: that of this process has another address each time."""
-    return "local" if isinstance(connection, LocalConnection) else connection.endpoint
 
 
 def _is_news(new: Record, held: Record) -> bool:

@@ -12,7 +12,6 @@ from IPython.core.error import UsageError
 from ds_ops_magic import wording
 from ds_ops_magic.connections.addresses import is_on_this_host
 from ds_ops_magic.errors import OperationsError
-from ds_ops_magic.history.history import place_of
 from ds_ops_magic.magics.targets import Targets
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def last(history: History | None, number: int, connection: Connection) -> Target
     Raises:
         UsageError: There is none.
     """
-    known, place = kept(history), place_of(connection)
+    known, place = kept(history), connection.place
     known.refresh()
     found = [record.id for record in known.records() if record.endpoint in (place, "")][:number]
     if not found:
@@ -69,7 +68,7 @@ def check_place(history: History | None, ids: Sequence[str], connection: Connect
     """
     if history is None:
         return
-    place = place_of(connection)
+    place = connection.place
     history.ready()
     for name in ids:
         places = history.endpoints_of(name)
@@ -107,7 +106,7 @@ def listing(
             client = connect()
         except OperationsError as error:
             remarks.append(f"Not connected, so this is how they stood when last seen: {error.args[0]}")
-    place = place_of(client.connection) if client and not options.all else None
+    place = client.connection.place if client and not options.all else None
     records = _chosen(known, options, place)
     if client is not None:
         answered = _peek(client, records)
@@ -129,7 +128,7 @@ def listing(
 
 def _peek(client: OperationClient, records: Sequence[Record]) -> Collection[str]:
     """Have the history learn how those stand that ran when last seen; return the ids of those that were answered."""
-    here = place_of(client.connection)
+    here = client.connection.place
     running = [record.id for record in records if not record.done and record.endpoint in (here, "")]
     return client.peek(running, _REFRESH) if running else ()
 

@@ -25,6 +25,7 @@ class Noticed:
 
     def __init__(self) -> None:
         self.at: dict[str, float] = {}
+        self.durations: dict[str, Any] = {}
         self.seen: set[str] = set()
 
     def receive(self, reports: list[Any]) -> None:
