@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from ds_ops_magic.view import ReturnWhen
 
-_LONGEST = 3600.0  # seconds of one sleep: clocks refuse to sleep for millions of years
+# Seconds of one sleep. The signal of Stop may be taken by another thread, and does not wake this one then; and clocks
+# refuse to sleep for millions of years.
+LONGEST_SLEEP = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,9 @@ class Terms:
         """Tell whether the time is over."""
         return now >= self.deadline
 
-    def sleep(self, now: float) -> float | None:
-        """Return how many seconds to sleep at most before looking at the clock again; None for as long as one likes."""
-        return None if self.timeout is None else min(self.deadline - now, _LONGEST)
+    def sleep(self, now: float) -> float:
+        """Return how many seconds to sleep at most before looking again."""
+        return min(self.deadline - now, LONGEST_SLEEP)
 
 
 def _seconds(timeout: float) -> float:

@@ -14,7 +14,7 @@ from ds_ops_magic import failures, references
 from ds_ops_magic.errors import WatchStopped
 from ds_ops_magic.operations import Operations
 from ds_ops_magic.standing import Standing
-from ds_ops_magic.terms import Terms
+from ds_ops_magic.terms import LONGEST_SLEEP, Terms
 from ds_ops_magic.view import Change, ReturnWhen, View
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Watch:
         """
         terms = self._terms(timeout, return_when, time.monotonic())
         try:
-            while not self._sleep(terms, None if tick is None else _TICK):
+            while not self._sleep(terms, LONGEST_SLEEP if tick is None else _TICK):
                 if tick is not None:
                     tick()
         except KeyboardInterrupt:
@@ -198,7 +198,7 @@ class Watch:
         changes: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
         self._read(changes.put)
         try:
-            while (change := changes.get()) is not None:
+            while (change := _next(changes)) is not None:
                 yield change
         finally:
             self._stop_reading(changes.put)
@@ -249,14 +249,13 @@ class Watch:
             asked = terms.once and self._standing.all_seen
             return self._is_stopped() or asked or self._standing.is_settled(terms.return_when)
 
-    def _sleep(self, terms: Terms, longest: float | None) -> bool:
+    def _sleep(self, terms: Terms, longest: float) -> bool:
         """Sleep until there is news or it is late; True when the wait is over."""
         with self._news:
             now = time.monotonic()
             if self._is_over(terms) or terms.is_late(now):
                 return True
-            limits = (terms.sleep(now), longest)
-            self._news.wait(min((limit for limit in limits if limit is not None), default=None))
+            self._news.wait(min(terms.sleep(now), longest))
             return False
 
     def _outcome(self, terms: Terms) -> Operations[Operation | None]:
@@ -304,6 +303,12 @@ class Watch:
                 signal()
             except Exception:
                 _log.exception("a subscriber of %r failed", self)
+
+
+def _next(changes: queue.SimpleQueue[Change | None]) -> Change | None:
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return changes.get(timeout=LONGEST_SLEEP)
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, work: Callable[..., object], *args: object) -> None:

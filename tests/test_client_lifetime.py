@@ -158,6 +158,27 @@ except KeyboardInterrupt:
             assert (process.returncode, out, err) == (0, "interrupted\n", "")
 
 
+@pytest.mark.parametrize("block", ["client.wait('a')", "list(client.watch('a'))"])
+def test_stop_is_seen_though_another_thread_takes_the_signal(block: str) -> None:
+    code = f"""
+import signal, sys, threading, time
+from following import client_of
+client = client_of(sys.argv[1])
+client.get("a")
+def press():
+    time.sleep(1.0)  # the wait has begun: nothing else can tell from here
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+threading.Thread(target=press).start()
+try:
+    {block}
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    with ScriptedServer(Stage()) as server, python(code, server.address) as process:
+        out, err = process.communicate(timeout=10)
+        assert (out, err) == ("interrupted\n", "")
+
+
 def test_a_process_that_forgets_its_client_ends_at_once() -> None:
     code = """
 import sys
