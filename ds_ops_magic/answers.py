@@ -30,8 +30,7 @@ def answer(future: concurrent.futures.Future[Operation]) -> Operation:
         return future.result()
     except KeyboardInterrupt:
         future.cancel()
-        # A cancel that was sent may have arrived.
-        raise WaitInterrupted("Stopped waiting for the answer.", "To see how things stand: %op get ID") from None
+        raise _interrupted() from None
 
 
 def one(ask: Ask, name: str, history: EndpointHistory | None) -> Operation:
@@ -85,9 +84,18 @@ def _asked(ask: Ask, ids: Iterable[str]) -> Iterator[dict[str, concurrent.future
         for name in ids:
             futures[name] = ask(name)
         yield futures
+    except WaitInterrupted:
+        raise
+    except KeyboardInterrupt:  # between two answers, or before the first
+        raise _interrupted() from None
     finally:
         for future in reversed(futures.values()):  # the last first: it must not get the place of one that was sent
             future.cancel()
+
+
+def _interrupted() -> WaitInterrupted:
+    # A cancel that was sent may have arrived.
+    return WaitInterrupted("Stopped waiting for the answer.", "To see how things stand: %op get ID")
 
 
 def _told(future: concurrent.futures.Future[Operation], name: str, history: EndpointHistory | None) -> Operation:

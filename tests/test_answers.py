@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import signal
 import threading
 import time
@@ -12,7 +13,7 @@ import pytest
 from following import client_of, lasting, until
 from scripted import Call, ScriptedServer, message
 
-from ds_ops_magic import errors
+from ds_ops_magic import answers, errors
 from ds_ops_magic.client import OperationClient
 
 RATE = 20.0  # calls a second, five of them at once
@@ -39,8 +40,9 @@ def test_stop_withdraws_what_was_not_sent(ask: Callable[..., Any]) -> None:
     answer = stopping_at(8)
     with ScriptedServer(answer, answer) as server, client_of(server, rate=RATE) as client:
         client.get("first")
-        with lasting(0.0, 2.0), pytest.raises(errors.WaitInterrupted):
+        with lasting(0.0, 2.0), pytest.raises(KeyboardInterrupt) as caught:  # whichever: it must not end the tests
             ask(client, NAMES)
+        assert caught.type is errors.WaitInterrupted
         asked = sum(server.calls.values())
         with lasting(0.0, 1.0):
             client.get("next")  # its turn comes at once
@@ -68,3 +70,14 @@ def test_what_a_peek_sent_in_vain_holds_up_nobody() -> None:
         assert server.gets() == 17  # as many as go at once
         with lasting(0.0, 1.0):
             client.get("next")
+
+
+def test_stop_before_all_were_asked_is_the_same_stop() -> None:
+    def ask(name: str) -> Any:
+        if name == "o2":
+            raise KeyboardInterrupt
+        return concurrent.futures.Future()
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        answers.peek(ask, NAMES, None, 1.0)
+    assert caught.type is errors.WaitInterrupted
