@@ -99,3 +99,8 @@ class View:
     pace: float = 0.0
     watched_for: float = 0.0
     durations: Mapping[str, Durations] = field(default_factory=dict)
+
+    @property
+    def all_seen(self) -> bool:
+        """Whether each was answered about, or has ended."""
+        return all(entry.operation or entry.error for entry in self.entries)

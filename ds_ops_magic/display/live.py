@@ -56,8 +56,8 @@ class HtmlShown(Shown):
 
     def _is_worth_showing(self) -> bool:
         """Tell whether each has answered, and some still run: of what is over at once there is nothing to see live."""
-        entries = self._watch.view().entries
-        return all(entry.operation or entry.error for entry in entries) and not all(entry.ended for entry in entries)
+        view = self._watch.view()
+        return view.all_seen and not all(entry.ended for entry in view.entries)
 
     def _draw(self) -> bool:
         self._handle.update(static.bundle(self._now()), raw=True)

@@ -74,9 +74,8 @@ def wait_for_answers(watch: Watch, timeout: float = 2.0) -> None:
     unsubscribe = watch.subscribe(news.set)
     deadline = time.monotonic() + timeout
     try:
-        while not all(entry.operation or entry.error for entry in watch.view().entries):
-            if not news.wait(max(0.0, deadline - time.monotonic())):
-                break
+        while not watch.view().all_seen and (left := deadline - time.monotonic()) > 0:
+            news.wait(left)
             news.clear()
     finally:
         unsubscribe()

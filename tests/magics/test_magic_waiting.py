@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from following import lasting
 
 from ds_ops_magic import LocalService, WaitInterrupted, Watch, connect
 from ds_ops_magic.display import shown
 from ds_ops_magic.display.plain import Shown
-from ds_ops_magic.magics.waiting import wait_and_show
+from ds_ops_magic.engine.calls import Health
+from ds_ops_magic.magics.waiting import wait_and_show, wait_for_answers
+from ds_ops_magic.view import Entry, View
 
 
 class PressedTwice(Shown):
@@ -25,6 +28,24 @@ class PressedTwice(Shown):
         self.finished += 1
         if self.finished == 1:
             raise KeyboardInterrupt
+
+
+class Restless:
+    """A watch that has news whenever it is looked at, and never an answer about each."""
+
+    def subscribe(self, signal: Callable[[], None]) -> Callable[[], None]:
+        self.signal = signal
+        return lambda: None
+
+    def view(self) -> View:
+        self.signal()
+        return View((Entry("a"),), Health())
+
+
+def test_the_first_answers_are_waited_for_no_longer_though_there_is_news_all_the_while() -> None:
+    watch: Any = Restless()
+    with lasting(0.2, 1.0):
+        wait_for_answers(watch, 0.2)
 
 
 @pytest.fixture
