@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -13,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ResultT = TypeVar("ResultT")
-_RETURNING = 60.0  # seconds for a thread that has done its work to end, on the busiest machine
 
 
 class Beside(Generic[ResultT]):
@@ -52,27 +49,3 @@ class Beside(Generic[ResultT]):
             self._results.append(work())
         except BaseException as error:
             self._errors.append(error)
-
-
-async def awaited(work: Callable[[], ResultT], name: str) -> ResultT:
-    """Run work on a daemon thread of its own, and wait for it without blocking the event loop.
-
-    Args:
-        work: What to do. It goes on where the waiting for it is cancelled.
-        name: Name of the thread.
-
-    Raises:
-        BaseException: What the work raises.
-    """
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-
-    def working() -> ResultT:
-        try:
-            return work()
-        finally:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(ended.set)
-
-    beside = Beside(working, name)
-    await ended.wait()
-    return beside.result(_RETURNING)

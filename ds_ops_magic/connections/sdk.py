@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import functools
-import queue
-import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ds_ops_magic import wording
@@ -15,6 +11,7 @@ from ds_ops_magic.connections.connection import Connection, Options
 from ds_ops_magic.connections.patience import Beside
 from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.errors import NotConnected
+from ds_ops_magic.threads import DaemonThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,7 +87,8 @@ class _StubChannel:
 
     def __init__(self, stub: Any) -> None:
         self._stub = stub
-        self._threads = _Threads()
+        self._threads = DaemonThreads("ds_ops_magic stub", _THREADS)
+        self._under_way: set[asyncio.Future[bytes]] = set()
 
     def unary_unary(self, path: str) -> Callable[..., asyncio.Future[bytes]]:
         from yandex.cloud.operation import operation_service_pb2 as messages
@@ -106,55 +104,17 @@ class _StubChannel:
                 answer: Message = method(request, timeout=timeout, wait_for_ready=wait_for_ready)
                 return answer.SerializeToString()
 
-            return self._threads.run(blocking)
+            answer_to_come = asyncio.get_running_loop().run_in_executor(self._threads, blocking)
+            self._under_way.add(answer_to_come)
+            answer_to_come.add_done_callback(self._under_way.discard)
+            return answer_to_come
 
         return call
 
     async def close(self, grace: float | None) -> None:
-        self._threads.close()
-
-
-class _Threads:
-    """A few daemon threads for calls that block; an executor's threads would keep Python from exiting."""
-
-    def __init__(self) -> None:
-        self._started = 0
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._results: set[asyncio.Future[bytes]] = set()
-
-    def run(self, work: Callable[[], bytes]) -> asyncio.Future[bytes]:
-        """Have a thread do it, and return its result to come; only on a loop."""
-        loop = asyncio.get_running_loop()
-        result: asyncio.Future[bytes] = loop.create_future()
-        self._results.add(result)
-        result.add_done_callback(self._results.discard)
-
-        def job() -> None:
-            if result.cancelled():
-                return
-            try:
-                settle = functools.partial(result.set_result, work())
-            except Exception as error:  # whatever the SDK raises is the caller's
-                settle = functools.partial(result.set_exception, error)
-            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits for it any more
-                loop.call_soon_threadsafe(lambda: None if result.done() else settle())
-
-        self._jobs.put(job)
-        if self._started < min(_THREADS, len(self._results)):
-            self._started += 1
-            threading.Thread(target=self._work, name="ds_ops_magic stub", daemon=True).start()
-        return result
-
-    def close(self) -> None:
-        """Give up what is under way, and have each thread end when it has no call any more."""
-        for result in list(self._results):
-            result.cancel()
-        for _ in range(self._started):
-            self._jobs.put(None)
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job()
+        self._threads.shutdown(wait=False)
+        for answer in list(self._under_way):  # nobody waits for a call that blocks
+            answer.cancel()
 
 
 def connect(sdk: Any) -> Connection:

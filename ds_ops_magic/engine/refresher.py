@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ds_ops_magic import wording
-from ds_ops_magic.connections.patience import awaited
 from ds_ops_magic.connections.tokens import NotNow
 from ds_ops_magic.errors import AuthenticationError, OperationsError
+from ds_ops_magic.threads import DaemonThreads
 
 if TYPE_CHECKING:
     from ds_ops_magic.connections.connection import Connection
@@ -41,6 +41,7 @@ class Refresher:
         self._connection = connection
         self._works: dict[int, _Work] = {}  # by what was refused
         self._failed: _Failure | None = None
+        self._threads = DaemonThreads("ds_ops_magic token")
 
     async def refresh(self, refused: int, since: float, until: float = math.inf) -> None:
         """Wait until other credentials are in use than those a call was refused with, however long that takes.
@@ -84,10 +85,10 @@ class Refresher:
 
     async def _refresh(self, refused: int, work: _Work) -> OperationsError | None:
         """Refresh, again and again while the source of the credentials is silent; returns the error of its refusal."""
-        attempts = 0
+        loop, attempts = asyncio.get_running_loop(), 0
         while self._connection.credentials == refused:
             try:
-                await awaited(lambda: self._connection.refresh(refused), "ds_ops_magic token")
+                await loop.run_in_executor(self._threads, self._connection.refresh, refused)
             except NotNow as silence:
                 work.silence = silence.error
                 await asyncio.sleep(_pause(attempts, random.random()))  # noqa: S311  # jitter

@@ -17,10 +17,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import JobProgress
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
 
-from ds_ops_magic.local import owners, threads
+from ds_ops_magic.local import owners
 from ds_ops_magic.local.ledger import begin_work, end_work, packed
 from ds_ops_magic.local.outcomes import ABORTED, CANCELLED, End, JobCancelled, clean, failed, raised, returned
 from ds_ops_magic.local.store import Row, Store
+from ds_ops_magic.threads import DaemonThreads, join_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
     from ds_ops_magic.local.ledger import Ledger
 
 _MAX_MESSAGE = 256
+_THREADS = "ds_ops_magic job"
 _LAST_PATIENCE = 2.0
 """Seconds that the end of the process waits for callables that were asked to stop; then they are cut off."""
 
 # Functions run at exit in reverse order: after the services are closed, which ask, and before the locks of `owners` go.
-atexit.register(threads.join_all, _LAST_PATIENCE)
+atexit.register(join_all, _THREADS, _LAST_PATIENCE)
 
 
 class Reporter:
@@ -207,7 +209,7 @@ class Jobs:
             return self._given
         with self._lock:
             if self._own is None:
-                self._own = threads.DaemonThreads("ds_ops_magic job")
+                self._own = DaemonThreads(_THREADS)
             return self._own
 
     def _done(self, operation_id: str, future: futures.Future[End | None]) -> None:

@@ -21,10 +21,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class _Worker(threading.Thread):
-    """Known by its class to `join_all`."""
-
-
 class _Work(NamedTuple):
     future: futures.Future[Any]
     function: Callable[[], Any]
@@ -53,7 +49,7 @@ class DaemonThreads(futures.Executor):
         self._most = most or min(32, (os.cpu_count() or 1) + 4)
         self._lock = threading.Lock()
         self._waiting: collections.deque[_Work] = collections.deque()
-        self._workers: set[_Worker] = set()
+        self._workers: set[threading.Thread] = set()
         self._closed = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> futures.Future[T]:
@@ -67,7 +63,7 @@ class DaemonThreads(futures.Executor):
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
             if len(self._workers) < self._most:
-                worker = _Worker(target=self._work, name=self._name, daemon=True)
+                worker = threading.Thread(target=self._work, name=self._name, daemon=True)
                 worker.start()  # it waits for the lock, and so for the work
                 self._workers.add(worker)
             self._waiting.append(work)
@@ -100,17 +96,18 @@ class DaemonThreads(futures.Executor):
         with self._lock:
             if self._waiting:
                 return self._waiting.popleft()
-            self._workers.remove(threading.current_thread())  # type: ignore[arg-type]
+            self._workers.remove(threading.current_thread())
             return None
 
 
-def join_all(patience: float) -> None:
-    """Wait for the threads of every such executor.
+def join_all(name: str, patience: float) -> None:
+    """Wait for the threads of every executor of a name.
 
     Args:
+        name: Of the threads.
         patience: The most seconds, for all of them together.
     """
     deadline = time.monotonic() + patience
     for thread in threading.enumerate():
-        if isinstance(thread, _Worker):
+        if thread.name == name:
             thread.join(max(0.0, deadline - time.monotonic()))

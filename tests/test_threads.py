@@ -6,9 +6,9 @@ import threading
 from concurrent import futures
 
 import pytest
-from local_helpers import DEADLINE, wait_until
+from following import DEADLINE, until
 
-from ds_ops_magic.local.threads import DaemonThreads, join_all
+from ds_ops_magic.threads import DaemonThreads, join_all
 
 
 def running(name="a job"):
@@ -54,7 +54,7 @@ def test_so_many_run_at_once_in_the_order_in_which_they_came(executor):
 def test_threads_that_find_nothing_to_do_end_and_others_begin(executor):
     for number in range(3):
         assert executor.submit(lambda number=number: number).result(DEADLINE) == number
-        wait_until(lambda: not running())
+        until(lambda: not running())
 
 
 def test_nothing_is_lost_and_nothing_runs_twice(executor):
@@ -77,7 +77,7 @@ def test_what_was_cancelled_before_its_turn_does_not_run(executor):
     assert waiting.cancel()
     go_on.set()
     futures.wait([*going, waiting], DEADLINE)
-    wait_until(lambda: not running())
+    until(lambda: not running())
     assert not ran.is_set()
 
 
@@ -89,7 +89,7 @@ def test_a_shutdown_waits_for_what_it_does_not_drop(executor, cancel):
     waiter = threading.Thread(target=lambda: (executor.shutdown(cancel_futures=cancel), ending.set()))
     waiter.start()
     if cancel:
-        wait_until(waiting.cancelled)
+        until(waiting.cancelled)
     assert not ending.is_set()
     go_on.set()
     assert ending.wait(DEADLINE)
@@ -115,8 +115,8 @@ def no_more(thread):
 def test_joining_all_ends_with_them_or_with_the_patience(executor):
     go_on = threading.Event()
     executor.submit(go_on.wait, DEADLINE)
-    join_all(0.01)
+    join_all("a job", 0.01)
     assert running()
     go_on.set()
-    join_all(DEADLINE)
+    join_all("a job", DEADLINE)
     assert not running()
