@@ -12,7 +12,6 @@ from ds_ops_magic.connections.addresses import check_no_scheme, is_address, plai
 from ds_ops_magic.connections.cloud import DISCOVERY, Cloud
 from ds_ops_magic.connections.connection import Connection, EndpointConnection, LocalConnection, read_certificates
 from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, KeyFile, Source, default_sources
-from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.errors import NotConnected
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def _refuse_tokens(given: Mapping[str, object]) -> None:
         NotConnected: Something looks like one.
     """
     for name, value in given.items():
-        if isinstance(value, str) and redacted(value) != value:
+        if isinstance(value, str) and wording.masked(value) != value:
             raise NotConnected(
                 f"What was given {f'for {_FLAGS[name]}' if name else 'to connect to'} looks like a token.",
                 "Put it into an environment variable, give the variable's name to --iam-token-env, "

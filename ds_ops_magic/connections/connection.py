@@ -77,7 +77,26 @@ class Connection:
         return f"<{type(self).__name__} to {self.endpoint} as {self.identity}>"
 
 
-class EndpointConnection(Connection):
+class TokenConnection(Connection):
+    """A connection whose calls carry a token, which may be exchanged for another."""
+
+    _tokens: Tokens
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """Return the bearer token as call metadata, where there is one."""
+        return self._tokens.metadata
+
+    def redacted(self, words: str) -> str:
+        """Return a service's words without the tokens that it was given."""
+        return self._tokens.redacted(words)
+
+    @property
+    def credentials(self) -> int:
+        """Number of the token in use."""
+        return self._tokens.held[0]
+
+
+class EndpointConnection(TokenConnection):
     """A service at a known address: plaintext on this host, TLS anywhere else.
 
     Args:
@@ -107,19 +126,6 @@ class EndpointConnection(Connection):
             return grpc.aio.insecure_channel(self.endpoint, options=options)
         credentials = grpc.ssl_channel_credentials(root_certificates=self._roots)
         return grpc.aio.secure_channel(self.endpoint, credentials, options=options)
-
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        """Return the bearer token as call metadata, where there is one."""
-        return self._tokens.metadata
-
-    def redacted(self, words: str) -> str:
-        """Return a service's words without the tokens that it was given."""
-        return self._tokens.redacted(words)
-
-    @property
-    def credentials(self) -> int:
-        """Number of the token in use."""
-        return self._tokens.held[0]
 
     def refresh(self, refused: int) -> None:
         """Read the token's environment variable again, unless another token is in use by now.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ds_ops_magic import wording
 from ds_ops_magic.connections.addresses import channel_options
 from ds_ops_magic.connections.cloud import OPERATION, Cloud, CloudSilent
-from ds_ops_magic.connections.connection import Connection, Options
+from ds_ops_magic.connections.connection import Options, TokenConnection
 from ds_ops_magic.connections.patience import Beside
 from ds_ops_magic.connections.tokens import NotNow, NoToken, NotThere, Token, Tokens
 from ds_ops_magic.errors import AuthenticationError, NotConnected
@@ -32,7 +32,7 @@ _RENEW_AT = 0.9  # of a shorter life
 _RENEW_AGAIN = 30.0  # seconds between two tries
 
 
-class YandexConnection(Connection):
+class YandexConnection(TokenConnection):
     """Yandex Cloud's operation service, with a token that is renewed beside the calls, well before it runs out.
 
     Args:
@@ -69,12 +69,7 @@ class YandexConnection(Connection):
         if self._clock() >= self._renew_at and (self._renewal is None or self._renewal.ended_within(0)):
             self._renew_at = self._clock() + _RENEW_AGAIN
             self._renewal = Beside(self._renew, "ds_ops_magic token")
-        return self._tokens.metadata
-
-    @property
-    def credentials(self) -> int:
-        """Number of the token in use."""
-        return self._tokens.held[0]
+        return super().metadata()
 
     def refresh(self, refused: int) -> None:
         """Get a fresh token, unless the one in use is another than the one that was refused.
@@ -102,10 +97,6 @@ class YandexConnection(Connection):
         if token is not None and fresh.value == token.value:
             raise self._run_out()
         self._use(fresh)
-
-    def redacted(self, words: str) -> str:
-        """Return a service's words without the tokens that it was given."""
-        return self._tokens.redacted(words)
 
     def _run_out(self) -> AuthenticationError:
         if not self._source.is_static:
