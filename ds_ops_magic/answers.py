@@ -11,7 +11,7 @@ from ds_ops_magic.errors import OperationsError, WaitInterrupted
 from ds_ops_magic.operations import Operations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Reversible, Sequence
 
     from ds_ops_magic.history.history import EndpointHistory
     from ds_ops_magic.operation import Operation
@@ -26,11 +26,8 @@ def answer(future: concurrent.futures.Future[Operation]) -> Operation:
         WaitInterrupted: Stop was pressed meanwhile.
         OperationsError: There is none to be had.
     """
-    try:
+    with _withdrawn([future]):
         return future.result()
-    except KeyboardInterrupt:
-        future.cancel()
-        raise _interrupted() from None
 
 
 def one(ask: Ask, name: str, history: EndpointHistory | None) -> Operation:
@@ -53,7 +50,9 @@ def each(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what: st
     """
     answers: dict[str, Operation] = {}
     refusals: dict[str, OperationsError] = {}
-    with _asked(ask, dict.fromkeys(ids)) as futures:
+    futures: dict[str, concurrent.futures.Future[Operation]] = {}
+    with _withdrawn(futures.values()):
+        futures.update((name, ask(name)) for name in dict.fromkeys(ids))
         for name, future in futures.items():
             try:
                 answers[name] = _told(future, name, history)
@@ -67,7 +66,9 @@ def each(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what: st
 def peek(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, timeout: float) -> dict[str, Operation]:
     """Ask about each operation, and return by id what was answered within so many seconds in all."""
     answers: dict[str, Operation] = {}
-    with _asked(ask, ids) as futures:
+    futures: dict[str, concurrent.futures.Future[Operation]] = {}
+    with _withdrawn(futures.values()):
+        futures.update((name, ask(name)) for name in ids)
         concurrent.futures.wait(futures.values(), timeout)
         for name, future in futures.items():
             if future.done():
@@ -77,25 +78,20 @@ def peek(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, timeout:
 
 
 @contextlib.contextmanager
-def _asked(ask: Ask, ids: Iterable[str]) -> Iterator[dict[str, concurrent.futures.Future[Operation]]]:
-    """Ask about each operation; at the end what was not answered is withdrawn, so that none is sent afterwards."""
-    futures: dict[str, concurrent.futures.Future[Operation]] = {}
+def _withdrawn(futures: Reversible[concurrent.futures.Future[Operation]]) -> Iterator[None]:
+    """At the end withdraw what was not answered, so that none is sent afterwards.
+
+    Raises:
+        WaitInterrupted: Stop was pressed meanwhile.
+    """
     try:
-        for name in ids:
-            futures[name] = ask(name)
-        yield futures
-    except WaitInterrupted:
-        raise
-    except KeyboardInterrupt:  # between two answers, or before the first
-        raise _interrupted() from None
+        yield
+    except KeyboardInterrupt:
+        # A cancel that was sent may have arrived.
+        raise WaitInterrupted("Stopped waiting for the answer.", "To see how things stand: %op get ID") from None
     finally:
-        for future in reversed(futures.values()):  # the last first: it must not get the place of one that was sent
+        for future in reversed(futures):  # the last first: it must not get the place of one that was sent
             future.cancel()
-
-
-def _interrupted() -> WaitInterrupted:
-    # A cancel that was sent may have arrived.
-    return WaitInterrupted("Stopped waiting for the answer.", "To see how things stand: %op get ID")
 
 
 def _told(future: concurrent.futures.Future[Operation], name: str, history: EndpointHistory | None) -> Operation:
