@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ds_ops_magic import failures
 from ds_ops_magic.errors import OperationsError, WaitInterrupted
 from ds_ops_magic.operations import Operations
+from ds_ops_magic.terms import LONGEST_SLEEP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Reversible, Sequence
@@ -27,6 +28,8 @@ def answer(future: concurrent.futures.Future[Operation]) -> Operation:
         OperationsError: There is none to be had.
     """
     with _withdrawn([future]):
+        while not future.done():
+            concurrent.futures.wait([future], LONGEST_SLEEP)
         return future.result()
 
 

@@ -158,7 +158,7 @@ except KeyboardInterrupt:
             assert (process.returncode, out, err) == (0, "interrupted\n", "")
 
 
-@pytest.mark.parametrize("block", ["client.wait('a')", "list(client.watch('a'))"])
+@pytest.mark.parametrize("block", ["client.wait('a')", "list(client.watch('a'))", "client.get('hanging')"])
 def test_stop_is_seen_though_another_thread_takes_the_signal(block: str) -> None:
     code = f"""
 import signal, sys, threading, time
@@ -174,8 +174,12 @@ try:
 except KeyboardInterrupt:
     print("interrupted")
 """
-    with ScriptedServer(Stage()) as server, python(code, server.address) as process:
-        out, err = process.communicate(timeout=10)
+    stage = Stage()
+    with (
+        ScriptedServer(lambda call: call.hang() if call.id == "hanging" else stage(call)) as server,
+        python(code, server.address) as process,
+    ):
+        out, err = process.communicate(timeout=6)
         assert (out, err) == ("interrupted\n", "")
 
 
