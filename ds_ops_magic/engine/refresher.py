@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ds_ops_magic import wording
 from ds_ops_magic.connections.tokens import NotNow
+from ds_ops_magic.engine.schedule import retry_delay
 from ds_ops_magic.errors import AuthenticationError, OperationsError
 from ds_ops_magic.threads import DaemonThreads
 
@@ -110,5 +111,5 @@ class Refresher:
 
 
 def _pause(attempts: int, chance: float) -> float:
-    """Return the seconds to leave a silent source alone: 0.25 s at first, doubling up to 10 s, as yc is a process."""
-    return min(10.0, 0.25 * 2.0 ** min(attempts, 8)) * (0.75 + 0.5 * chance)
+    """Return the seconds to leave a silent source alone: longer than between calls, as yc is a process."""
+    return retry_delay(attempts, chance, first=0.25, longest=10.0)

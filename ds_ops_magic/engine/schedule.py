@@ -43,13 +43,13 @@ class Schedule:
         return plain * (1.0 + self.jitter * (2.0 * chance - 1.0))
 
 
-def retry_delay(failures: int, chance: float) -> float:
-    """Return the seconds to wait after a call that brought no answer: 0.1 s at first, doubling up to 1 s.
+def retry_delay(failures: int, chance: float, *, first: float = 0.1, longest: float = 1.0) -> float:
+    """Return the seconds to wait after what brought no answer: about ``first`` at first, doubling up to ``longest``.
 
-    One second at most, because a service that is back should be noticed at once; the calls stay few because an
-    outage is probed by few calls, not by one an operation.
+    Of a call one second at most, because a service that is back should be noticed at once; the calls stay few because
+    an outage is probed by few calls, not by one an operation.
     """
-    return float(min(1.0, 0.1 * 2.0 ** min(failures, 8))) * (0.75 + 0.5 * chance)
+    return min(longest, first * 2.0 ** min(failures, 8)) * (0.75 + 0.5 * chance)
 
 
 class Agenda:

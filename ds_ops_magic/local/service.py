@@ -35,6 +35,8 @@ class Servicer(OperationServiceServicer):
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
+    # Named as in the .proto.
+
     def Get(self, request: GetOperationRequest, context: grpc.ServicerContext) -> OperationMessage:  # noqa: N802
         """Return an operation."""
         return _answer(self._ledger.get, request.operation_id, context)

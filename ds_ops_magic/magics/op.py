@@ -173,19 +173,9 @@ class OpMagics(Magics):
         watch = self._client_of(targets).watch(*targets.ids)
         when = "FIRST" if options.any else "FIRST_FAILURE" if options.fail_fast else "ALL"
         timeout = self.timeout if options.timeout is None else options.timeout
-        try:
-            wait_and_show(watch, self.shell, mode, timeout, when)
-        except KeyboardInterrupt:
-            told = []  # who has pressed Stop knows
-            raise
-        except OperationsError:
-            if not options.no_raise:
-                raise
-        finally:
-            result = self._give(options, _as_named(watch.operations, targets))
-            self._shown.append(result)
-            notify.tell(told, result)
-        return result
+        return self._outcome(
+            options, targets, watch, told, lambda: wait_and_show(watch, self.shell, mode, timeout, when)
+        )
 
     def _watch(self, options: argparse.Namespace, mode: str, cell: str | None) -> Watch:
         targets = self._targets(options)
@@ -214,11 +204,28 @@ class OpMagics(Magics):
         if not options.wait:
             return self._give(options, _as_named(operations, targets))
         watch, told = client.watch(*targets.ids), notify.functions(None, self.on_end, options.scope.evaluate)
+        return self._outcome(
+            options, targets, watch, told, lambda: wait_for_the_cancelled(watch, self.shell, mode, options.timeout)
+        )
+
+    def _outcome(
+        self,
+        options: argparse.Namespace,
+        targets: Targets,
+        watch: Watch,
+        told: list[notify.Notified],
+        wait: abc.Callable[[], None],
+    ) -> Any:
+        """Wait; whatever ends it, how the operations stand then is bound, and told to whom it may concern."""
+        __tracebackhide__ = True
         try:
-            wait_for_the_cancelled(watch, self.shell, mode, options.timeout)
+            wait()
         except KeyboardInterrupt:
-            told = []
+            told = []  # who has pressed Stop knows
             raise
+        except OperationsError:
+            if not getattr(options, "no_raise", False):
+                raise
         finally:
             result = self._give(options, _as_named(watch.operations, targets))
             self._shown.append(result)
