@@ -1,7 +1,7 @@
-"""An executor whose threads do not keep the process alive, as those of ``ThreadPoolExecutor`` do.
+"""Daemon threads: starting one, and an executor of them.
 
-Those are joined when the process ends, without a limit and before anything registered with `atexit` could ask the work
-on them to stop.
+Those of ``ThreadPoolExecutor`` keep the process alive: they are joined when it ends, without a limit and before
+anything registered with `atexit` could ask the work on them to stop.
 """
 
 from __future__ import annotations
@@ -14,11 +14,29 @@ import time
 from concurrent import futures
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
+from ds_ops_magic.errors import OperationsError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def start(thread: threading.Thread) -> None:
+    """Start a thread.
+
+    Raises:
+        OperationsError: The system allows no more of them.
+    """
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise OperationsError(
+            f"No thread can be started here ({error}): the process or its user has as many as the system allows.",
+            "Operations go on by themselves. End what is not needed (ulimit -u and the container's limit of processes "
+            "say how many there may be), then try again.",
+        ) from None
 
 
 class _Work(NamedTuple):
@@ -56,16 +74,15 @@ class DaemonThreads(futures.Executor):
         """Have a callable run.
 
         Raises:
-            RuntimeError: The executor was shut down, or no thread can be started.
+            RuntimeError: The executor was shut down.
+            OperationsError: No thread can be started, and none is there to take it.
         """
         work = _Work(futures.Future(), functools.partial(fn, *args, **kwargs))
         with self._lock:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
             if len(self._workers) < self._most:
-                worker = threading.Thread(target=self._work, name=self._name, daemon=True)
-                worker.start()  # it waits for the lock, and so for the work
-                self._workers.add(worker)
+                self._start_worker()
             self._waiting.append(work)
         return work.future
 
@@ -87,6 +104,16 @@ class DaemonThreads(futures.Executor):
         if wait:
             for worker in workers:
                 worker.join()
+
+    def _start_worker(self) -> None:
+        worker = threading.Thread(target=self._work, name=self._name, daemon=True)
+        try:
+            start(worker)  # it waits for the lock, and so for the work
+        except OperationsError:
+            if not self._workers:  # else one of those takes it, later
+                raise
+        else:
+            self._workers.add(worker)
 
     def _work(self) -> None:
         while (work := self._next()) is not None:

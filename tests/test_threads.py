@@ -8,6 +8,7 @@ from concurrent import futures
 import pytest
 from following import DEADLINE, until
 
+from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.threads import DaemonThreads, join_all
 
 
@@ -103,9 +104,19 @@ def test_a_shutdown_waits_for_what_it_does_not_drop(executor, cancel):
 def test_where_no_thread_can_be_started_nothing_is_left_waiting(executor, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
-        with pytest.raises(RuntimeError, match="new thread"):
+        with pytest.raises(OperationsError, match="No thread can be started here"):
             executor.submit(int)
     assert executor.submit(int).result(DEADLINE) == 0
+
+
+def test_where_no_more_can_be_started_those_that_there_are_take_it(executor, monkeypatch):
+    go_on = threading.Event()
+    first = executor.submit(go_on.wait, DEADLINE)
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+    second = executor.submit(int)
+    go_on.set()
+    assert first.result(DEADLINE)
+    assert second.result(DEADLINE) == 0
 
 
 def no_more(thread):

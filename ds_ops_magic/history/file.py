@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ds_ops_magic.private_files import make_private
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -191,7 +193,7 @@ class HistoryFile:
 
     def _prepare(self, path: Path) -> None:
         is_ours = self._is_ours()
-        _make_private(path)  # not before it is known to be a history, or empty
+        make_private(path)  # not before it is known to be a history, or empty
         if not is_ours:
             self._choose_journal(path)
             with self._writing():
@@ -238,14 +240,6 @@ def _check_kind(path: Path) -> None:
         raise Unusable("it is a folder" if stat.S_ISDIR(found.st_mode) else "it is no regular file")
     if found.st_size == 1:  # SQLite takes it for an empty one
         raise Unusable(_DAMAGED)
-
-
-def _make_private(path: Path) -> None:
-    """Take a history's file from everybody else, and what SQLite has put beside it with the same mode."""
-    for each in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))):
-        with contextlib.suppress(OSError):  # not each is there, and not every storage has modes
-            if each.stat().st_mode & 0o077:
-                each.chmod(0o600)
 
 
 def is_remote(path: Path, mounts: str | None = None) -> bool:
