@@ -35,8 +35,12 @@ def is_on_this_host(address: str) -> bool:
 
 
 def channel_options(address: str) -> tuple[tuple[str, Any], ...]:
-    """Return the options that a gRPC channel to an address needs: through a proxy it would not be this host."""
-    return (("grpc.enable_http_proxy", 0),) if is_on_this_host(address) else ()
+    """Return the options that every gRPC channel to an address needs."""
+    # With gRPC's transparent retries a port that sends each connection away with GOAWAY, as a draining proxy does,
+    # makes it spin, and after some seconds abort the process (1.85). What fails is asked again by the table of codes.
+    options = (("grpc.enable_retries", 0),)
+    # Through a proxy it would not be this host.
+    return (*options, ("grpc.enable_http_proxy", 0)) if is_on_this_host(address) else options
 
 
 def check_host(text: str) -> str:

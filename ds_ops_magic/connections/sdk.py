@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ds_ops_magic import wording
+from ds_ops_magic.connections.addresses import channel_options
 from ds_ops_magic.connections.cloud import OPERATION
 from ds_ops_magic.connections.connection import Connection, Options
 from ds_ops_magic.connections.patience import Beside
@@ -49,6 +50,7 @@ class SdkConnection(Connection):
         """Open a TLS channel that adds the SDK's token to each call."""
         import grpc
 
+        options = (*options, *channel_options(self.endpoint))
         return grpc.aio.secure_channel(self.endpoint, self._credentials, options=options)
 
     def __reduce__(self) -> NoReturn:
