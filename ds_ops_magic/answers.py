@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
+import time
 from typing import TYPE_CHECKING
 
 from ds_ops_magic import failures
 from ds_ops_magic.errors import OperationsError, WaitInterrupted
 from ds_ops_magic.operations import Operations
-from ds_ops_magic.terms import LONGEST_SLEEP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Reversible, Sequence
 
+    from ds_ops_magic.engine.pending import Pending
     from ds_ops_magic.history.history import EndpointHistory
     from ds_ops_magic.operation import Operation
 
-    Ask = Callable[[str], concurrent.futures.Future[Operation]]
+    Ask = Callable[[str], Pending[Operation]]
 
 
-def answer(future: concurrent.futures.Future[Operation]) -> Operation:
+def answer(pending: Pending[Operation]) -> Operation:
     """Block until an answer is there.
 
     Raises:
         WaitInterrupted: Stop was pressed meanwhile.
         OperationsError: There is none to be had.
     """
-    with _withdrawn([future]):
-        while not future.done():
-            concurrent.futures.wait([future], LONGEST_SLEEP)
-        return future.result()
+    with _withdrawn([pending]):
+        return pending.result()
 
 
 def one(ask: Ask, name: str, history: EndpointHistory | None) -> Operation:
@@ -53,35 +51,35 @@ def each(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what: st
     """
     answers: dict[str, Operation] = {}
     refusals: dict[str, OperationsError] = {}
-    futures: dict[str, concurrent.futures.Future[Operation]] = {}
-    with _withdrawn(futures.values()):
-        futures.update((name, ask(name)) for name in dict.fromkeys(ids))
-        for name, future in futures.items():
+    pendings: dict[str, Pending[Operation]] = {}
+    with _withdrawn(pendings.values()):
+        pendings.update((name, ask(name)) for name in dict.fromkeys(ids))
+        for name, pending in pendings.items():
             try:
-                answers[name] = _told(future, name, history)
+                answers[name] = _told(pending, name, history)
             except OperationsError as error:
                 refusals[name] = error
     if refusals:
-        raise failures.one_of(refusals, Operations(answers.get(name) for name in ids), len(futures), what)
+        raise failures.one_of(refusals, Operations(answers.get(name) for name in ids), len(pendings), what)
     return Operations(answers[name] for name in ids)
 
 
 def peek(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, timeout: float) -> dict[str, Operation]:
     """Ask about each operation, and return by id what was answered within so many seconds in all."""
     answers: dict[str, Operation] = {}
-    futures: dict[str, concurrent.futures.Future[Operation]] = {}
-    with _withdrawn(futures.values()):
-        futures.update((name, ask(name)) for name in ids)
-        concurrent.futures.wait(futures.values(), timeout)
-        for name, future in futures.items():
-            if future.done():
+    pendings: dict[str, Pending[Operation]] = {}
+    deadline = time.monotonic() + timeout
+    with _withdrawn(pendings.values()):
+        pendings.update((name, ask(name)) for name in ids)
+        for name, pending in pendings.items():
+            if pending.ended_within(deadline - time.monotonic()):
                 with contextlib.suppress(OperationsError):
-                    answers[name] = _told(future, name, history)
+                    answers[name] = _told(pending, name, history)
     return answers
 
 
 @contextlib.contextmanager
-def _withdrawn(futures: Reversible[concurrent.futures.Future[Operation]]) -> Iterator[None]:
+def _withdrawn(pendings: Reversible[Pending[Operation]]) -> Iterator[None]:
     """At the end withdraw what was not answered, so that none is sent afterwards.
 
     Raises:
@@ -93,15 +91,15 @@ def _withdrawn(futures: Reversible[concurrent.futures.Future[Operation]]) -> Ite
         # A cancel that was sent may have arrived.
         raise WaitInterrupted("Stopped waiting for the answer.", "To see how things stand: %op get ID") from None
     finally:
-        for future in reversed(futures):  # the last first: it must not get the place of one that was sent
-            future.cancel()
+        for pending in reversed(pendings):  # the last first: it must not get the place of one that was sent
+            pending.cancel()
 
 
-def _told(future: concurrent.futures.Future[Operation], name: str, history: EndpointHistory | None) -> Operation:
+def _told(pending: Pending[Operation], name: str, history: EndpointHistory | None) -> Operation:
     if history is None:
-        return answer(future)
+        return answer(pending)
     try:
-        operation = answer(future)
+        operation = answer(pending)
     except OperationsError as error:
         history.refused(error, name)
         raise

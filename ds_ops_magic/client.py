@@ -182,11 +182,11 @@ class OperationClient:
             OperationsError: It cannot be waited for: not found, not readable, no permission, no such service.
             TypeError: The timeout is no number; ValueError: it is NaN.
         """
-        return self.wait_all([operation], timeout)[0]
+        return self.wait_all([_id_of(operation)], timeout)[0]
 
     async def wait_async(self, operation: Reference, timeout: float | None = None) -> Operation:
         """Wait like `wait`, on the running event loop, whichever it is. Cancelling the task stops the watching."""
-        return cast("Operation", (await self.wait_all_async([operation], timeout))[0])
+        return cast("Operation", (await self.wait_all_async([_id_of(operation)], timeout))[0])
 
     @overload
     def wait_all(
@@ -223,11 +223,8 @@ class OperationClient:
             OperationsError: As for `wait`, for one.
             TypeError: The timeout is no number; ValueError: it is NaN, or return_when is none of the three.
         """
-        watch = self.watch(operations)
-        try:
+        with self.watch(operations) as watch:
             return watch.wait(timeout, return_when)
-        finally:
-            watch.stop()
 
     async def wait_all_async(
         self,
@@ -236,11 +233,8 @@ class OperationClient:
         return_when: ReturnWhen = ReturnWhen.ALL,
     ) -> Operations[Operation | None]:
         """Wait like `wait_all`, on the running event loop. Cancelling the task stops the watching."""
-        watch = self.watch(operations)
-        try:
+        with self.watch(operations) as watch:
             return await watch.wait_async(timeout, return_when)
-        finally:
-            watch.stop()
 
     def watch(self, *operations: Reference | Iterable[Reference]) -> Watch:
         """Start to follow operations in the background.

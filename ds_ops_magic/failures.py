@@ -71,6 +71,24 @@ def unreadable(operation_id: str, size: int | None, why: str) -> UnreadableAnswe
     )
 
 
+def another_operation(operation_id: str, answered: str) -> UnreadableAnswer:
+    """Make the error for an answer that is about another operation than the one that was asked about."""
+    name = wording.tidy(operation_id, MAX_ID_LENGTH)
+    return UnreadableAnswer(
+        f"{name}: the answer is about another operation, {wording.tidy(answered, MAX_ID_LENGTH)}.",
+        f"The operation itself goes on; try again: %op get {name}",
+    )
+
+
+def fault(operation_id: str, error: BaseException) -> OperationsError:
+    """Make the error for a question that failed on this side, by code that is not of the engine."""
+    name = wording.tidy(operation_id, MAX_ID_LENGTH)
+    return OperationsError(
+        f"{name}: it cannot be asked about ({wording.one_line(f'{type(error).__name__}: {error}')}).",
+        f"The operation itself goes on; the log of ds_ops_magic has the whole error. Try again: %op get {name}",
+    )
+
+
 def failure(operation: Operation) -> OperationFailed:
     """Make the error of an operation that failed or was cancelled.
 
@@ -218,4 +236,21 @@ def closed() -> WatchStopped:
     return WatchStopped(
         "This client is closed; the operations go on.",
         "connect() makes another, and so does %op connect in a notebook.",
+    )
+
+
+def thread_ended(ids: Sequence[str] = ()) -> WatchStopped:
+    """Make the error for what still waits when the engine's thread has ended by an error; the log has that one."""
+    goes_on = _goes_on(len(ids)) if ids else "the operations go on"
+    return WatchStopped(
+        f"The thread that asks about operations has ended unexpectedly; {goes_on}. The log of ds_ops_magic says why.",
+        f"To go on waiting, with a new one: {_command('wait', ids)}",
+    )
+
+
+def blocking_subscriber() -> OperationsError:
+    """Make the error for a subscriber that would wait for what only the thread that called it can bring."""
+    return OperationsError(
+        "A subscriber runs on the thread that asks about operations, and cannot wait for an answer there.",
+        "Have it set a threading.Event, and call get() or wait() where that is waited for.",
     )

@@ -41,21 +41,26 @@ class EngineOwner:
         self._closed = False
 
     def started(self) -> Engine:
-        """Return the engine of this process, started.
+        """Return the engine of this process, started; a new one where the last has died.
 
         Raises:
             WatchStopped: The owner was closed.
+            OperationsError: The system allows no more threads.
         """
         with self._lock:
             if self._closed:
                 raise failures.closed()
-            if self._engine is None or self._pid != os.getpid():
-                self._engine, self._pid = self._make(), os.getpid()
-                # For a client that is dropped without being closed.
-                self._finalizer = weakref.finalize(self, self._engine.close)
+            engine = self._engine
+            if engine is None or self._pid != os.getpid() or engine.has_died:
+                engine = self._make()
+                # For a client that is dropped without being closed. Before the thread starts: wherever an interrupt
+                # comes, there is somebody to end it.
+                self._finalizer = weakref.finalize(self, engine.close)
                 self._finalizer.atexit = False
-                _alive.add(self._engine)
-            return self._engine
+                _alive.add(engine)
+                self._engine, self._pid = engine, os.getpid()
+        engine.start()
+        return engine
 
     def close(self) -> None:
         """Close the engine, if this process has one; from now on there is none."""

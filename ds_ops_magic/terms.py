@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ds_ops_magic.threads import LONGEST_SLEEP
 from ds_ops_magic.view import ReturnWhen
-
-# Seconds of one sleep. The signal of Stop may be taken by another thread, and does not wake this one then; and clocks
-# refuse to sleep for millions of years.
-LONGEST_SLEEP = 1.0
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Daemon threads: starting one, and an executor of them.
+"""Daemon threads: starting and waking one, also where Stop may interrupt at any step, and an executor of them.
 
 Those of ``ThreadPoolExecutor`` keep the process alive: they are joined when it ends, without a limit and before
 anything registered with `atexit` could ask the work on them to stop.
@@ -6,9 +6,12 @@ anything registered with `atexit` could ask the work on them to stop.
 
 from __future__ import annotations
 
+import _thread
 import collections
+import contextlib
 import functools
 import os
+import queue
 import threading
 import time
 from concurrent import futures
@@ -22,21 +25,70 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+LONGEST_SLEEP = 1.0
+"""Seconds of one sleep. The signal of Stop may be taken by another thread, and does not wake this one then; and clocks
+refuse to sleep for millions of years."""
+
+
+class Signal:
+    """Wakes a thread that waits, from any other; waiting takes the signal back.
+
+    It is made of a queue that is written in C. Of a `threading.Event`, a Condition or a Future an interrupt of the main
+    thread, which may come between any two steps of theirs, can leave a lock held, for which all others wait for ever.
+    """
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def set(self) -> None:
+        """Wake the thread that waits, or the next one that will. Never blocks."""
+        if self._queue.empty():
+            self._queue.put(None)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for so many seconds, and no longer than `LONGEST_SLEEP`; True where it was set."""
+        try:
+            self._queue.get(timeout=max(0.0, min(seconds, LONGEST_SLEEP)))
+        except queue.Empty:
+            return False
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()
+        return True
+
 
 def start(thread: threading.Thread) -> None:
-    """Start a thread.
+    """Start a thread. After an interrupt of the main thread it has started, or will, or never does; it never hangs.
 
     Raises:
-        OperationsError: The system allows no more of them.
+        OperationsError: The system allows no more threads.
     """
+    refusals: queue.SimpleQueue[RuntimeError | None] = queue.SimpleQueue()
+    try:
+        if threading.current_thread() is threading.main_thread():
+            # `Thread.start` waits by an Event. An interrupt in there can leave its lock held, and the new thread waits
+            # for that for ever; no other thread than the main one is interrupted.
+            _thread.start_new_thread(_start, (thread, refusals))
+        else:
+            _start(thread, refusals)
+        refusal = refusals.get()
+    except RuntimeError as error:  # of start_new_thread
+        refusal = error
+    if refusal is not None:
+        raise OperationsError(
+            f"No thread can be started here ({refusal}): the process or its user has as many as the system allows.",
+            "Operations go on by themselves. End what is not needed (ulimit -u and the container's limit of processes "
+            "say how many there may be), then try again.",
+        )
+
+
+def _start(thread: threading.Thread, refusals: queue.SimpleQueue[RuntimeError | None]) -> None:
     try:
         thread.start()
     except RuntimeError as error:
-        raise OperationsError(
-            f"No thread can be started here ({error}): the process or its user has as many as the system allows.",
-            "Operations go on by themselves. End what is not needed (ulimit -u and the container's limit of processes "
-            "say how many there may be), then try again.",
-        ) from None
+        refusals.put(error)
+    else:
+        refusals.put(None)
 
 
 class _Work(NamedTuple):

@@ -14,7 +14,8 @@ from ds_ops_magic import failures, references
 from ds_ops_magic.errors import WatchStopped
 from ds_ops_magic.operations import Operations
 from ds_ops_magic.standing import Standing
-from ds_ops_magic.terms import LONGEST_SLEEP, Terms
+from ds_ops_magic.terms import Terms
+from ds_ops_magic.threads import LONGEST_SLEEP, Signal
 from ds_ops_magic.view import Change, ReturnWhen, View
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ _TICK = 0.05  # seconds between two calls of a waiter's `tick`
 class Watch:
     """Follows operations in the background from the moment it is made.
 
-    Use `OperationClient.watch` to make one. All methods may be called from any thread.
+    Use `OperationClient.watch` to make one. All methods may be called from any thread. It ends with `stop`, with the
+    block of a ``with`` statement, and when nobody holds it any more.
 
     Args:
         engine: What asks.
@@ -51,14 +53,18 @@ class Watch:
         self._history = history
         self.durations = history.durations if history else {}
         self._standing = Standing(self.ids)
-        self._news = threading.Condition()  # re-entrant: its lock is an RLock
+        self._lock = threading.RLock()
         self._signals: list[Callable[[], None]] = []
         self._readers: list[Callable[[Change | None], None]] = []
         self._stopped = False
-        engine.follow(self._standing.entries, self)
+        try:
+            engine.follow(self._standing.entries, self)
+        except BaseException:  # an interrupt may come when that was done, and its traceback hold this
+            self.stop()
+            raise
 
     def __repr__(self) -> str:
-        with self._news:
+        with self._lock:
             total = len(self._standing.entries)
             state = "stopped" if self._stopped else f"{self._standing.ended:,} of {total:,} ended"
         return f"<Watch of {total:,}, {state}>"
@@ -66,18 +72,18 @@ class Watch:
     @property
     def operations(self) -> Operations[Operation | None]:
         """The newest snapshots, in the order given; None for an operation not seen yet."""
-        with self._news:
+        with self._lock:
             return Operations(self._standing.entries[name].operation for name in self.ids)
 
     @property
     def done(self) -> bool:
         """Whether every operation has ended."""
-        with self._news:
+        with self._lock:
             return self._standing.all_ended
 
     def view(self) -> View:
         """Return all that is known now."""
-        with self._news:
+        with self._lock:
             return View(
                 tuple(self._standing.entries.values()),
                 self._engine.health,
@@ -96,11 +102,11 @@ class Watch:
         Returns:
             A function that ends the subscription.
         """
-        with self._news:
+        with self._lock:
             self._signals.append(signal)
 
         def unsubscribe() -> None:
-            with self._news:
+            with self._lock:
                 if signal in self._signals:
                     self._signals.remove(signal)
 
@@ -119,18 +125,17 @@ class Watch:
             NotAnOperation: One of them stands for none.
         """
         ids = list(references.ids_of(*operations)) if operations else self.ids
-        with self._news:
+        with self._lock:
             wanted = self._standing.cancelling(dict.fromkeys(ids))
         self._engine.cancel_followed(wanted)
         self._signal()
 
     def stop(self) -> None:
         """Stop watching; the operations go on. What waits on this watch ends with WatchStopped."""
-        with self._news:
+        with self._lock:
             if self._stopped or self._standing.all_ended:
                 return
             self._stopped = True
-            self._news.notify_all()
             readers, self._readers = self._readers, []
         with contextlib.suppress(WatchStopped):  # a closed client's engine follows nothing any more
             self._engine.unfollow(self._standing.entries, self)
@@ -164,13 +169,18 @@ class Watch:
             OperationsError: The one operation cannot be waited for: not found, not readable, no permission.
             TypeError: The timeout is no number; ValueError: it is NaN, or return_when is none of the three.
         """
-        terms = self._terms(timeout, return_when, time.monotonic())
+        self._engine.refuse_to_block()
+        terms, news = self._terms(timeout, return_when, time.monotonic()), Signal()
+        unsubscribe = self.subscribe(news.set)
         try:
-            while not self._sleep(terms, LONGEST_SLEEP if tick is None else _TICK):
+            while not self._is_over(terms) and not terms.is_late(now := time.monotonic()):
+                news.wait(min(terms.sleep(now), LONGEST_SLEEP if tick is None else _TICK))
                 if tick is not None:
                     tick()
         except KeyboardInterrupt:
             raise failures.interrupted(self._unfinished()) from None
+        finally:
+            unsubscribe()
         return self._outcome(terms)
 
     async def wait_async(
@@ -183,22 +193,33 @@ class Watch:
         unsubscribe = self.subscribe(lambda: _call_soon(loop, news.set))
         try:
             while not self._is_over(terms) and not terms.is_late(loop.time()):
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(news.wait(), terms.sleep(loop.time()))
+                # Not `asyncio.wait_for`: before Python 3.12 it loses a cancellation that comes together with news.
+                timer = loop.call_later(terms.sleep(loop.time()), news.set)
+                try:
+                    await news.wait()
+                finally:
+                    timer.cancel()
                 news.clear()
         finally:
             unsubscribe()
         return self._outcome(terms)
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def __await__(self) -> Generator[Any, None, Operations[Operation | None]]:
         return self.wait_async().__await__()
 
     def __iter__(self) -> Iterator[Change]:
         """Iterate over the changes, what is known already first; ends when every operation has ended."""
+        self._engine.refuse_to_block()
         changes: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
         self._read(changes.put)
         try:
-            while (change := _next(changes)) is not None:
+            while (change := self._next(changes)) is not None:
                 yield change
         finally:
             self._stop_reading(changes.put)
@@ -218,14 +239,20 @@ class Watch:
         finally:
             self._stop_reading(read)
 
+    def _next(self, changes: queue.SimpleQueue[Change | None]) -> Change | None:
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return changes.get(timeout=LONGEST_SLEEP)
+            if self._is_stopped():
+                return None
+
     def receive(self, reports: list[Report]) -> None:
         """Take over what the engine learned (`ds_ops_magic.engine.reports.Listener`)."""
-        with self._news:  # who waits sees it when the history was told too
+        with self._lock:  # who waits sees it when the history was told too
             changes = [change for report in reports if (change := self._standing.apply(report)) is not None]
             over = self._standing.all_ended
             readers = list(self._readers)
             self._tell_history(reports)
-            self._news.notify_all()
         for read in readers:
             for change in changes:
                 read(change)
@@ -245,26 +272,19 @@ class Watch:
 
     def _is_over(self, terms: Terms) -> bool:
         """Tell whether a wait has nothing more to wait for: settled, stopped, or asked once where that is all."""
-        with self._news:
+        with self._lock:
             asked = terms.once and self._standing.all_seen
             return self._is_stopped() or asked or self._standing.is_settled(terms.return_when)
 
-    def _sleep(self, terms: Terms, longest: float) -> bool:
-        """Sleep until there is news or it is late; True when the wait is over."""
-        with self._news:
-            now = time.monotonic()
-            if self._is_over(terms) or terms.is_late(now):
-                return True
-            self._news.wait(min(terms.sleep(now), longest))
-            return False
-
     def _outcome(self, terms: Terms) -> Operations[Operation | None]:
         """Return or raise what a wait that is over came to."""
-        with self._news:
+        with self._lock:
             operations, unfinished = self.operations, self._standing.unfinished()
             settled = self._standing.is_settled(terms.return_when)
             failed = self._standing.failures(terms.return_when)
         if not settled:
+            if self._engine.has_died:
+                raise failures.thread_ended(unfinished)
             if self._is_stopped() or terms.timeout is None:
                 raise failures.stopped(unfinished)
             raise failures.timed_out(unfinished, operations, terms.timeout, self._engine.health.last_status)
@@ -273,15 +293,15 @@ class Watch:
         return operations
 
     def _is_stopped(self) -> bool:
-        return self._stopped or self._engine.left_in_parent
+        return self._stopped or self._engine.left_in_parent or self._engine.has_died
 
     def _unfinished(self) -> list[str]:
-        with self._news:
+        with self._lock:
             return self._standing.unfinished()
 
     def _read(self, reader: Callable[[Change | None], None]) -> None:
         """Hand a reader what is known, then every change from now on, then None."""
-        with self._news:
+        with self._lock:
             for entry in self._standing.entries.values():
                 if entry.operation is not None or entry.error is not None:
                     reader(Change(entry.id, None, entry.operation, entry.error))
@@ -291,24 +311,22 @@ class Watch:
                 self._readers.append(reader)
 
     def _stop_reading(self, reader: Callable[[Change | None], None]) -> None:
-        with self._news:
+        with self._lock:
             if reader in self._readers:
                 self._readers.remove(reader)
 
     def _signal(self) -> None:
-        with self._news:
+        with self._lock:
             signals = list(self._signals)
         for signal in signals:
             try:
                 signal()
             except Exception:
                 _log.exception("a subscriber of %r failed", self)
-
-
-def _next(changes: queue.SimpleQueue[Change | None]) -> Change | None:
-    while True:
-        with contextlib.suppress(queue.Empty):
-            return changes.get(timeout=LONGEST_SLEEP)
+            except BaseException:
+                if not self._engine.is_current():  # here it may be Stop itself
+                    raise
+                _log.exception("a subscriber of %r failed", self)
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, work: Callable[..., object], *args: object) -> None:

@@ -51,6 +51,7 @@ def engine_of(
     if isinstance(target, ScriptedServer):
         target = EndpointConnection(target.address, token_env=token_env)
     engine = Engine(target, schedule, rate, connect_timeout)
+    engine.start()
     try:
         yield engine
     finally:

@@ -7,6 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from ds_ops_magic.threads import Signal
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,8 +30,8 @@ class Drawer:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # re-entrant: a drawing may find that its own panel is over
-        self._news = threading.Event()
-        self._pressed = threading.Event()
+        self._news = Signal()
+        self._pressed = Signal()
         self._draws: list[Callable[[], bool]] = []
         self._sent = 0  # messages of the running drawing, of the panel that needs most
         self._free_at = 0.0  # when all that was sent is paid for, by the monotonic clock
@@ -90,15 +92,19 @@ class Drawer:
     def _run(self) -> None:
         while True:
             self._news.wait(AT_LEAST_EVERY)
-            self._news.clear()
-            self._pressed.clear()
+            self._pressed.wait(0.0)  # what was pressed until now this drawing shows
             with self._lock:
                 self._sent = 0
                 self._draw_all()
                 if not self._draws:
                     self._thread = None
                     return
-            self._pressed.wait(self._pause())
+            self._rest()
+
+    def _rest(self) -> None:
+        until = time.monotonic() + self._pause()
+        while (left := until - time.monotonic()) > 0 and not self._pressed.wait(left):
+            pass
 
     def _pause(self) -> float:
         now = time.monotonic()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
 import logging
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ds_ops_magic import failures
+from ds_ops_magic import failures, threads
+from ds_ops_magic.engine.pending import Pending
 from ds_ops_magic.errors import WatchStopped
 
 if TYPE_CHECKING:
@@ -26,22 +26,44 @@ class BackgroundLoop:
         name: Name of the thread.
         setup: Runs on the loop before anything else.
         teardown: Runs on the loop as the last thing, when every task has been cancelled.
+        died: Runs on the thread when the loop has ended though nobody closed it, with the error to tell those who wait.
     """
 
-    def __init__(self, name: str, setup: Callable[[], None], teardown: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        setup: Callable[[], None],
+        teardown: Callable[[], Awaitable[None]],
+        died: Callable[[WatchStopped], None] | None = None,
+    ) -> None:
+        self._name = name
         self._setup = setup
         self._teardown = teardown
+        self._on_death = died
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._unsettled: set[Pending[Any]] = set()
         # Re-entrant, because the collector may close a forgotten client from inside a call of another.
         self._lock = threading.RLock()
-        self._closed = self._abandoned = False
+        self._closed = self._abandoned = self._has_loop = False
         self.at_exit = False
-        self._ready: concurrent.futures.Future[None] = concurrent.futures.Future()
-        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+        self._ready: Pending[None] = Pending()
+        self._thread: threading.Thread | None = None
+        self._entered = threading.Lock()
 
     def start(self) -> None:
-        """Start the thread and run the setup; what that raises is raised here."""
-        self._thread.start()
+        """Start the thread, unless it has started, and wait for the setup; what that raises is raised here.
+
+        May be called again after an interrupt.
+
+        Raises:
+            OperationsError: The system allows no more threads, or the loop was closed.
+        """
+        if not self._ready.done:
+            with self._lock:
+                if self._closed:
+                    raise self._why_over()
+                if self._thread is None:
+                    threads.start(threading.Thread(target=self._main, name=self._name, daemon=True))
         self._ready.result()
 
     def time(self) -> float:
@@ -52,56 +74,66 @@ class BackgroundLoop:
         """Tell whether this runs on the loop's own thread."""
         return threading.current_thread() is self._thread
 
+    @property
+    def has_died(self) -> bool:
+        """Whether it has ended, or never came up, though nobody closed it."""
+        return self._ready.done and not self._has_loop and not self._closed
+
+    def refuse_to_block(self) -> None:
+        """Refuse to wait on the loop's own thread for what only that thread can bring.
+
+        Raises:
+            OperationsError: This is that thread.
+        """
+        if self.is_current():
+            raise failures.blocking_subscriber()
+
     def soon(self, work: Callable[..., object], *args: Any) -> None:
         """Run work on the loop. May be called from any thread; returns at once.
 
         Raises:
-            WatchStopped: The loop was closed.
+            WatchStopped: The loop was closed, or has died.
         """
         with self._lock:
-            if self._closed:
-                raise failures.stopped([]) if self._abandoned else failures.closed()
-            self.loop.call_soon_threadsafe(work, *args)
+            if self._closed or not self._has_loop:
+                raise self._why_over()
+            self._call_soon(work, *args)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def spawn(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> asyncio.Task[None]:
         """Start a task; only on the loop itself. It is cancelled when the loop is closed."""
-        task = self.loop.create_task(work)
+        task = self.loop.create_task(_kept_from_the_loop(work, *args))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
 
-    def run(self, work: Callable[[], Coroutine[Any, Any, ResultT]]) -> concurrent.futures.Future[ResultT]:
-        """Run a coroutine on the loop and return its result to come. May be called from any thread.
+    def run(self, work: Callable[[], Coroutine[Any, Any, ResultT]]) -> Pending[ResultT]:
+        """Run a coroutine on the loop and return its result to come. May be called from any thread but the loop's.
 
         Cancel the result to have the work cancelled, at whatever it is.
 
         Raises:
-            WatchStopped: The loop was closed; the future has it too, when that happens meanwhile.
+            WatchStopped: The loop was closed, or has died; the result has it too, when that happens meanwhile.
+            OperationsError: This is the loop's own thread, which could not wait for it.
         """
-        result: concurrent.futures.Future[ResultT] = concurrent.futures.Future()
+        self.refuse_to_block()
+        tasks: list[asyncio.Task[None]] = []
 
-        async def relay() -> None:
-            try:
-                value = await work()
-            except asyncio.CancelledError:
-                if not self.at_exit:
-                    settle(result.set_exception, failures.closed())
-            except Exception as error:
-                settle(result.set_exception, error)
-            else:
-                settle(result.set_result, value)
-
-        def settle(how: Callable[[Any], None], outcome: object) -> None:
-            with contextlib.suppress(concurrent.futures.InvalidStateError):  # it was cancelled meanwhile
-                how(outcome)
+        def withdraw(_: Pending[ResultT]) -> None:
+            with contextlib.suppress(WatchStopped):  # closing cancels it too
+                self.soon(lambda: [task.cancel() for task in tasks])
 
         def begin() -> None:
-            if not result.cancelled():
-                task = self.spawn(relay())
-                result.add_done_callback(lambda _: self._withdraw(task) if result.cancelled() else None)
+            if not pending.cancelled:
+                tasks.append(self.spawn(self._relay, work, pending))
 
-        self.soon(begin)
-        return result
+        pending: Pending[ResultT] = Pending(withdraw)
+        self._unsettled.add(pending)
+        try:
+            self.soon(begin)
+        except BaseException:
+            self._unsettled.discard(pending)
+            raise
+        return pending
 
     def close(self, *, at_exit: bool = False) -> None:
         """Cancel every task, run the teardown and end the thread. Waits a second at most.
@@ -113,8 +145,9 @@ class BackgroundLoop:
         with self._lock:
             if not self._closed:
                 self._closed, self.at_exit = True, at_exit
-                self.loop.call_soon_threadsafe(self._stopping.set)
-        if not self.is_current():
+                if self._has_loop:
+                    self._call_soon(self._stopping.set)
+        if self._thread is not None and not self.is_current():
             self._thread.join(1.0)
 
     def abandon(self) -> None:
@@ -122,32 +155,92 @@ class BackgroundLoop:
         self._lock = threading.RLock()  # the old one may be held by a thread that is not here
         self._closed = self._abandoned = True
 
-    def _withdraw(self, task: asyncio.Task[None]) -> None:
-        with contextlib.suppress(WatchStopped):  # closing cancels it too
-            self.soon(task.cancel)
+    def _call_soon(self, work: Callable[..., object], *args: Any) -> None:
+        try:
+            self.loop.call_soon_threadsafe(work, *args)
+        except KeyboardInterrupt:
+            # It may have come when the work was noted, and before the loop was woken.
+            self.loop.call_soon_threadsafe(int)
+            raise
+        except RuntimeError:  # the loop is closed: it has just died
+            raise self._why_over() from None
+
+    def _why_over(self) -> WatchStopped:
+        if self._abandoned:
+            return failures.stopped([])
+        return failures.closed() if self._closed else failures.thread_ended()
+
+    async def _relay(self, work: Callable[[], Coroutine[Any, Any, ResultT]], pending: Pending[ResultT]) -> None:
+        try:
+            pending.settle(await work())
+        except asyncio.CancelledError:
+            if not self.at_exit:
+                pending.fail(self._why_over())
+        except BaseException as error:  # whoever waits gets it, whatever it is
+            pending.fail(error)
+        finally:
+            self._unsettled.discard(pending)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            _log.error("a task of %s failed", self._thread.name, exc_info=task.exception())
+            _log.error("a task of %s failed", self._name, exc_info=task.exception())
 
     def _main(self) -> None:
+        if not self._entered.acquire(blocking=False):
+            return  # a start that was interrupted came through after all, and was made once more
+        self._thread = threading.current_thread()
         try:
             asyncio.run(self._serve())
         except BaseException as error:
-            if self._ready.done():
-                raise
-            self._ready.set_exception(error)
+            self._fail(error)
+        else:
+            self._ready.fail(failures.closed())  # where it was closed before it was up
+        finally:
+            self._has_loop = False
+
+    def _fail(self, error: BaseException) -> None:
+        """Tell all who wait that the loop has ended by an error."""
+        with self._lock:  # from now on `soon` refuses
+            self._has_loop = False
+        if not self._ready.done:
+            self._ready.fail(error)
+            return
+        _log.error("%s has ended", self._name, exc_info=error)
+        why = self._why_over()
+        for pending in list(self._unsettled):
+            pending.fail(why)
+        self._unsettled.clear()
+        if self._on_death is not None:
+            self._on_death(why)
 
     async def _serve(self) -> None:
-        self.loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
+        with self._lock:
+            if self._closed:
+                return
+            self.loop = asyncio.get_running_loop()
         self._setup()
-        self._ready.set_result(None)
+        with self._lock:
+            self._has_loop = True
+            if self._closed:
+                self._stopping.set()
+        self._ready.settle(None)
         await self._stopping.wait()
         while self._tasks:  # one that ends may start another
             tasks = list(self._tasks)
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.wait(tasks)
+            await asyncio.sleep(
+                0
+            )  # for those that were done: `wait` returns at once, and they have yet to leave the set
         await self._teardown()
+
+
+async def _kept_from_the_loop(work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+    """Run a task; what foreign code raises in it does not end the loop, as asyncio would have it for these two."""
+    try:
+        await work(*args)
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"{type(error).__name__} in a task") from error

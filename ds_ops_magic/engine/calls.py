@@ -17,7 +17,7 @@ from google.rpc.status_pb2 import Status as StatusMessage
 from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 
 from ds_ops_magic.codes import OnGet, meaning_of
-from ds_ops_magic.failures import unreadable
+from ds_ops_magic.failures import another_operation, unreadable
 from ds_ops_magic.operation import Operation
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 MAX_ANSWER = 16 * 1024 * 1024
 """The largest answer that is read, in bytes."""
+
+UNREADABLE_RETRIES = 2
+"""How often it is asked again after answers in a row that cannot be read."""
+LONGEST_RETRY = 300.0
+"""Seconds for which an operation is left alone at most, however long the service asks for (RetryInfo)."""
 
 _SERVICE = "/yandex.cloud.operation.OperationService"
 _OPTIONS = (
@@ -53,7 +58,7 @@ class CallFailed(Exception):
     Attributes:
         code: Name of the gRPC code.
         words: The service's or gRPC's own words.
-        retry_after: Seconds the service asked to wait (RetryInfo), None where it did not.
+        retry_after: Seconds the service asked to wait (RetryInfo), at most `LONGEST_RETRY`; None where it did not.
     """
 
     def __init__(self, code: str, words: str, retry_after: float | None = None) -> None:
@@ -200,7 +205,7 @@ class OperationServiceCalls:
             raise  # the task was cancelled, and gRPC has cancelled the call with it
         except grpc.RpcError as error:
             return self._failed(error)
-        except Exception as error:
+        except BaseException as error:  # a given SDK may raise anything
             error.with_traceback(None)  # its frames would keep the channel open until the collector comes
             # A call that gRPC cannot even make. Its words may hold what was to be sent, the token with it.
             return CallFailed("INTERNAL", f"gRPC could not make the call ({type(error).__name__})")
@@ -243,12 +248,16 @@ def read(operation_id: str, data: bytes) -> Operation:
     """Parse an answer.
 
     Raises:
-        UnreadableAnswer: The bytes are not an Operation, broken UTF-8 included.
+        UnreadableAnswer: The bytes are not an Operation, broken UTF-8 included; or they are about another one. An
+            answer without an id is about the one that was asked about.
     """
     try:
-        return Operation.from_bytes(data)
+        operation = Operation.from_bytes(data)
     except DecodeError as error:
         raise unreadable(operation_id, len(data), str(error)) from None
+    if operation_id and operation.id and operation.id != operation_id:  # the first question of a client is about none
+        raise another_operation(operation_id, operation.id)
+    return operation
 
 
 @functools.cache
@@ -278,7 +287,8 @@ def _retry_info(data: bytes) -> float | None:
     try:
         for detail in StatusMessage.FromString(data).details:
             if detail.Unpack(wanted):
-                return max(0.0, float(wanted.retry_delay.ToTimedelta().total_seconds()))
-    except (DecodeError, OverflowError, ValueError):
+                seconds = float(wanted.retry_delay.seconds + wanted.retry_delay.nanos / 1e9)
+                return min(LONGEST_RETRY, max(0.0, seconds))
+    except DecodeError:
         return None
     return None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
+import collections
 import contextlib
 import logging
 import random
+import weakref
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from ds_ops_magic import failures
 from ds_ops_magic.codes import OnGet
 from ds_ops_magic.engine import forks
 from ds_ops_magic.engine.background import BackgroundLoop
-from ds_ops_magic.engine.calls import CallFailed, Health, OperationServiceCalls, read
+from ds_ops_magic.engine.calls import UNREADABLE_RETRIES, CallFailed, Health, OperationServiceCalls, read
 from ds_ops_magic.engine.due import Due
 from ds_ops_magic.engine.followed import Followed, is_older
 from ds_ops_magic.engine.pace import Pace
@@ -22,12 +23,13 @@ from ds_ops_magic.engine.reports import Listener, Report
 from ds_ops_magic.engine.request import Requests, refusal
 from ds_ops_magic.engine.schedule import RateBudget, Schedule, retry_delay
 from ds_ops_magic.engine.silence import Silence
-from ds_ops_magic.errors import OperationsError, WatchStopped
+from ds_ops_magic.errors import OperationsError, UnreadableAnswer, WatchStopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ds_ops_magic.connections.connection import Connection
+    from ds_ops_magic.engine.pending import Pending
     from ds_ops_magic.operation import Operation
 
 _log = logging.getLogger(__name__)
@@ -39,7 +41,8 @@ _PAUSE = 1.0  # seconds that a fork waits for the channel to close
 class Engine:
     """Asks for every followed operation as often as the schedule says, and tells the listeners what changed.
 
-    Public methods may be called from any thread, and return at once.
+    Public methods may be called from any thread, and return at once. Listeners are not kept alive: of one that nobody
+    holds any more nothing is told, and what it alone wanted to know is not asked about any more.
 
     Args:
         connection: Where to ask, and as whom.
@@ -63,11 +66,33 @@ class Engine:
         self._connect_timeout = connect_timeout
         self._followed: dict[str, Followed] = {}
         self._due = Due(in_flight)
-        self._reports: dict[Listener, list[Report]] = {}
-        self._background = BackgroundLoop("ds_ops_magic engine", self._open, self._shut)
-        self._background.start()
+        self._reports: dict[weakref.ref[Listener], list[Report]] = {}
+        self._ids: dict[weakref.ref[Listener], list[str]] = {}  # what each listener follows
+        self._gone: collections.deque[weakref.ref[Listener]] = collections.deque()  # of whom nothing is left
+        self._background = BackgroundLoop("ds_ops_magic engine", self._open, self._shut, self._died)
         self.left_in_parent = False
         forks.tell(self)
+
+    def start(self) -> None:
+        """Start asking; nothing happens where that was done before. May be called again after an interrupt.
+
+        Raises:
+            OperationsError: The system allows no more threads.
+        """
+        self._background.start()
+
+    @property
+    def has_died(self) -> bool:
+        """Whether the thread has ended, or never came up, though nobody closed it: nothing is asked any more."""
+        return self._background.has_died
+
+    def is_current(self) -> bool:
+        """Tell whether this runs on the engine's own thread."""
+        return self._background.is_current()
+
+    def refuse_to_block(self) -> None:
+        """Refuse to wait on the engine's own thread (`ds_ops_magic.engine.background.BackgroundLoop`)."""
+        self._background.refuse_to_block()
 
     @property
     def health(self) -> Health:
@@ -76,11 +101,13 @@ class Engine:
 
     def follow(self, ids: Iterable[str], listener: Listener) -> None:
         """Ask for these until each is done; an id that is followed already is still asked for once."""
-        self._background.soon(self._follow, list(ids), listener)
+        reference, ids = _reference(listener, self._gone.append), list(ids)
+        self._ids.setdefault(reference, []).extend(ids)
+        self._background.soon(self._follow, ids, reference)
 
     def unfollow(self, ids: Iterable[str], listener: Listener) -> None:
         """Stop telling a listener about these, and asking where nobody else wants to know."""
-        self._background.soon(self._unfollow, list(ids), listener)
+        self._background.soon(self._unfollow, list(ids), _reference(listener))
 
     def cancel_followed(self, ids: Iterable[str]) -> None:
         """Ask for these to be cancelled; what comes of it is reported to their listeners."""
@@ -91,11 +118,11 @@ class Engine:
         """Return the seconds in which so many followed operations are asked once and answered, at the client's rate."""
         return _ASK_ONCE + max(number, len(self._followed)) / self._rate
 
-    def get(self, operation_id: str) -> concurrent.futures.Future[Operation]:
+    def get(self, operation_id: str) -> Pending[Operation]:
         """Ask for one operation now."""
         return self._background.run(lambda: self._requests.get(operation_id))
 
-    def cancel(self, operation_id: str) -> concurrent.futures.Future[Operation]:
+    def cancel(self, operation_id: str) -> Pending[Operation]:
         """Ask for one operation to be cancelled now; one that has already ended is returned as it is."""
         return self._background.run(lambda: self._requests.cancel(operation_id))
 
@@ -106,13 +133,13 @@ class Engine:
             at_exit: The process is ending: nobody is told (`ds_ops_magic.engine.background.BackgroundLoop.close`).
         """
         with contextlib.suppress(WatchStopped):
-            self._background.soon(self._pace.stop)
+            self._background.soon(lambda: self._pace.stop())
         self._background.close(at_exit=at_exit)
 
     def before_fork(self) -> None:
         """Close the channel (`ds_ops_magic.engine.forks`); a call that is under way is made again afterwards."""
         if not self._background.is_current():
-            with contextlib.suppress(WatchStopped, concurrent.futures.TimeoutError):
+            with contextlib.suppress(WatchStopped, TimeoutError):
                 # In its turn, before any resume: the task may begin when a fork that could not wait is long over.
                 self._background.soon(self._calls.pause)
                 self._background.run(self._calls.let_go).result(_PAUSE)
@@ -143,9 +170,18 @@ class Engine:
         await self._calls.close()
 
     def _spawn_cancel(self, operation_id: str) -> None:
-        self._background.spawn(self._cancel_followed(operation_id))
+        self._background.spawn(self._cancel_followed, operation_id)
 
-    def _follow(self, ids: list[str], listener: Listener) -> None:
+    def _died(self, why: OperationsError) -> None:
+        """End every wait: the loop is gone, and this the last that its thread does."""
+        self._followed.clear()
+        for listener, ids in list(self._ids.items()):
+            self._reports.setdefault(listener, []).extend(Report(operation_id, error=why) for operation_id in ids)
+        self._hand_over()
+
+    def _follow(self, ids: list[str], listener: weakref.ref[Listener]) -> None:
+        if listener() is None:
+            return
         now = self._background.time()
         if not self._followed:
             self._silence.begin()  # the silence before nobody listened is no silence
@@ -159,8 +195,9 @@ class Engine:
             followed.listeners.append(listener)
         self._pace.spend()
 
-    def _unfollow(self, ids: list[str], listener: Listener) -> None:
+    def _unfollow(self, ids: Iterable[str], listener: weakref.ref[Listener]) -> None:
         self._reports.pop(listener, None)
+        self._ids.pop(listener, None)
         for operation_id in ids:
             followed = self._followed.get(operation_id)
             if followed is None or listener not in followed.listeners:
@@ -180,15 +217,22 @@ class Engine:
         if followed.question is not None and followed.question is not asyncio.current_task():
             followed.question.cancel()
 
+    def _let_go_of_gone(self) -> None:
+        """Forget the listeners that are no more; here, because whoever drops them may be anywhere, amid a lock too."""
+        while self._gone:
+            listener = self._gone.popleft()
+            self._unfollow(self._ids.get(listener, ()), listener)
+
     def next_due(self) -> float | None:
         """Return when the next one is due (`pace.Following`), None while enough calls are under way."""
+        self._let_go_of_gone()
         return self._due.next_due(outage=self._silence.is_away)
 
     def ask_next(self) -> None:
         """Ask about the one that is due first (`pace.Following`)."""
         name, in_doubt = self._due.take(self._background.time(), outage=self._silence.is_away)
         followed = self._followed[name]
-        followed.question = self._background.spawn(self._ask(followed, in_doubt))
+        followed.question = self._background.spawn(self._ask, followed, in_doubt)
         # Not within the task: one that is cancelled before its first step never runs at all.
         followed.question.add_done_callback(lambda _: self._asked(in_doubt))
 
@@ -205,24 +249,41 @@ class Engine:
             except CallFailed as failed:
                 if failed.code == "DEADLINE_EXCEEDED":
                     followed.note_too_late(given)
+                    self._silence.note_too_late(given)
                 await self._unanswered(followed, failed, credentials)
             else:
-                followed.note_answer(self._background.time() - began)
+                took = self._background.time() - began
+                followed.note_answer(took)
+                self._silence.note_answer(took)
                 self._answered(followed, raw)
+        except UnreadableAnswer as error:
+            self._unread(followed, error)
         except OperationsError as error:
             self._end(followed, error)
         except asyncio.CancelledError:  # mostly because nobody follows it any more; else its turn comes again
             self._ask_again(followed, 0.0)
             raise
+        except BaseException as error:  # of a schedule or a connection that a user has made
+            _log.exception("asking about %r failed", followed.id)
+            self._end(followed, failures.fault(followed.id, error))
         finally:
             followed.question = None
 
     def _answered(self, followed: Followed, raw: bytes) -> None:
         if raw != followed.raw and self._is_current(followed):
             self._accept(followed, raw)
+        followed.unreadable = 0
         if self._is_current(followed):
             age = self._background.time() - followed.since
             self._ask_again(followed, followed.interval(self._schedule, age, random.random()))  # noqa: S311  # jitter
+
+    def _unread(self, followed: Followed, error: UnreadableAnswer) -> None:
+        """Ask again after an answer that cannot be read: one that was cut off on the way is whole the next time."""
+        followed.unreadable += 1
+        if followed.unreadable > UNREADABLE_RETRIES:
+            self._end(followed, error)
+        else:
+            self._ask_again(followed, retry_delay(followed.unreadable, random.random()))  # noqa: S311  # jitter
 
     def _accept(self, followed: Followed, raw: bytes) -> None:
         """Take over an answer that differs from the last one, unless it is older than that."""
@@ -287,7 +348,7 @@ class Engine:
             self._ask_again(followed, self._schedule.shortest)
             self._pace.spend()
 
-    def _tell(self, listener: Listener, report: Report) -> None:
+    def _tell(self, listener: weakref.ref[Listener], report: Report) -> None:
         """Note a report; what one turn of the loop brings is handed over in one go."""
         if not self._reports:
             self._background.loop.call_soon(self._hand_over)
@@ -295,8 +356,19 @@ class Engine:
 
     def _hand_over(self) -> None:
         reports, self._reports = self._reports, {}
-        for listener, batch in reports.items():
+        for reference, batch in reports.items():
+            listener = reference()
+            if listener is None:
+                continue
             try:
                 listener.receive(batch)
-            except Exception:  # whatever is wrong with one, the others are told
+            except BaseException:  # whatever is wrong with one, the others are told
                 _log.exception("a listener failed: %r", listener)
+
+
+def _reference(
+    listener: Listener, gone: Callable[[weakref.ref[Listener]], None] | None = None
+) -> weakref.ref[Listener]:
+    reference = weakref.ref(listener, gone)
+    hash(reference)  # which it keeps from now on; of a listener that is no more there would be none
+    return reference

@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic.codes import OnGet, meaning_of
 from ds_ops_magic.engine.calls import is_over_the_limit
+from ds_ops_magic.engine.silence import CALL_TIMEOUT, LONGEST_CALL
 
 if TYPE_CHECKING:
     import asyncio
+    import weakref
 
     from ds_ops_magic.engine.calls import CallFailed
     from ds_ops_magic.engine.reports import Listener
     from ds_ops_magic.engine.schedule import Schedule
     from ds_ops_magic.operation import Operation
 
-CALL_TIMEOUT = 5.0
-"""Seconds one call may take at first; a wait makes as many calls as it needs."""
-
-_LONGEST_CALL = 20.0  # seconds: that a call hangs is not noticed before
 _AGAIN_AFTER_UNKNOWN = 3
 
 
@@ -29,12 +27,13 @@ class Followed:
 
     id: str
     since: float  # on the loop's clock: when it was created, as far as that is known
-    listeners: list[Listener] = field(default_factory=list)
+    listeners: list[weakref.ref[Listener]] = field(default_factory=list)
     raw: bytes | None = None  # an answer may have no bytes
     operation: Operation | None = None
     question: asyncio.Task[None] | None = None
     failures: int = 0
     unknown: int = 0
+    unreadable: int = 0
     refreshed: bool = False
     deadline: float = field(default_factory=lambda: CALL_TIMEOUT)  # seconds that the next call may take
 
@@ -42,7 +41,8 @@ class Followed:
         """Return the seconds until the next question, by the schedule and by what the listeners know of its kind."""
         plain = schedule.interval(age, chance)
         kind = self.operation.kind if self.operation else ""
-        known = next((one.durations[kind] for one in self.listeners if kind in one.durations), None)
+        listeners = filter(None, (reference() for reference in self.listeners))
+        known = next((one.durations[kind] for one in listeners if kind in one.durations), None)
         return known.interval(age, plain) if known else plain
 
     def note_answer(self, took: float) -> None:
@@ -58,7 +58,7 @@ class Followed:
 
     def note_too_late(self, given: float) -> None:
         """Give the next call twice the seconds in which this one was not answered: a slow service is heard too."""
-        self.deadline = min(_LONGEST_CALL, max(self.deadline, 2 * given))
+        self.deadline = min(LONGEST_CALL, max(self.deadline, 2 * given))
 
     def step_after(self, failed: CallFailed) -> OnGet:
         """Tell what to do after a call that brought no answer: UNKNOWN is believed the fourth time."""

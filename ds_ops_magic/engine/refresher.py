@@ -98,6 +98,8 @@ class Refresher:
                 if self._connection.credentials == refused:  # else others came meanwhile
                     self._failed = _Failure(refused, time.monotonic(), error)
                     return error
+            except (SystemExit, KeyboardInterrupt) as error:  # of a connection that a user has made
+                raise RuntimeError(f"{type(error).__name__} in refresh") from error  # itself it would end the loop
             else:
                 break
         return None

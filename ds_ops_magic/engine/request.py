@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic import codes, failures, wording
 from ds_ops_magic.codes import OnCancel, OnGet, meaning_of
-from ds_ops_magic.engine.calls import CallFailed, OperationServiceCalls, is_over_the_limit, read
+from ds_ops_magic.engine.calls import (
+    UNREADABLE_RETRIES,
+    CallFailed,
+    OperationServiceCalls,
+    is_over_the_limit,
+    read,
+)
 from ds_ops_magic.engine.refresher import Refresher
 from ds_ops_magic.engine.schedule import retry_delay
+from ds_ops_magic.errors import UnreadableAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -62,11 +69,16 @@ class Requests:
         Raises:
             OperationsError: The service refused, cannot be read, or did not answer in time.
         """
-        try:
-            data = await self._answer(self._calls.get, operation_id, "get")
-        except CallFailed as failed:
-            raise refusal(failed, operation_id, "get", self._connection) from None
-        return read(operation_id, data)
+        unreadable = 0
+        while True:
+            try:
+                return read(operation_id, await self._answer(self._calls.get, operation_id, "get"))
+            except CallFailed as failed:
+                raise refusal(failed, operation_id, "get", self._connection) from None
+            except UnreadableAnswer:  # one that was cut off on the way is whole the next time
+                unreadable += 1
+                if unreadable > UNREADABLE_RETRIES:
+                    raise
 
     async def cancel(self, operation_id: str) -> Operation:
         """Ask for an operation to be cancelled; one that has already ended is returned as it is.
@@ -77,6 +89,8 @@ class Requests:
         """
         try:
             return read(operation_id, await self._answer(self._calls.cancel, operation_id, "cancel"))
+        except UnreadableAnswer:
+            return await self.get(operation_id)  # the cancel has arrived
         except CallFailed as failed:
             if meaning_of(failed.code).cancel is OnCancel.SETTLED:
                 operation = await self.get(operation_id)

@@ -104,6 +104,8 @@ class RateBudget:
     """Calls per second that are never undercut."""
     RECOVERY = 60.0
     """Seconds from a full stop back to the full rate."""
+    LONGEST_STOP = 60.0
+    """Seconds for which no call at all is made, however long one answer asks for: it was about one operation."""
 
     def __init__(self, rate: float, now: float) -> None:
         if not rate > 0:
@@ -143,13 +145,16 @@ class RateBudget:
         return max(0.0, self._blocked_until - now)
 
     def slow_down(self, now: float, retry_after: float | None = None) -> None:
-        """Halve the rate, and make no call for ``retry_after`` seconds where the service named them (RetryInfo)."""
+        """Halve the rate, and make no call for ``retry_after`` seconds where the service named them (RetryInfo).
+
+        It is believed for `LONGEST_STOP` at most.
+        """
         self._count(now)
         self._low = max(self.LEAST, self.rate(now) / 2)
         self._lowered_at = now
         self._tokens = min(self._tokens, 1.0)
         if retry_after is not None:
-            self._blocked_until = max(self._blocked_until, now + retry_after)
+            self._blocked_until = max(self._blocked_until, now + min(retry_after, self.LONGEST_STOP))
 
     def _count(self, now: float) -> None:
         if now > self._counted_at:

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.engine.calls import OperationServiceCalls
 
+CALL_TIMEOUT = 5.0
+"""Seconds one call may take at first; a wait makes as many calls as it needs."""
+LONGEST_CALL = 120.0
+"""Seconds one call may take at most, where answers are slow; that a call hangs is not noticed before."""
 PROBE_TIMEOUT = 1.0
 """Seconds one call may take in an outage where nothing is in doubt about its operation: which part of a service still
 answers is to be found soon."""
@@ -30,6 +34,7 @@ class Silence:
         self._connect_timeout = connect_timeout
         self._clock = clock
         self._first_asked: float | None = None
+        self._needed = 0.0  # seconds, as far as the last answer, or the lack of any, tells
 
     @property
     def is_away(self) -> bool:
@@ -47,6 +52,15 @@ class Silence:
         """Count the silence of a service that never answered from the next call on."""
         self._first_asked = None
 
+    def note_answer(self, took: float) -> None:
+        """Note the seconds in which an answer came: others may need twice as many."""
+        self._needed = min(LONGEST_CALL, 2 * took)
+
+    def note_too_late(self, given: float) -> None:
+        """Note that a call had so many seconds, and no answer came; while there is none at all, the next has twice."""
+        if self.is_away:
+            self._needed = min(LONGEST_CALL, max(self._needed, 2 * given))
+
     def time_for_a_call(self, deadline: float, *, in_doubt: bool) -> float:
         """Return the seconds that the next call may take.
 
@@ -55,7 +69,7 @@ class Silence:
             in_doubt: Whether the last call about its operation brought no answer.
         """
         if self._calls.answered:
-            return min(PROBE_TIMEOUT, deadline) if self.is_away and not in_doubt else deadline
+            return min(PROBE_TIMEOUT, deadline) if self.is_away and not in_doubt else max(deadline, self._needed)
         now = self._clock()
         if self._first_asked is None:
             self._first_asked = now

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic import wording
 from ds_ops_magic.errors import OperationCancelled, OperationFailed, OperationsFailed, WaitInterrupted
+from ds_ops_magic.threads import Signal
 
 if TYPE_CHECKING:
     from ds_ops_magic.display.plain import Shown
@@ -70,13 +70,12 @@ def wait_for_answers(watch: Watch, timeout: float = 2.0) -> None:
         watch: What is to be shown.
         timeout: Seconds for it at most.
     """
-    news = threading.Event()
+    news = Signal()
     unsubscribe = watch.subscribe(news.set)
     deadline = time.monotonic() + timeout
     try:
         while not watch.view().all_seen and (left := deadline - time.monotonic()) > 0:
             news.wait(left)
-            news.clear()
     finally:
         unsubscribe()
 

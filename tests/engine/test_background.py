@@ -117,7 +117,7 @@ def test_every_task_has_ended_when_the_teardown_comes() -> None:
         try:
             await asyncio.sleep(60)
         finally:
-            background.spawn(second())  # a task that is cancelled may start another
+            background.spawn(second)  # a task that is cancelled may start another
             await asyncio.sleep(0)
             told.append("first ended")
 
@@ -132,7 +132,7 @@ def test_every_task_has_ended_when_the_teardown_comes() -> None:
 
     background = BackgroundLoop(NAME, nothing, teardown)
     background.start()
-    background.soon(lambda: background.spawn(first()))
+    background.soon(lambda: background.spawn(first))
     background.run(nothing_async).result(5)
     with lasting(0.0, 1.0):
         background.close()
@@ -150,7 +150,7 @@ def test_a_task_that_fails_is_logged_and_the_loop_goes_on(caplog: pytest.LogCapt
         raise RuntimeError("a fault")
 
     with running() as background, caplog.at_level(logging.ERROR):
-        background.soon(lambda: background.spawn(fail()))
+        background.soon(lambda: background.spawn(fail))
         until(lambda: "a fault" in caplog.text)
         assert background.run(lambda: asyncio.sleep(0, "alive")).result(5) == "alive"
     assert NAME in caplog.text

@@ -16,7 +16,15 @@ from google.rpc.status_pb2 import Status
 from scripted import Call, ScriptedServer, message
 
 from ds_ops_magic.connections.connection import EndpointConnection, Options
-from ds_ops_magic.engine.calls import MAX_ANSWER, CallFailed, Health, OperationServiceCalls, is_over_the_limit, read
+from ds_ops_magic.engine.calls import (
+    LONGEST_RETRY,
+    MAX_ANSWER,
+    CallFailed,
+    Health,
+    OperationServiceCalls,
+    is_over_the_limit,
+    read,
+)
 from ds_ops_magic.errors import UnreadableAnswer
 from ds_ops_magic.operation import Operation
 
@@ -90,7 +98,10 @@ def test_a_code_comes_with_the_words_of_the_service(code: grpc.StatusCode) -> No
     assert (failed.code, failed.words, failed.retry_after) == (code.name, "its wörds", None)
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(0.0, 0.0), (1.25, 1.25), (3600.0, 3600.0), (-5.0, 0.0)])
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0.0, 0.0), (1.25, 1.25), (299.0, 299.0), (3600.0, LONGEST_RETRY), (300_000_000.0, LONGEST_RETRY), (-5.0, 0.0)],
+)
 def test_how_long_a_service_wants_to_be_left_alone(seconds: float, expected: float) -> None:
     with ScriptedServer(refusing(Code.RESOURCE_EXHAUSTED, "quota", seconds)) as server:
         assert calling(server, lambda calls: failure_of(calls.get("a", 5))).retry_after == expected

@@ -62,12 +62,12 @@ def test_an_answer_of_no_bytes_is_one() -> None:
     listener = Recorder()
 
     def answer(call: Call) -> Any:
-        return b"" if call.number < 3 else message(done=True)
+        return b"" if call.number < 3 else message("a", done=True)
 
     with ScriptedServer(answer) as server, engine_of(server) as engine:
         engine.follow(["a"], listener)
         until(lambda: listener.ended("a"))
-    assert [report.operation.id for report in listener.reports] == ["", "op1"]
+    assert [report.operation.id for report in listener.reports] == ["", "a"]
 
 
 def test_a_listener_that_fails_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -168,8 +168,9 @@ def test_what_is_let_go_before_its_question_has_begun_takes_no_room() -> None:
         until(lambda: listener.ended("a"), 5.0)
 
 
-@pytest.mark.parametrize("data", [b"\x0a\x02\xff\xfe", b"\xff", b"\x00" * (MAX_ANSWER + 1)])
-def test_what_cannot_be_read_ends_alone(data: bytes) -> None:
+# An answer may have been cut off on the way; one that is too long is that again.
+@pytest.mark.parametrize(("data", "asked"), [(b"\x0a\x02\xff\xfe", 3), (b"\xff", 3), (b"\x00" * (MAX_ANSWER + 1), 1)])
+def test_what_cannot_be_read_ends_alone(data: bytes, asked: int) -> None:
     listener = Recorder()
 
     def answer(call: Call) -> Any:
@@ -179,7 +180,7 @@ def test_what_cannot_be_read_ends_alone(data: bytes) -> None:
         engine.follow(["bad", "good"], listener)
         until(lambda: listener.ended("bad", "good"))
         assert listener.seen("bad") == ["UnreadableAnswer"]
-        assert server.gets("bad") == 1
+        assert server.gets("bad") == asked
 
 
 def test_a_cancel_is_told_as_the_newest_snapshot_and_asked_about_soon() -> None:

@@ -28,7 +28,8 @@ def test_calls_keep_to_the_rate() -> None:
 
     with ScriptedServer(answer) as server, engine_of(server, rate=100.0) as engine, lasting(0.6, 3.0):
         began = time.monotonic()
-        engine.follow([f"o{number}" for number in range(60)], Recorder())
+        listener = Recorder()
+        engine.follow([f"o{number}" for number in range(60)], listener)
         until(lambda: len(came) >= 100)
     # A quarter of a second's calls may come at once. From there on each has its time, before which it cannot come.
     assert all(number <= 25 + 100 * (now - began) for number, now in enumerate(sorted(came), 1))
@@ -45,7 +46,8 @@ def test_a_wish_to_be_left_alone_holds_for_all() -> None:
         return message(call.id)
 
     with ScriptedServer(answer) as server, engine_of(server) as engine:
-        engine.follow(["a", "b", "c"], Recorder())
+        listener = Recorder()
+        engine.follow(["a", "b", "c"], listener)
         until(lambda: len(came) >= 16)
     assert sum(0.0 < now - came[7] < 0.45 for now in came) <= 2  # what was under way when the wish came
 

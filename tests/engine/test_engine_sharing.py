@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import wait
-
 import pytest
 from following import lasting, until
 from recording import Recorder, engine_of
 from scripted import ScriptedServer, message
 
 from ds_ops_magic.engine.engine import Engine
+from ds_ops_magic.errors import OperationsError
 
 
 @pytest.mark.parametrize("ask", [Engine.get, Engine.cancel])
@@ -19,10 +18,12 @@ def test_a_storm_of_single_requests_leaves_followed_operations_their_share(ask: 
         ScriptedServer(lambda call: message(call.id), lambda call: message(call.id)) as server,
         engine_of(server, rate=100.0) as engine,
     ):
-        engine.follow(names, Recorder())
+        listener = Recorder()
+        engine.follow(names, listener)
         until(lambda: all(server.gets(name) for name in names))
         before = sum(server.gets(name) for name in names)
-        wait([ask(engine, f"single{number}") for number in range(150)], 10)
+        ended = [ask(engine, f"single{number}") for number in range(150)]
+        until(lambda: all(single.done for single in ended))
         asked = sum(server.gets(name) for name in names) - before
         assert 75 <= asked <= 300, asked  # a fair share is as many as there were single requests
         assert min(server.gets(name) for name in names) > 3
@@ -31,18 +32,23 @@ def test_a_storm_of_single_requests_leaves_followed_operations_their_share(ask: 
 def test_a_single_request_does_not_wait_for_thousands_that_are_due() -> None:
     names = [f"o{number}" for number in range(2000)]
     with ScriptedServer(lambda call: message(call.id)) as server, engine_of(server, rate=50.0) as engine:
-        engine.follow(names, Recorder())
+        listener = Recorder()
+        engine.follow(names, listener)
         until(lambda: server.gets() > 20)
         with lasting(0.0, 1.0):
-            wait([engine.get(f"single{number}") for number in range(10)], 10)
+            ended = [engine.get(f"single{number}") for number in range(10)]
+            until(lambda: all(single.done for single in ended))
         assert sum(server.gets(f"single{number}") for number in range(10)) == 10
 
 
 def test_what_is_given_up_takes_no_turn() -> None:
     with ScriptedServer(lambda call: message(call.id)) as server:
         with engine_of(server, rate=2.0) as engine:
-            engine.follow(["a"], Recorder())
+            listener = Recorder()
+            engine.follow(["a"], listener)
             until(lambda: server.gets("a"))
             singles = [engine.get(f"single{number}") for number in range(50)]
-        assert all(single.exception(5) for single in singles[10:])
+        for single in singles[10:]:
+            with pytest.raises(OperationsError):
+                single.result(5)
         assert server.gets() < 20

@@ -1,0 +1,79 @@
+"""A result to come from another thread, for whom Stop may interrupt while he waits for it."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from ds_ops_magic.threads import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ResultT = TypeVar("ResultT")
+
+
+class Pending(Generic[ResultT]):
+    """What `concurrent.futures.Future` is, made of a `Signal` and not of locks that an interrupt can leave held.
+
+    Args:
+        cancelled: Called, on the thread that cancels, when nobody wants the result any more.
+    """
+
+    def __init__(self, cancelled: Callable[[Pending[ResultT]], None] | None = None) -> None:
+        self._on_cancel = cancelled
+        self._signal = Signal()
+        self._results: list[ResultT] = []
+        self._error: BaseException | None = None
+        self.cancelled = False
+        """Whether nobody wants the result any more."""
+
+    @property
+    def done(self) -> bool:
+        """Whether it is there."""
+        return bool(self._results) or self._error is not None
+
+    def settle(self, result: ResultT) -> None:
+        """Give the result; the first one stays."""
+        if not self.done:
+            self._results.append(result)
+            self._signal.set()
+
+    def fail(self, error: BaseException) -> None:
+        """Give an error in its place; what came first stays."""
+        if not self.done:
+            self._error = error
+            self._signal.set()
+
+    def result(self, timeout: float = math.inf) -> ResultT:
+        """Block until the result is there, and return it, or raise the error that is there instead.
+
+        Args:
+            timeout: The most seconds to wait.
+
+        Raises:
+            TimeoutError: It is not there in time.
+        """
+        if not self.ended_within(timeout):
+            raise TimeoutError
+        if self._error is not None:
+            raise self._error
+        return self._results[0]
+
+    def ended_within(self, timeout: float) -> bool:
+        """Wait for so many seconds at most, and tell whether it is there."""
+        deadline = time.monotonic() + timeout
+        while not self.done and (left := deadline - time.monotonic()) > 0:
+            if self._signal.wait(left):
+                self._signal.set()  # others may wait too
+        return self.done
+
+    def cancel(self) -> bool:
+        """Say that nobody wants the result any more; False where it is there already."""
+        if self.done:
+            return False
+        self.cancelled = True
+        if self._on_cancel is not None:
+            self._on_cancel(self)
+        return True
