@@ -19,7 +19,7 @@ from ds_ops_magic.view import ReturnWhen
 from ds_ops_magic.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
     from ds_ops_magic.connections.connection import Connection
@@ -70,10 +70,10 @@ class OperationClient:
         self._connect_timeout = connect_timeout
         self._schedule = schedule
 
-        def engine() -> Engine:
+        def engine(owner: Callable[[], object]) -> Engine:
             from ds_ops_magic.engine.engine import Engine  # gRPC takes a quarter of a second to import
 
-            return Engine(connection, schedule or Schedule(), rate, connect_timeout)
+            return Engine(connection, schedule or Schedule(), rate, connect_timeout, owner=owner)
 
         self._engine = EngineOwner(engine)
 

@@ -30,10 +30,10 @@ class EngineOwner:
     """Starts an engine when it is needed, and closes it; a forked child gets one of its own.
 
     Args:
-        make: Makes the engine. It must not hold the owner, whose end would then never come.
+        make: Makes the engine, which closes itself when what it is given has become None: a reference to this owner.
     """
 
-    def __init__(self, make: Callable[[], Engine]) -> None:
+    def __init__(self, make: Callable[[weakref.ref[EngineOwner]], Engine]) -> None:
         self._make = make
         self._lock = threading.Lock()
         self._engine: Engine | None = None
@@ -52,11 +52,8 @@ class EngineOwner:
                 raise failures.closed()
             engine = self._engine
             if engine is None or self._pid != os.getpid() or engine.has_died:
-                engine = self._make()
-                # For a client that is dropped without being closed. Before the thread starts: wherever an interrupt
-                # comes, there is somebody to end it.
-                self._finalizer = weakref.finalize(self, engine.close)
-                self._finalizer.atexit = False
+                engine = self._make(weakref.ref(self))
+                # Known before its thread starts: wherever an interrupt comes, there is somebody to end it.
                 _alive.add(engine)
                 self._engine, self._pid = engine, os.getpid()
         engine.start()
@@ -68,5 +65,4 @@ class EngineOwner:
             engine, self._engine = self._engine, None
             self._closed = True
         if engine is not None and self._pid == os.getpid():
-            self._finalizer.detach()
             engine.close()

@@ -93,6 +93,7 @@ class _StubChannel:
         self._under_way: set[asyncio.Future[bytes]] = set()
 
     def unary_unary(self, path: str) -> Callable[..., asyncio.Future[bytes]]:
+        import grpc
         from yandex.cloud.operation import operation_service_pb2 as messages
 
         name = path.rpartition("/")[2]
@@ -103,8 +104,13 @@ class _StubChannel:
         ) -> asyncio.Future[bytes]:
             def blocking() -> bytes:
                 request: Message = request_type.FromString(data)
-                answer: Message = method(request, timeout=timeout, wait_for_ready=wait_for_ready)
-                return answer.SerializeToString()
+                try:
+                    answer: Message = method(request, timeout=timeout, wait_for_ready=wait_for_ready)
+                    return answer.SerializeToString()
+                except grpc.RpcError:
+                    raise
+                except BaseException as error:  # asyncio passes on no StopIteration, and takes some others for its own
+                    raise RuntimeError(f"{type(error).__name__} in the given SDK") from None
 
             answer_to_come = asyncio.get_running_loop().run_in_executor(self._threads, blocking)
             self._under_way.add(answer_to_come)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
 _log = logging.getLogger(__name__)
+_LOOK = 1.0  # seconds between two looks at whether anybody still wants the loop
 ResultT = TypeVar("ResultT")
 
 
@@ -27,6 +28,8 @@ class BackgroundLoop:
         setup: Runs on the loop before anything else.
         teardown: Runs on the loop as the last thing, when every task has been cancelled.
         died: Runs on the thread when the loop has ended though nobody closed it, with the error to tell those who wait.
+        owner: Gives who wants the loop to run, until nobody does: then it closes itself. It looks once a second: a
+            finalizer that is interrupted loses the interrupt and all that it had still to do.
     """
 
     def __init__(
@@ -35,11 +38,13 @@ class BackgroundLoop:
         setup: Callable[[], None],
         teardown: Callable[[], Awaitable[None]],
         died: Callable[[WatchStopped], None] | None = None,
+        owner: Callable[[], object] = lambda: True,
     ) -> None:
         self._name = name
         self._setup = setup
         self._teardown = teardown
         self._on_death = died
+        self._owner = owner
         self._tasks: set[asyncio.Task[Any]] = set()
         self._unsettled: set[Pending[Any]] = set()
         # Re-entrant, because the collector may close a forgotten client from inside a call of another.
@@ -226,7 +231,12 @@ class BackgroundLoop:
             if self._closed:
                 self._stopping.set()
         self._ready.settle(None)
-        await self._stopping.wait()
+        stopping = self.loop.create_task(self._stopping.wait())
+        while not stopping.done() and self._owner() is not None:
+            await asyncio.wait({stopping}, timeout=_LOOK)
+        with self._lock:
+            self._closed = True
+        stopping.cancel()
         while self._tasks:  # one that ends may start another
             tasks = list(self._tasks)
             for task in tasks:

@@ -48,6 +48,9 @@ _OPTIONS = (
 )
 
 
+# Seconds from the last call that was given up to the end of its loop. All loops of a process share gRPC's queue of
+# events; the event of such a call that comes when its loop is closed is an error in the log of another one.
+_LAST_EVENTS = 0.05
 _IS_OVERDUE = 0.0
 _IS_LET_GO = -1.0
 
@@ -97,6 +100,7 @@ class OperationServiceCalls:
         self._loop = asyncio.get_running_loop()
         self._overdue_at: dict[grpc.aio.Call, float] = {}  # the calls under way
         self._looks_again: asyncio.TimerHandle | None = None
+        self._given_up_at = 0.0
         self._last_answer: datetime | None = None
         self._silent_since: float | None = None
         self._last_status: str | None = None
@@ -137,6 +141,7 @@ class OperationServiceCalls:
         self._methods.clear()
         if channel is not None:
             await channel.close(None)
+            await asyncio.sleep(self._given_up_at + _LAST_EVENTS - self._loop.time())
 
     def pause(self) -> None:
         """Make no call until `resume`; `let_go` closes the channel."""
@@ -202,6 +207,7 @@ class OperationServiceCalls:
                 return CallFailed("DEADLINE_EXCEEDED", "the call did not end within its deadline")
             if self._overdue_at[call] == _IS_LET_GO:
                 return None
+            self._given_up_at = self._loop.time()
             raise  # the task was cancelled, and gRPC has cancelled the call with it
         except grpc.RpcError as error:
             return self._failed(error)

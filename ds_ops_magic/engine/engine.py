@@ -50,6 +50,7 @@ class Engine:
         rate: The most calls per second, over all operations.
         connect_timeout: Seconds of silence, before the service has ever answered, that end every wait.
         in_flight: The most calls under way at once.
+        owner: Gives whose engine this is; when it gives None, the engine closes itself.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Engine:
         rate: float,
         connect_timeout: float,
         in_flight: int = IN_FLIGHT,
+        owner: Callable[[], object] = lambda: True,
     ) -> None:
         self._connection = connection
         self._schedule = schedule
@@ -69,7 +71,7 @@ class Engine:
         self._reports: dict[weakref.ref[Listener], list[Report]] = {}
         self._ids: dict[weakref.ref[Listener], list[str]] = {}  # what each listener follows
         self._gone: collections.deque[weakref.ref[Listener]] = collections.deque()  # of whom nothing is left
-        self._background = BackgroundLoop("ds_ops_magic engine", self._open, self._shut, self._died)
+        self._background = BackgroundLoop("ds_ops_magic engine", self._open, self._shut, self._died, owner)
         self.left_in_parent = False
         forks.tell(self)
 
