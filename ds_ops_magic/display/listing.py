@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, overload
 
 from ds_ops_magic import wording
 from ds_ops_magic.display import static
-from ds_ops_magic.history.file import FIRST_MOMENT, LAST_MOMENT
+from ds_ops_magic.history.record import FIRST_MOMENT, LAST_MOMENT
 from ds_ops_magic.payloads.messages import type_words
 
 if TYPE_CHECKING:
-    from ds_ops_magic.history.file import Record
+    from ds_ops_magic.history.record import Record
 
 _SYMBOLS = {
     "running": "●",

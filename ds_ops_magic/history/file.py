@@ -8,19 +8,13 @@ import sqlite3
 import stat
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from ds_ops_magic.history.record import MOST, OLDEST, Record
 from ds_ops_magic.private_files import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-MOST = 20_000
-"""Operations that are kept at most; the oldest of those that have ended go first."""
-FIRST_MOMENT, LAST_MOMENT = -62_135_596_800.0, 253_402_300_799.0
-"""The first and the last whole second of the calendar (years 1 to 9999), in seconds since the epoch."""
-OLDEST = 90 * 86400.0
-"""Seconds after which an operation that nobody has asked about is dropped."""
 
 _BUSY = 5.0  # seconds to wait for another kernel that is writing
 _DAMAGED = "it is damaged, or no history"
@@ -44,40 +38,6 @@ CREATE TABLE operation (
 """
 # File systems of other machines, where the shared memory that WAL needs does not work (sqlite.org/wal.html).
 _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "lustre", "afs", "glusterfs", "beegfs", "gpfs", "fuse"}
-
-
-class Record(NamedTuple):
-    """An operation as the history keeps it: no payload, and no words of an error.
-
-    Attributes:
-        endpoint: Where it was asked about; empty while only its birth was recorded.
-        id: What the service calls it.
-        used_at: When somebody last began to ask about it here, in seconds since the epoch, as all times here.
-        seen_at: When the service last said how it stands; 0 where it never has.
-        state: The word for how it stood then; empty where that was never seen.
-        done: Whether it had ended.
-        error: Name of the error's code; empty where there was none.
-        kind: Full name of its metadata's type.
-        description: What it was called.
-        created_at: When it was created; None where the service does not say.
-        changed_at: When it last changed; None where the service does not say.
-    """
-
-    endpoint: str
-    id: str
-    used_at: float
-    seen_at: float = 0.0
-    state: str = ""
-    done: bool = False
-    error: str = ""
-    kind: str = ""
-    description: str = ""
-    created_at: float | None = None
-    changed_at: float | None = None
-
-    def overtakes(self, held: Record) -> bool:
-        """Tell whether this says more than what is held: done never returns to not done."""
-        return self.done >= held.done and self.seen_at >= held.seen_at
 
 
 _COLUMNS = ", ".join(Record._fields)

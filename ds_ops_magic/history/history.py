@@ -10,21 +10,20 @@ import time
 import warnings
 from datetime import datetime, timezone
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ds_ops_magic import wording
 from ds_ops_magic.engine.reports import Report
 from ds_ops_magic.errors import OperationNotFound
-from ds_ops_magic.history.durations import LEAST, Durations
-from ds_ops_magic.history.durations import MOST as MOST_RUNS
-from ds_ops_magic.history.file import LAST_MOMENT, MOST, Record
+from ds_ops_magic.history.durations import Runs
+from ds_ops_magic.history.record import MOST, Record, record_of
 from ds_ops_magic.history.writer import HistoryWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ds_ops_magic.errors import OperationsError
+    from ds_ops_magic.history.durations import Durations
     from ds_ops_magic.operation import Operation
 
 FILE_VARIABLE = "DS_OPS_MAGIC_HISTORY"
@@ -32,7 +31,6 @@ FILE_VARIABLE = "DS_OPS_MAGIC_HISTORY"
 FILE_NAME = "ds_ops_magic.sqlite"
 """Name of the file beside an IPython profile."""
 _PATIENCE = 1.0  # seconds that a caller waits for the file at most, and not again before it has caught up
-_SEEN_AGAIN = 60.0  # seconds after which it is written that an operation was seen again, and still stands as it did
 _FIRST_PATIENCE = 0.3  # seconds for the file to be read for the first time
 
 
@@ -56,8 +54,7 @@ class History:
         self.warns = True
         self._records: dict[tuple[str, str], Record] = {}
         self._endpoints: dict[str, dict[str, None]] = {}  # by id
-        self._runs: dict[tuple[str, str], list[float]] = {}  # by endpoint and kind, the latest at the end
-        self._durations: dict[str, dict[str, Durations]] = {}
+        self._runs = Runs()
         self._writer = HistoryWriter(self.path, self._replace)
 
     def __repr__(self) -> str:
@@ -139,7 +136,7 @@ class History:
 
     def durations(self, endpoint: str) -> Mapping[str, Durations]:
         """Return how long operations take there, by kind; it goes on being up to date."""
-        return MappingProxyType(self._durations.setdefault(endpoint, {}))
+        return self._runs.of(endpoint)
 
     def asked(self, endpoint: str, ids: Sequence[str]) -> None:
         """Keep that operations are asked about."""
@@ -167,11 +164,11 @@ class History:
 
     def _saw(self, endpoint: str, name: str, operation: Operation, now: float) -> None:
         held = self.find(endpoint, name)
-        new = _record(endpoint, name, operation, now, held.used_at if held else now)
-        if held is None or (new.overtakes(held) and _is_news(new, held)):
+        new = record_of(endpoint, name, operation, used_at=held.used_at if held else now, seen_at=now)
+        if held is None or (new.overtakes(held) and new.is_news(held)):
             self._keep(new)
             if new.done and not (held and held.done and held.endpoint == endpoint):  # else it was learned from
-                self._learn(new)
+                self._runs.learn(new)
 
     def _forget(self, endpoint: str, name: str) -> None:
         """Drop an id that the service does not know, unless it ever did: that was a typing error."""
@@ -201,26 +198,7 @@ class History:
         for record in records:
             endpoints.setdefault(record.id, {})[record.endpoint] = None
         self._endpoints = endpoints
-        self._runs.clear()
-        for record in sorted(records, key=lambda one: one.changed_at or 0.0):
-            self._learn(record, publish=False)
-        for endpoint, kind in self._runs:
-            self._publish(endpoint, kind)
-
-    def _learn(self, record: Record, *, publish: bool = True) -> None:
-        """Learn from an operation that has succeeded how long its kind takes; another end says nothing of that."""
-        if record.state != "succeeded" or not record.kind or record.created_at is None or record.changed_at is None:
-            return
-        runs = self._runs.setdefault((record.endpoint, record.kind), [])
-        runs.append(max(0.0, record.changed_at - record.created_at))
-        del runs[:-MOST_RUNS]
-        if publish:
-            self._publish(record.endpoint, record.kind)
-
-    def _publish(self, endpoint: str, kind: str) -> None:
-        runs = self._runs[endpoint, kind]
-        if len(runs) >= LEAST:
-            self._durations.setdefault(endpoint, {})[kind] = Durations(tuple(sorted(runs)))
+        self._runs.learn_anew(records)
 
 
 class EndpointHistory:
@@ -258,33 +236,6 @@ class EndpointHistory:
             said = _last_seen(known)
             if not str(error.args[0]).endswith(said):  # it may be told to several
                 error.args = (f"{error.args[0]} {said}", *error.args[1:])
-
-
-def _is_news(new: Record, held: Record) -> bool:
-    """Tell whether it is worth writing again: progress is not, but once in a while."""
-    told, before = ((one.endpoint, one.state, one.done, one.error, one.kind) for one in (new, held))
-    return told != before or new.seen_at - held.seen_at >= _SEEN_AGAIN
-
-
-def _record(endpoint: str, name: str, operation: Operation, now: float, used_at: float) -> Record:
-    return Record(
-        endpoint,
-        name,
-        used_at,
-        now,
-        operation.status_word,
-        operation.done,
-        operation.error.name if operation.error else "",
-        operation.kind[:256],
-        wording.masked(operation.description[:1024])[:256],  # masked before it is cut: half a token looks like none
-        _seconds(operation.created_at),
-        _seconds(operation.modified_at),
-    )
-
-
-def _seconds(moment: datetime | None) -> float | None:
-    # A float rounds the last microsecond there is, with which some say "never", up into the year 10000.
-    return min(moment.timestamp(), LAST_MOMENT) if moment else None
 
 
 def _last_seen(record: Record) -> str:

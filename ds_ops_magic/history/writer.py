@@ -12,11 +12,13 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.history.file import HistoryFile, Record
+from ds_ops_magic.history.file import HistoryFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from ds_ops_magic.history.record import Record
 
 _log = logging.getLogger(__name__)
 _GATHER = 0.5  # seconds in which what is not urgent is gathered

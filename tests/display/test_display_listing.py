@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ds_ops_magic.display import listing
 from ds_ops_magic.display.listing import Listing
-from ds_ops_magic.history.file import Record
+from ds_ops_magic.history.record import Record
 
 NOW = 1_772_625_600.0  # 2026-03-04 12:00 UTC
 KIND = "yandex.cloud.datasphere.v2.CreateProjectMetadata"

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ds_ops_magic.history import file as history_file
-from ds_ops_magic.history.file import OLDEST, HistoryFile, Record, Unusable, is_remote
+from ds_ops_magic.history.file import HistoryFile, Unusable, is_remote
+from ds_ops_magic.history.record import OLDEST, Record
 
 MOUNTS = """\
 /dev/sda1 / ext4 rw 0 0
