@@ -14,7 +14,7 @@ from ds_ops_magic.history.record import MOST, OLDEST, Record
 from ds_ops_magic.private_files import make_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _BUSY = 5.0  # seconds to wait for another kernel that is writing
 _DAMAGED = "it is damaged, or no history"
@@ -40,19 +40,28 @@ CREATE TABLE operation (
 _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "lustre", "afs", "glusterfs", "beegfs", "gpfs", "fuse"}
 
 
+_WEEK = 7 * 86400.0
 _COLUMNS = ", ".join(Record._fields)
-_SEEN = Record._fields[3:]
+_VALUES = ", ".join(f":{name}" for name in Record._fields)
+_SEEN = ", ".join(f"{name} = :{name}" for name in Record._fields[3:])
 # Only names of columns are put into these; values are always bound.
 _LOAD = f"SELECT {_COLUMNS} FROM operation ORDER BY used_at"  # noqa: S608
+# What was used at a time that is still to come was used by a clock that was ahead.
 _ADD = (
-    f"INSERT INTO operation ({_COLUMNS}) VALUES ({', '.join('?' * len(Record._fields))}) "  # noqa: S608
-    "ON CONFLICT (endpoint, id) DO UPDATE SET used_at = max(used_at, excluded.used_at)"
+    f"INSERT INTO operation ({_COLUMNS}) VALUES ({_VALUES}) "  # noqa: S608
+    "ON CONFLICT (endpoint, id) DO UPDATE SET used_at = max(min(used_at, :now), excluded.used_at)"
 )
+# As `Record.overtakes` says: another kernel may have written meanwhile.
 _CHANGE = (
-    f"UPDATE operation SET ({', '.join(_SEEN)}) = ({', '.join('?' * len(_SEEN))}) "  # noqa: S608
-    "WHERE endpoint = ? AND id = ? AND seen_at <= ? AND done <= ?"
+    f"UPDATE operation SET {_SEEN} WHERE endpoint = :endpoint AND id = :id "  # noqa: S608
+    "AND (done < :done OR done = :done AND (changed_at > :changed_at) IS NOT TRUE)"
 )
 _DROP_NEVER_SEEN = "DELETE FROM operation WHERE endpoint = ? AND id = ? AND seen_at = 0"
+# What has changed was followed then, whatever the clock here said.
+_DROP_OLD = """
+DELETE FROM operation WHERE max(used_at, CASE WHEN changed_at <= :now THEN changed_at ELSE used_at END)
+    < (SELECT max(used_at) FROM operation WHERE used_at <= :now - :while) - (:oldest - :while)
+"""
 _DROP_SUPERFLUOUS = """
 DELETE FROM operation WHERE rowid IN (SELECT rowid FROM operation ORDER BY done, used_at DESC LIMIT -1 OFFSET ?)
 """
@@ -67,6 +76,7 @@ class HistoryFile:
 
     Args:
         path: Where it is, from the root on.
+        clock: Seconds since the epoch.
 
     Raises:
         Unusable: That is no such place, or it is something else, damaged, or of a newer version.
@@ -74,7 +84,7 @@ class HistoryFile:
         sqlite3.OperationalError: It cannot be used now.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         if not path.is_absolute():
             raise Unusable(f"nobody has the home folder {path.parts[0]}")
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -92,6 +102,7 @@ class HistoryFile:
                 raise Unusable(_DAMAGED) from None
             raise
         self._path, self._inode = path, path.stat().st_ino
+        self._clock = clock
         self._version = -1
 
     def is_gone(self) -> bool:
@@ -116,21 +127,25 @@ class HistoryFile:
 
         When it returns, the disk has it.
         """
-        records = list(records)
-        seen = [record for record in records if record.seen_at]
-        changes = [(*record[3:], record.endpoint, record.id, record.seen_at, record.done) for record in seen]
+        now = self._clock()
+        rows = [{**record._asdict(), "now": now} for record in records]
+        seen = [row for row in rows if row["seen_at"]]
         with self._writing():
             self._connection.executemany(_DROP_NEVER_SEEN, forgotten)
-            self._connection.executemany(_ADD, records)
-            self._connection.executemany(_CHANGE, changes)
+            self._connection.executemany(_ADD, rows)
+            self._connection.executemany(_CHANGE, seen)
             # The endpoint of one whose birth was recorded is known from its first answer on.
-            born = [("", record.id) for record in seen if record.endpoint]
+            born = [("", row["id"]) for row in seen if row["endpoint"]]
             self._connection.executemany("DELETE FROM operation WHERE endpoint = ? AND id = ?", born)
 
-    def prune(self, now: float) -> None:
-        """Drop what is too old, and what is too much."""
+    def prune(self) -> None:
+        """Drop what is too old, and what is too much.
+
+        Old is what was left alone for 90 days before others were used, a week ago or earlier: a clock that is wrong for
+        some days drops nothing, in however many kernels, and real disuse ends in pruning a week later.
+        """
         with self._writing():
-            self._connection.execute("DELETE FROM operation WHERE used_at < ?", (now - OLDEST,))
+            self._connection.execute(_DROP_OLD, {"now": self._clock(), "while": _WEEK, "oldest": OLDEST})
             self._connection.execute(_DROP_SUPERFLUOUS, (MOST,))
 
     def close(self) -> None:

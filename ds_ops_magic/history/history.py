@@ -20,7 +20,7 @@ from ds_ops_magic.history.record import MOST, Record, record_of
 from ds_ops_magic.history.writer import HistoryWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ds_ops_magic.errors import OperationsError
     from ds_ops_magic.history.durations import Durations
@@ -42,20 +42,23 @@ class History:
 
     Args:
         path: The file; made, private to its owner, with the first operation.
+        clock: Seconds since the epoch.
 
     Attributes:
+        now: The clock.
         warns: Whether that one warning is given by itself; else it is for who asks for `complaint`, and shows it.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], clock: Callable[[], float] = time.time) -> None:
         expanded = os.path.expanduser(path)
         # A home that nobody has stays as it is named; below the current folder it would mean another place.
         self.path = Path(expanded if expanded.startswith("~") else os.path.abspath(expanded))
         self.warns = True
+        self.now = clock
         self._records: dict[tuple[str, str], Record] = {}
         self._endpoints: dict[str, dict[str, None]] = {}  # by id
         self._runs = Runs()
-        self._writer = HistoryWriter(self.path, self._replace)
+        self._writer = HistoryWriter(self.path, self._replace, clock)
 
     def __repr__(self) -> str:
         return f"<History in {str(self.path)!r}>"
@@ -102,8 +105,9 @@ class History:
             warnings.warn(complaint, RuntimeWarning, stacklevel=3)
 
     def records(self) -> list[Record]:
-        """Return all that is known, what was used last first."""
-        return sorted(self._records.values(), key=lambda record: record.used_at, reverse=True)
+        """Return all that is known, what was used last first; what was used by a clock that was ahead stands last."""
+        now = self.now()
+        return sorted(self._records.values(), key=lambda one: (one.used_at <= now, one.used_at), reverse=True)
 
     def record(self, operation: Operation, *, wait: bool = True) -> None:
         """Keep an operation that was just born, and whose endpoint is not known here; waits until the disk has it.
@@ -113,7 +117,7 @@ class History:
             wait: False has it written at once, but does not wait for that.
         """
         known = self.endpoints_of(operation.id)
-        now = time.time()
+        now = self.now()
         self._writer.tell(lambda: self._saw(known[0] if known else "", operation.id, operation, now))
         if wait:
             if not known:
@@ -140,12 +144,12 @@ class History:
 
     def asked(self, endpoint: str, ids: Sequence[str]) -> None:
         """Keep that operations are asked about."""
-        now = time.time()
+        now = self.now()
         self._writer.tell(lambda: self._asked(endpoint, ids, now))
 
     def received(self, endpoint: str, reports: Iterable[Report]) -> None:
         """Keep what became known of operations; soon, many at once."""
-        now = time.time()
+        now = self.now()
         self._writer.tell(lambda: self._received(endpoint, reports, now), urgent=False)
 
     # Everything below runs on the writer's thread.
@@ -233,11 +237,12 @@ class EndpointHistory:
         """Have an error say what was last known of an operation that the service does not know (any more)."""
         known = self._history.find(self._endpoint, operation_id)
         if isinstance(error, OperationNotFound) and known and known.seen_at:
-            said = _last_seen(known)
+            said = _last_seen(known, self._history.now())
             if not str(error.args[0]).endswith(said):  # it may be told to several
                 error.args = (f"{error.args[0]} {said}", *error.args[1:])
 
 
-def _last_seen(record: Record) -> str:
+def _last_seen(record: Record, now: float) -> str:
     seen = datetime.fromtimestamp(record.seen_at, timezone.utc)
-    return f"When last seen, {seen:%Y-%m-%d %H:%M} UTC: {wording.one_line(record.state, 20)}."
+    when = f", {seen:%Y-%m-%d %H:%M} UTC" if record.seen_at <= now else ""  # else a clock was ahead: nobody knows
+    return f"When last seen{when}: {wording.one_line(record.state, 20)}."

@@ -16,7 +16,7 @@ MOST = 20_000
 FIRST_MOMENT, LAST_MOMENT = -62_135_596_800.0, 253_402_300_799.0
 """The first and the last whole second of the calendar (years 1 to 9999), in seconds since the epoch."""
 OLDEST = 90 * 86400.0
-"""Seconds after which an operation that nobody has asked about is dropped."""
+"""Seconds after which an operation that nobody has asked about is dropped; see `HistoryFile.prune`."""
 _SEEN_AGAIN = 60.0  # seconds after which it is written that an operation was seen again, and still stands as it did
 
 
@@ -50,13 +50,20 @@ class Record(NamedTuple):
     changed_at: float | None = None
 
     def overtakes(self, held: Record) -> bool:
-        """Tell whether this says more than what is held: done never returns to not done."""
-        return self.done >= held.done and self.seen_at >= held.seen_at
+        """Tell whether this counts, which was told after what is held; by the service's words, as clocks here differ.
+
+        Done never returns to not done. Otherwise what changed last counts and, where the service does not say when
+        that was, what was told last.
+        """
+        if self.done != held.done:
+            return self.done
+        return self.changed_at is None or held.changed_at is None or self.changed_at >= held.changed_at
 
     def is_news(self, held: Record) -> bool:
         """Tell whether it is worth writing again: progress is not, but once in a while."""
         told, before = ((one.endpoint, one.state, one.done, one.error, one.kind) for one in (self, held))
-        return told != before or self.seen_at - held.seen_at >= _SEEN_AGAIN
+        # A clock that was ahead is not believed until it is overtaken.
+        return told != before or abs(self.seen_at - held.seen_at) >= _SEEN_AGAIN
 
 
 def record_of(endpoint: str, name: str, operation: Operation, *, used_at: float, seen_at: float) -> Record:

@@ -34,6 +34,7 @@ class HistoryWriter:
     Args:
         path: The file.
         loaded: Gets all that the file holds, on the thread, whenever it was read.
+        clock: Seconds since the epoch.
     """
 
     _lock: threading.Lock
@@ -42,9 +43,10 @@ class HistoryWriter:
     _file: HistoryFile | None
     _late: bool  # whether a caller has waited in vain: no other should, before it has caught up
 
-    def __init__(self, path: Path, loaded: Callable[[list[Record]], None]) -> None:
+    def __init__(self, path: Path, loaded: Callable[[list[Record]], None], clock: Callable[[], float]) -> None:
         self._path = path
         self._loaded = loaded
+        self._clock = clock
         self._complaint = ""
         self._complained = False
         self._records: dict[tuple[str, str], Record] = {}  # what is not written yet
@@ -210,14 +212,14 @@ class HistoryWriter:
             if self._file is not None and self._file.is_gone():
                 self._close()
             if self._file is None:
-                self._file = HistoryFile(self._path)
+                self._file = HistoryFile(self._path, self._clock)
                 self._look = True
             if self._has_work():
                 self._file.write(self._records.values(), self._forgotten)
                 self._records.clear()
                 self._forgotten.clear()
             if self._prune:
-                self._file.prune(time.time())
+                self._file.prune()
             if self._prune or (self._look and self._file.has_news()):
                 self._loaded(self._file.load())
             self._prune = self._look = False

@@ -33,6 +33,21 @@ That is all."""
     )
 
 
+def test_what_a_clock_said_that_was_ahead_is_no_time() -> None:
+    """Neither "-100 d ago" nor a running time of 100 days, and not as if it was the state of now."""
+    ahead = NOW + 8_640_000.0
+    seen = Record("host:1", "op1", ahead, ahead, "running", False, "", "", "", NOW - 60.0, NOW - 30.0)
+    never_seen = Record("host:1", "op2", ahead)
+    skewed = Record("host:1", "op3", NOW + 2.0, NOW + 2.0, "running", False, "", "", "", NOW - 60.0, NOW - 30.0)
+    said = listing.text(listed(seen, never_seen, skewed))
+    assert [line for line in said.splitlines() if line.startswith(("●", "?"))] == [
+        "● running  op1 · when last seen, by a clock that was ahead",
+        "? asked about  op2 · by a clock that was ahead, and never seen since",
+        "● running  op3 · 1 min 02 s",
+    ]
+    assert "ahead" in listing.html(listed(seen))
+
+
 def test_where_each_is_when_that_is_asked() -> None:
     said = listing.text(listed(RUNNING, FAILED, BORN, by_endpoint=True))
     assert [part.partition(" at ")[2] for part in said.splitlines()[1::2]] == ["host:1", "host:2", "Yandex Cloud"]
