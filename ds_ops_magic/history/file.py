@@ -62,8 +62,12 @@ _DROP_OLD = """
 DELETE FROM operation WHERE max(used_at, CASE WHEN changed_at <= :now THEN changed_at ELSE used_at END)
     < (SELECT max(used_at) FROM operation WHERE used_at <= :now - :while) - (:oldest - :while)
 """
+# As `ds_ops_magic.history.record.kept` says.
 _DROP_SUPERFLUOUS = """
-DELETE FROM operation WHERE rowid IN (SELECT rowid FROM operation ORDER BY done, used_at DESC LIMIT -1 OFFSET ?)
+DELETE FROM operation WHERE rowid IN (
+    SELECT rowid FROM operation WHERE done ORDER BY used_at DESC
+    LIMIT -1 OFFSET max(0, ? - (SELECT count(*) FROM operation WHERE NOT done))
+)
 """
 
 

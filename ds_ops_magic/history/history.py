@@ -16,7 +16,7 @@ from ds_ops_magic import wording
 from ds_ops_magic.engine.reports import Report
 from ds_ops_magic.errors import OperationNotFound
 from ds_ops_magic.history.durations import Runs
-from ds_ops_magic.history.record import MOST, Record, record_of
+from ds_ops_magic.history.record import MOST, Record, kept, record_of
 from ds_ops_magic.history.writer import HistoryWriter
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class History:
         self._records: dict[tuple[str, str], Record] = {}
         self._endpoints: dict[str, dict[str, None]] = {}  # by id
         self._runs = Runs()
+        self._most = _enough(0)
         self._writer = HistoryWriter(self.path, self._replace, clock)
 
     def __repr__(self) -> str:
@@ -185,8 +186,9 @@ class History:
     def _keep(self, record: Record) -> None:
         self._put(record)
         self._writer.keep(record)
-        if len(self._records) > MOST + MOST // 10:
-            self._writer.prune()
+        if len(self._records) > self._most:
+            self._replace(kept(self._records.values()))
+            self._writer.prune(self._records)
 
     def _put(self, record: Record) -> None:
         self._records[record.endpoint, record.id] = record
@@ -196,13 +198,19 @@ class History:
             del known[""], self._records["", record.id]
 
     def _replace(self, records: list[Record]) -> None:
-        """Take over what the file holds."""
+        """Take over what the file holds, or what is kept of what was known."""
         self._records = {(record.endpoint, record.id): record for record in records}
         endpoints: dict[str, dict[str, None]] = {}
         for record in records:
             endpoints.setdefault(record.id, {})[record.endpoint] = None
         self._endpoints = endpoints
         self._runs.learn_anew(records)
+        self._most = _enough(len(records))
+
+
+def _enough(number: int) -> int:
+    """Return at how many records those are pruned that are so many now: seldom, also where most of them run."""
+    return max(MOST, number) * 11 // 10
 
 
 class EndpointHistory:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from ds_ops_magic import wording
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from ds_ops_magic.operation import Operation
 
 MOST = 20_000
-"""Operations that are kept at most; the oldest of those that have ended go first."""
+"""Operations past which the oldest of those that have ended go; what still runs is kept, however many that is."""
 FIRST_MOMENT, LAST_MOMENT = -62_135_596_800.0, 253_402_300_799.0
 """The first and the last whole second of the calendar (years 1 to 9999), in seconds since the epoch."""
 OLDEST = 90 * 86400.0
@@ -81,6 +82,16 @@ def record_of(endpoint: str, name: str, operation: Operation, *, used_at: float,
         _seconds(operation.created_at),
         _seconds(operation.modified_at),
     )
+
+
+def kept(records: Iterable[Record]) -> list[Record]:
+    """Return what is kept of these: all that run, and of what has ended what was used last."""
+    running: list[Record] = []
+    ended: list[Record] = []
+    for record in records:
+        (ended if record.done else running).append(record)
+    ended.sort(key=lambda record: record.used_at, reverse=True)
+    return running + ended[: max(0, MOST - len(running))]
 
 
 def _seconds(moment: datetime | None) -> float | None:

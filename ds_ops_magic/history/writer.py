@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ds_ops_magic.history.file import HistoryFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from pathlib import Path
 
     from ds_ops_magic.history.record import Record
@@ -71,8 +71,9 @@ class HistoryWriter:
         self._records.pop((endpoint, operation_id), None)
         self._forgotten.add((endpoint, operation_id))
 
-    def prune(self) -> None:
-        """Have the file pruned, and read again. Only on the thread."""
+    def prune(self, kept: Container[tuple[str, str]]) -> None:
+        """Have the file pruned, and read again; what is not written yet only if it is kept. Only on the thread."""
+        self._records = {place: record for place, record in self._records.items() if place in kept}
         self._prune = True
 
     @property

@@ -140,6 +140,15 @@ def test_the_old_go_and_then_the_oldest_that_have_ended(file: HistoryFile, monke
     assert {record.id for record in file.load()} == {"ended0", "ended1", "running0", "running1", "running2"}
 
 
+def test_what_runs_is_never_too_much(file: HistoryFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    running = [Record("host:1", f"running{age}", now - 100.0 - age, 1.0, "running") for age in range(8)]
+    file.write([*running, Record("host:1", "ended", now, 1.0, "succeeded", True)])
+    monkeypatch.setattr(history_file, "MOST", 5)
+    file.prune()
+    assert {record.id for record in file.load()} == {record.id for record in running}
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
