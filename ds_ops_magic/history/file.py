@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sqlite3
 import stat
@@ -10,13 +11,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.history.record import MOST, OLDEST, Record
+from ds_ops_magic.history.record import FIRST_MOMENT, LAST_MOMENT, MOST, OLDEST, Record
 from ds_ops_magic.private_files import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _BUSY = 5.0  # seconds to wait for another kernel that is writing
+_WEEK = 7 * 86400.0
 _DAMAGED = "it is damaged, or no history"
 _APPLICATION = 0x64736F68
 _VERSION = 1
@@ -39,13 +41,22 @@ CREATE TABLE operation (
 # File systems of other machines, where the shared memory that WAL needs does not work (sqlite.org/wal.html).
 _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "lustre", "afs", "glusterfs", "beegfs", "gpfs", "fuse"}
 
-
-_WEEK = 7 * 86400.0
 _COLUMNS = ", ".join(Record._fields)
 _VALUES = ", ".join(f":{name}" for name in Record._fields)
 _SEEN = ", ".join(f"{name} = :{name}" for name in Record._fields[3:])
+# A table of somebody else's may hold anything, and SQLite keeps in a column what does not fit its type. What is neither
+# text nor a moment of the calendar where it should be is no record. (To BETWEEN text and blobs are above all numbers.)
+_IS_RECORD = " AND ".join(
+    [
+        *(f"typeof({name}) = 'text'" for name in ("endpoint", "id", "state", "error", "kind", "description")),
+        *(f"{name} BETWEEN {FIRST_MOMENT} AND {LAST_MOMENT}" for name in ("used_at", "seen_at")),
+        *(f"ifnull({name}, 0) BETWEEN {FIRST_MOMENT} AND {LAST_MOMENT}" for name in ("created_at", "changed_at")),
+        "id <> '' AND done IN (0, 1)",
+    ]
+)
 # Only names of columns are put into these; values are always bound.
-_LOAD = f"SELECT {_COLUMNS} FROM operation ORDER BY used_at"  # noqa: S608
+_LOAD = f"SELECT {_COLUMNS} FROM operation WHERE {_IS_RECORD} ORDER BY used_at"  # noqa: S608
+_DROP_DAMAGED = f"DELETE FROM operation WHERE ({_IS_RECORD}) IS NOT TRUE"  # noqa: S608
 # What was used at a time that is still to come was used by a clock that was ahead.
 _ADD = (
     f"INSERT INTO operation ({_COLUMNS}) VALUES ({_VALUES}) "  # noqa: S608
@@ -97,6 +108,8 @@ class HistoryFile:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
         _check_kind(path)
         self._connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+        # Bytes that are no text would keep all the other rows from being read.
+        self._connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
         try:
             self._prepare(path)
         except BaseException as error:
@@ -117,7 +130,7 @@ class HistoryFile:
             return True
 
     def load(self) -> list[Record]:
-        """Return all that is kept, what was used last at the end."""
+        """Return all that is kept, what was used last at the end; without what is no record."""
         self._version = self._data_version()
         rows = self._connection.execute(_LOAD).fetchall()
         return [Record._make((*row[:5], bool(row[5]), *row[6:])) for row in rows]
@@ -143,12 +156,13 @@ class HistoryFile:
             self._connection.executemany("DELETE FROM operation WHERE endpoint = ? AND id = ?", born)
 
     def prune(self) -> None:
-        """Drop what is too old, and what is too much.
+        """Drop what is no record, what is too old, and what is too much.
 
         Old is what was left alone for 90 days before others were used, a week ago or earlier: a clock that is wrong for
         some days drops nothing, in however many kernels, and real disuse ends in pruning a week later.
         """
         with self._writing():
+            self._connection.execute(_DROP_DAMAGED)
             self._connection.execute(_DROP_OLD, {"now": self._clock(), "while": _WEEK, "oldest": OLDEST})
             self._connection.execute(_DROP_SUPERFLUOUS, (MOST,))
 
