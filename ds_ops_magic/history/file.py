@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.history.record import FIRST_MOMENT, LAST_MOMENT, MOST, OLDEST, Record
-from ds_ops_magic.private_files import make_private
+from ds_ops_magic.private_files import make_private, why_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -94,7 +94,7 @@ class HistoryFile:
         clock: Seconds since the epoch.
 
     Raises:
-        Unusable: That is no such place, or it is something else, damaged, or of a newer version.
+        Unusable: That is no such place, or it is another user's, something else, damaged, or of a newer version.
         OSError: It cannot be made or opened.
         sqlite3.OperationalError: It cannot be used now.
     """
@@ -106,12 +106,14 @@ class HistoryFile:
         with contextlib.suppress(FileExistsError):
             # SQLite gives the -wal and -shm files the mode of the database.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        _check_owner(path)
         _check_kind(path)
         self._connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
         # Bytes that are no text would keep all the other rows from being read.
         self._connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
         try:
             self._prepare(path)
+            _check_owner(path)  # again: by now SQLite has opened or made what it keeps beside the file
         except BaseException as error:
             self._connection.close()
             # An OperationalError is about now; its base is about the file, which holds something else.
@@ -225,6 +227,11 @@ class HistoryFile:
                     time.sleep(0.01)
                     continue
             return
+
+
+def _check_owner(path: Path) -> None:
+    if reason := why_foreign(path):
+        raise Unusable(reason)
 
 
 def _check_kind(path: Path) -> None:
