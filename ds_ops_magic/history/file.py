@@ -17,7 +17,8 @@ from ds_ops_magic.private_files import make_private, why_foreign
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-_BUSY = 5.0  # seconds to wait for another kernel that is writing
+BUSY = 5.0
+"""Seconds to wait for another kernel that is writing."""
 _WEEK = 7 * 86400.0
 _DAMAGED = "it is damaged, or no history"
 _APPLICATION = 0x64736F68
@@ -92,6 +93,7 @@ class HistoryFile:
     Args:
         path: Where it is, from the root on.
         clock: Seconds since the epoch.
+        patience: Seconds to wait for another kernel that is writing.
 
     Raises:
         Unusable: That is no such place, or it is another user's, something else, damaged, or of a newer version.
@@ -99,20 +101,21 @@ class HistoryFile:
         sqlite3.OperationalError: It cannot be used now.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time, patience: float = BUSY) -> None:
         if not path.is_absolute():
-            raise Unusable(f"nobody has the home folder {path.parts[0]}")
+            is_home = str(path).startswith("~")
+            raise Unusable(f"nobody has the home folder {path.parts[0]}" if is_home else "the current folder is gone")
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with contextlib.suppress(FileExistsError):
             # SQLite gives the -wal and -shm files the mode of the database.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
         _check_owner(path)
         _check_kind(path)
-        self._connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
         # Bytes that are no text would keep all the other rows from being read.
         self._connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
         try:
-            self._prepare(path)
+            self._prepare(path, patience)
             _check_owner(path)  # again: by now SQLite has opened or made what it keeps beside the file
         except BaseException as error:
             self._connection.close()
@@ -186,11 +189,11 @@ class HistoryFile:
     def _data_version(self) -> int:
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
-    def _prepare(self, path: Path) -> None:
+    def _prepare(self, path: Path, patience: float) -> None:
         is_ours = self._is_ours()
         make_private(path)  # not before it is known to be a history, or empty
         if not is_ours:
-            self._choose_journal(path)
+            self._choose_journal(path, patience)
             with self._writing():
                 if not self._is_ours():  # another kernel may have been quicker
                     self._connection.execute(_SCHEMA)
@@ -213,11 +216,11 @@ class HistoryFile:
             raise Unusable("it is the database of something else")
         return False
 
-    def _choose_journal(self, path: Path) -> None:
+    def _choose_journal(self, path: Path, patience: float) -> None:
         """Turn on WAL, where kernels do not wait for each other; leave the rollback journal where it cannot work."""
         if is_remote(path):
             return
-        deadline = time.monotonic() + _BUSY
+        deadline = time.monotonic() + patience
         while True:
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")

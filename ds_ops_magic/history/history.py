@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic import wording
 from ds_ops_magic.engine.reports import Report
-from ds_ops_magic.errors import OperationNotFound
+from ds_ops_magic.errors import OperationNotFound, OperationsError
 from ds_ops_magic.history.durations import Runs
 from ds_ops_magic.history.record import MOST, Record, kept, record_of
 from ds_ops_magic.history.writer import HistoryWriter
@@ -22,7 +22,6 @@ from ds_ops_magic.history.writer import HistoryWriter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ds_ops_magic.errors import OperationsError
     from ds_ops_magic.history.durations import Durations
     from ds_ops_magic.operation import Operation
 
@@ -50,9 +49,7 @@ class History:
     """
 
     def __init__(self, path: str | os.PathLike[str], clock: Callable[[], float] = time.time) -> None:
-        expanded = os.path.expanduser(path)
-        # A home that nobody has stays as it is named; below the current folder it would mean another place.
-        self.path = Path(expanded if expanded.startswith("~") else os.path.abspath(expanded))
+        self.path = _from_the_root(path)
         self.warns = True
         self.now = clock
         self._records: dict[tuple[str, str], Record] = {}
@@ -73,7 +70,7 @@ class History:
 
     def read(self) -> None:
         """Begin to read the file, if there is one, or what other kernels have written since. Returns at once."""
-        if self.path.exists():
+        if os.path.exists(self.path):
             self._writer.look()
 
     def refresh(self) -> None:
@@ -90,13 +87,19 @@ class History:
 
     def complaint(self) -> str:
         """Return what keeps the history from being kept, the first time that is asked for; else nothing."""
-        why = self._writer.take_complaint()
-        if not why:
+        trouble = self._writer.take_trouble()
+        if trouble is None:
             return ""
-        where = wording.tidy(str(self.path), 1000)
+        if isinstance(trouble, OperationsError):
+            return (
+                f"No history is kept yet. {trouble.args[0]} What is to be kept waits in memory, and is written once "
+                "one can. Operations are not affected."
+            )
+        why = trouble.strerror if isinstance(trouble, OSError) and trouble.strerror else str(trouble)
         return (
-            f"No history is kept, because {where} cannot be used: {wording.one_line(why)}. Operations are not "
-            f"affected; OpMagics.history or ${FILE_VARIABLE} can name another file."
+            f"No history is kept, because {wording.tidy(str(self.path), 1000)} cannot be used: "
+            f"{wording.one_line(why)}. Operations are not affected; OpMagics.history or ${FILE_VARIABLE} can name "
+            "another file."
         )
 
     def warn(self) -> None:
@@ -127,9 +130,8 @@ class History:
 
     def ready(self) -> None:
         """See that the file was read, if there is one. Waits for that at most 0.3 s, and at most once."""
-        if not self._writer.has_read and self.path.exists():
-            self._writer.look()
-            self._writer.wait_until_read(_FIRST_PATIENCE)
+        if not self._writer.has_read and os.path.exists(self.path):
+            self._writer.refresh(_FIRST_PATIENCE)
 
     def find(self, endpoint: str, operation_id: str) -> Record | None:
         """Return what is known of an operation of an endpoint, or of one whose endpoint is not known."""
@@ -195,7 +197,8 @@ class History:
         known = self._endpoints.setdefault(record.id, {})
         known[record.endpoint] = None
         if record.endpoint and "" in known and record.seen_at:
-            del known[""], self._records["", record.id]
+            self._records.pop(("", record.id), None)
+            del known[""]
 
     def _replace(self, records: list[Record]) -> None:
         """Take over what the file holds, or what is kept of what was known."""
@@ -206,6 +209,18 @@ class History:
         self._endpoints = endpoints
         self._runs.learn_anew(records)
         self._most = _enough(len(records))
+
+
+def _from_the_root(path: str | os.PathLike[str]) -> Path:
+    """Return where a file is from the root on.
+
+    Below a home that nobody has, or a current folder that is gone, it stays as it is named: it is nowhere.
+    """
+    expanded = os.path.expanduser(path)
+    try:
+        return Path(expanded if expanded.startswith("~") else os.path.abspath(expanded))
+    except OSError:
+        return Path(expanded)
 
 
 def _enough(number: int) -> int:
