@@ -203,6 +203,8 @@ class HistoryWriter:
         while not (self._closing and self._has_ended()):
             self._inbox.listen(_AGAIN if self._has_work() else None)  # what could not be written is tried again
             self._inbox.work_off()
+            if self._closing:  # there may be no later
+                self._again_at = 0.0
             self._synchronize()
             self._late = False
             self._answer()
