@@ -188,7 +188,7 @@ def test_an_interrupt_as_the_thread_starts(
     history.of("host:1").asked(["b"])
     assert history.flush(10.0)
     assert {record.id for record in history.records()} == {"a", "b"}
-    assert len(threads()) == len(before) + 1
+    until(lambda: len(threads()) == len(before) + 1)
     history.close()
     until(lambda: threads() == before)
     assert kept(history.path) == {"a": "", "b": ""}
@@ -248,8 +248,11 @@ def interrupt(_number, frame):
         return
     raise KeyboardInterrupt
 
-def threads():
-    return [one for one in threading.enumerate() if one.name == "ds_ops_magic history" and one.is_alive()]
+def see_threads(most):
+    until = time.monotonic() + 30.0
+    while sum(one.name == "ds_ops_magic history" and one.is_alive() for one in threading.enumerate()) > most:
+        assert time.monotonic() < until
+        time.sleep(0.001)
 
 def tell(history, told):
     for part in range(400):
@@ -271,12 +274,9 @@ for number in range(200):
     history.of("host:1").asked(["last"])
     assert history.flush(30.0), number
     assert {record.id for record in history.records()} >= {*told, "last"}, number
-    assert len(threads()) == 1, number
+    see_threads(1)  # one that comes late after its start was interrupted ends by itself
     history.close()
-    until = time.monotonic() + 30.0
-    while threads():
-        assert time.monotonic() < until
-        time.sleep(0.001)
+    see_threads(0)
 print(interrupts > 100)
 """
 
