@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, overload
 
 from ds_ops_magic import wording
 from ds_ops_magic.display import static
-from ds_ops_magic.history.file import FIRST_MOMENT, LAST_MOMENT
+from ds_ops_magic.history.record import FIRST_MOMENT, LAST_MOMENT
 from ds_ops_magic.payloads.messages import type_words
 
 if TYPE_CHECKING:
-    from ds_ops_magic.history.file import Record
+    from ds_ops_magic.history.record import Record
 
 _SYMBOLS = {
     "running": "●",
@@ -116,13 +116,22 @@ def _line(record: Record, now: float, by_endpoint: bool) -> Line:
 
 def _note(record: Record, now: float) -> str:
     if not record.seen_at:
-        return f"{wording.duration(now - record.used_at)} ago, and never seen since"
-    end = record.changed_at if record.done else record.seen_at
+        return f"{_age(record.used_at, now)}, and never seen since"
+    seen = None if _is_ahead(record.seen_at, now) else record.seen_at
+    end = record.changed_at if record.done else seen
     took = "" if record.created_at is None or end is None else wording.duration(max(0.0, end - record.created_at))
     if record.done:
         return f"{'in' if record.state == 'succeeded' else 'after'} {took}" if took else ""
-    old = now - record.seen_at
-    return " · ".join(filter(None, (took, f"when last seen, {wording.duration(old)} ago" if old > _FRESH else "")))
+    is_fresh = abs(now - record.seen_at) <= _FRESH
+    return " · ".join(filter(None, (took, "" if is_fresh else f"when last seen, {_age(record.seen_at, now)}")))
+
+
+def _age(moment: float, now: float) -> str:
+    return "by a clock that was ahead" if _is_ahead(moment, now) else f"{wording.duration(now - moment)} ago"
+
+
+def _is_ahead(moment: float, now: float) -> bool:
+    return moment - now > _FRESH
 
 
 def _utc(moment: float | None) -> str:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sqlite3
 import stat
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from ds_ops_magic.private_files import make_private
+from ds_ops_magic.history.record import FIRST_MOMENT, LAST_MOMENT, MOST, OLDEST, Record
+from ds_ops_magic.private_files import make_private, why_foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-MOST = 20_000
-"""Operations that are kept at most; the oldest of those that have ended go first."""
-FIRST_MOMENT, LAST_MOMENT = -62_135_596_800.0, 253_402_300_799.0
-"""The first and the last whole second of the calendar (years 1 to 9999), in seconds since the epoch."""
-OLDEST = 90 * 86400.0
-"""Seconds after which an operation that nobody has asked about is dropped."""
-
-_BUSY = 5.0  # seconds to wait for another kernel that is writing
+BUSY = 5.0
+"""Seconds to wait for another kernel that is writing."""
+_WEEK = 7 * 86400.0
 _DAMAGED = "it is damaged, or no history"
 _APPLICATION = 0x64736F68
 _VERSION = 1
@@ -45,56 +42,44 @@ CREATE TABLE operation (
 # File systems of other machines, where the shared memory that WAL needs does not work (sqlite.org/wal.html).
 _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "lustre", "afs", "glusterfs", "beegfs", "gpfs", "fuse"}
 
-
-class Record(NamedTuple):
-    """An operation as the history keeps it: no payload, and no words of an error.
-
-    Attributes:
-        endpoint: Where it was asked about; empty while only its birth was recorded.
-        id: What the service calls it.
-        used_at: When somebody last began to ask about it here, in seconds since the epoch, as all times here.
-        seen_at: When the service last said how it stands; 0 where it never has.
-        state: The word for how it stood then; empty where that was never seen.
-        done: Whether it had ended.
-        error: Name of the error's code; empty where there was none.
-        kind: Full name of its metadata's type.
-        description: What it was called.
-        created_at: When it was created; None where the service does not say.
-        changed_at: When it last changed; None where the service does not say.
-    """
-
-    endpoint: str
-    id: str
-    used_at: float
-    seen_at: float = 0.0
-    state: str = ""
-    done: bool = False
-    error: str = ""
-    kind: str = ""
-    description: str = ""
-    created_at: float | None = None
-    changed_at: float | None = None
-
-    def overtakes(self, held: Record) -> bool:
-        """Tell whether this says more than what is held: done never returns to not done."""
-        return self.done >= held.done and self.seen_at >= held.seen_at
-
-
 _COLUMNS = ", ".join(Record._fields)
-_SEEN = Record._fields[3:]
-# Only names of columns are put into these; values are always bound.
-_LOAD = f"SELECT {_COLUMNS} FROM operation ORDER BY used_at"  # noqa: S608
-_ADD = (
-    f"INSERT INTO operation ({_COLUMNS}) VALUES ({', '.join('?' * len(Record._fields))}) "  # noqa: S608
-    "ON CONFLICT (endpoint, id) DO UPDATE SET used_at = max(used_at, excluded.used_at)"
+_VALUES = ", ".join(f":{name}" for name in Record._fields)
+_SEEN = ", ".join(f"{name} = :{name}" for name in Record._fields[3:])
+# A table of somebody else's may hold anything, and SQLite keeps in a column what does not fit its type. What is neither
+# text nor a moment of the calendar where it should be is no record. (To BETWEEN text and blobs are above all numbers.)
+_IS_RECORD = " AND ".join(
+    [
+        *(f"typeof({name}) = 'text'" for name in ("endpoint", "id", "state", "error", "kind", "description")),
+        *(f"{name} BETWEEN {FIRST_MOMENT} AND {LAST_MOMENT}" for name in ("used_at", "seen_at")),
+        *(f"ifnull({name}, 0) BETWEEN {FIRST_MOMENT} AND {LAST_MOMENT}" for name in ("created_at", "changed_at")),
+        "id <> '' AND done IN (0, 1)",
+    ]
 )
+# Only names of columns are put into these; values are always bound.
+_LOAD = f"SELECT {_COLUMNS} FROM operation WHERE {_IS_RECORD} ORDER BY used_at"  # noqa: S608
+_DROP_DAMAGED = f"DELETE FROM operation WHERE ({_IS_RECORD}) IS NOT TRUE"  # noqa: S608
+# What was used at a time that is still to come was used by a clock that was ahead.
+_ADD = (
+    f"INSERT INTO operation ({_COLUMNS}) VALUES ({_VALUES}) "  # noqa: S608
+    "ON CONFLICT (endpoint, id) DO UPDATE SET used_at = max(min(used_at, :now), excluded.used_at)"
+)
+# As `Record.overtakes` says: another kernel may have written meanwhile.
 _CHANGE = (
-    f"UPDATE operation SET ({', '.join(_SEEN)}) = ({', '.join('?' * len(_SEEN))}) "  # noqa: S608
-    "WHERE endpoint = ? AND id = ? AND seen_at <= ? AND done <= ?"
+    f"UPDATE operation SET {_SEEN} WHERE endpoint = :endpoint AND id = :id "  # noqa: S608
+    "AND (done < :done OR done = :done AND (changed_at > :changed_at) IS NOT TRUE)"
 )
 _DROP_NEVER_SEEN = "DELETE FROM operation WHERE endpoint = ? AND id = ? AND seen_at = 0"
+# What has changed was followed then, whatever the clock here said.
+_DROP_OLD = """
+DELETE FROM operation WHERE max(used_at, CASE WHEN changed_at <= :now THEN changed_at ELSE used_at END)
+    < (SELECT max(used_at) FROM operation WHERE used_at <= :now - :while) - (:oldest - :while)
+"""
+# As `ds_ops_magic.history.record.kept` says.
 _DROP_SUPERFLUOUS = """
-DELETE FROM operation WHERE rowid IN (SELECT rowid FROM operation ORDER BY done, used_at DESC LIMIT -1 OFFSET ?)
+DELETE FROM operation WHERE rowid IN (
+    SELECT rowid FROM operation WHERE done ORDER BY used_at DESC
+    LIMIT -1 OFFSET max(0, ? - (SELECT count(*) FROM operation WHERE NOT done))
+)
 """
 
 
@@ -107,24 +92,31 @@ class HistoryFile:
 
     Args:
         path: Where it is, from the root on.
+        clock: Seconds since the epoch.
+        patience: Seconds to wait for another kernel that is writing.
 
     Raises:
-        Unusable: That is no such place, or it is something else, damaged, or of a newer version.
+        Unusable: That is no such place, or it is another user's, something else, damaged, or of a newer version.
         OSError: It cannot be made or opened.
         sqlite3.OperationalError: It cannot be used now.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time, patience: float = BUSY) -> None:
         if not path.is_absolute():
-            raise Unusable(f"nobody has the home folder {path.parts[0]}")
+            is_home = str(path).startswith("~")
+            raise Unusable(f"nobody has the home folder {path.parts[0]}" if is_home else "the current folder is gone")
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with contextlib.suppress(FileExistsError):
             # SQLite gives the -wal and -shm files the mode of the database.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        _check_owner(path)
         _check_kind(path)
-        self._connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+        # Bytes that are no text would keep all the other rows from being read.
+        self._connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
         try:
-            self._prepare(path)
+            self._prepare(path, patience)
+            _check_owner(path)  # again: by now SQLite has opened or made what it keeps beside the file
         except BaseException as error:
             self._connection.close()
             # An OperationalError is about now; its base is about the file, which holds something else.
@@ -132,6 +124,7 @@ class HistoryFile:
                 raise Unusable(_DAMAGED) from None
             raise
         self._path, self._inode = path, path.stat().st_ino
+        self._clock = clock
         self._version = -1
 
     def is_gone(self) -> bool:
@@ -142,7 +135,7 @@ class HistoryFile:
             return True
 
     def load(self) -> list[Record]:
-        """Return all that is kept, what was used last at the end."""
+        """Return all that is kept, what was used last at the end; without what is no record."""
         self._version = self._data_version()
         rows = self._connection.execute(_LOAD).fetchall()
         return [Record._make((*row[:5], bool(row[5]), *row[6:])) for row in rows]
@@ -156,21 +149,26 @@ class HistoryFile:
 
         When it returns, the disk has it.
         """
-        records = list(records)
-        seen = [record for record in records if record.seen_at]
-        changes = [(*record[3:], record.endpoint, record.id, record.seen_at, record.done) for record in seen]
+        now = self._clock()
+        rows = [{**record._asdict(), "now": now} for record in records]
+        seen = [row for row in rows if row["seen_at"]]
         with self._writing():
             self._connection.executemany(_DROP_NEVER_SEEN, forgotten)
-            self._connection.executemany(_ADD, records)
-            self._connection.executemany(_CHANGE, changes)
+            self._connection.executemany(_ADD, rows)
+            self._connection.executemany(_CHANGE, seen)
             # The endpoint of one whose birth was recorded is known from its first answer on.
-            born = [("", record.id) for record in seen if record.endpoint]
+            born = [("", row["id"]) for row in seen if row["endpoint"]]
             self._connection.executemany("DELETE FROM operation WHERE endpoint = ? AND id = ?", born)
 
-    def prune(self, now: float) -> None:
-        """Drop what is too old, and what is too much."""
+    def prune(self) -> None:
+        """Drop what is no record, what is too old, and what is too much.
+
+        Old is what was left alone for 90 days before others were used, a week ago or earlier: a clock that is wrong for
+        some days drops nothing, in however many kernels, and real disuse ends in pruning a week later.
+        """
         with self._writing():
-            self._connection.execute("DELETE FROM operation WHERE used_at < ?", (now - OLDEST,))
+            self._connection.execute(_DROP_DAMAGED)
+            self._connection.execute(_DROP_OLD, {"now": self._clock(), "while": _WEEK, "oldest": OLDEST})
             self._connection.execute(_DROP_SUPERFLUOUS, (MOST,))
 
     def close(self) -> None:
@@ -191,11 +189,11 @@ class HistoryFile:
     def _data_version(self) -> int:
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
-    def _prepare(self, path: Path) -> None:
+    def _prepare(self, path: Path, patience: float) -> None:
         is_ours = self._is_ours()
         make_private(path)  # not before it is known to be a history, or empty
         if not is_ours:
-            self._choose_journal(path)
+            self._choose_journal(path, patience)
             with self._writing():
                 if not self._is_ours():  # another kernel may have been quicker
                     self._connection.execute(_SCHEMA)
@@ -218,11 +216,11 @@ class HistoryFile:
             raise Unusable("it is the database of something else")
         return False
 
-    def _choose_journal(self, path: Path) -> None:
+    def _choose_journal(self, path: Path, patience: float) -> None:
         """Turn on WAL, where kernels do not wait for each other; leave the rollback journal where it cannot work."""
         if is_remote(path):
             return
-        deadline = time.monotonic() + _BUSY
+        deadline = time.monotonic() + patience
         while True:
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
@@ -232,6 +230,11 @@ class HistoryFile:
                     time.sleep(0.01)
                     continue
             return
+
+
+def _check_owner(path: Path) -> None:
+    if reason := why_foreign(path):
+        raise Unusable(reason)
 
 
 def _check_kind(path: Path) -> None:

@@ -10,21 +10,19 @@ import time
 import warnings
 from datetime import datetime, timezone
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ds_ops_magic import wording
 from ds_ops_magic.engine.reports import Report
-from ds_ops_magic.errors import OperationNotFound
-from ds_ops_magic.history.durations import LEAST, Durations
-from ds_ops_magic.history.durations import MOST as MOST_RUNS
-from ds_ops_magic.history.file import LAST_MOMENT, MOST, Record
+from ds_ops_magic.errors import OperationNotFound, OperationsError
+from ds_ops_magic.history.durations import Runs
+from ds_ops_magic.history.record import MOST, Record, kept, record_of
 from ds_ops_magic.history.writer import HistoryWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ds_ops_magic.errors import OperationsError
+    from ds_ops_magic.history.durations import Durations
     from ds_ops_magic.operation import Operation
 
 FILE_VARIABLE = "DS_OPS_MAGIC_HISTORY"
@@ -32,7 +30,6 @@ FILE_VARIABLE = "DS_OPS_MAGIC_HISTORY"
 FILE_NAME = "ds_ops_magic.sqlite"
 """Name of the file beside an IPython profile."""
 _PATIENCE = 1.0  # seconds that a caller waits for the file at most, and not again before it has caught up
-_SEEN_AGAIN = 60.0  # seconds after which it is written that an operation was seen again, and still stands as it did
 _FIRST_PATIENCE = 0.3  # seconds for the file to be read for the first time
 
 
@@ -44,21 +41,22 @@ class History:
 
     Args:
         path: The file; made, private to its owner, with the first operation.
+        clock: Seconds since the epoch.
 
     Attributes:
+        now: The clock.
         warns: Whether that one warning is given by itself; else it is for who asks for `complaint`, and shows it.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        expanded = os.path.expanduser(path)
-        # A home that nobody has stays as it is named; below the current folder it would mean another place.
-        self.path = Path(expanded if expanded.startswith("~") else os.path.abspath(expanded))
+    def __init__(self, path: str | os.PathLike[str], clock: Callable[[], float] = time.time) -> None:
+        self.path = _from_the_root(path)
         self.warns = True
+        self.now = clock
         self._records: dict[tuple[str, str], Record] = {}
         self._endpoints: dict[str, dict[str, None]] = {}  # by id
-        self._runs: dict[tuple[str, str], list[float]] = {}  # by endpoint and kind, the latest at the end
-        self._durations: dict[str, dict[str, Durations]] = {}
-        self._writer = HistoryWriter(self.path, self._replace)
+        self._runs = Runs()
+        self._most = _enough(0)
+        self._writer = HistoryWriter(self.path, self._replace, clock)
 
     def __repr__(self) -> str:
         return f"<History in {str(self.path)!r}>"
@@ -72,7 +70,7 @@ class History:
 
     def read(self) -> None:
         """Begin to read the file, if there is one, or what other kernels have written since. Returns at once."""
-        if self.path.exists():
+        if os.path.exists(self.path):
             self._writer.look()
 
     def refresh(self) -> None:
@@ -89,13 +87,19 @@ class History:
 
     def complaint(self) -> str:
         """Return what keeps the history from being kept, the first time that is asked for; else nothing."""
-        why = self._writer.take_complaint()
-        if not why:
+        trouble = self._writer.take_trouble()
+        if trouble is None:
             return ""
-        where = wording.tidy(str(self.path), 1000)
+        if isinstance(trouble, OperationsError):
+            return (
+                f"No history is kept yet. {trouble.args[0]} What is to be kept waits in memory, and is written once "
+                "one can. Operations are not affected."
+            )
+        why = trouble.strerror if isinstance(trouble, OSError) and trouble.strerror else str(trouble)
         return (
-            f"No history is kept, because {where} cannot be used: {wording.one_line(why)}. Operations are not "
-            f"affected; OpMagics.history or ${FILE_VARIABLE} can name another file."
+            f"No history is kept, because {wording.tidy(str(self.path), 1000)} cannot be used: "
+            f"{wording.one_line(why)}. Operations are not affected; OpMagics.history or ${FILE_VARIABLE} can name "
+            "another file."
         )
 
     def warn(self) -> None:
@@ -105,8 +109,9 @@ class History:
             warnings.warn(complaint, RuntimeWarning, stacklevel=3)
 
     def records(self) -> list[Record]:
-        """Return all that is known, what was used last first."""
-        return sorted(self._records.values(), key=lambda record: record.used_at, reverse=True)
+        """Return all that is known, what was used last first; what was used by a clock that was ahead stands last."""
+        now = self.now()
+        return sorted(self._records.values(), key=lambda one: (one.used_at <= now, one.used_at), reverse=True)
 
     def record(self, operation: Operation, *, wait: bool = True) -> None:
         """Keep an operation that was just born, and whose endpoint is not known here; waits until the disk has it.
@@ -116,7 +121,7 @@ class History:
             wait: False has it written at once, but does not wait for that.
         """
         known = self.endpoints_of(operation.id)
-        now = time.time()
+        now = self.now()
         self._writer.tell(lambda: self._saw(known[0] if known else "", operation.id, operation, now))
         if wait:
             if not known:
@@ -125,9 +130,8 @@ class History:
 
     def ready(self) -> None:
         """See that the file was read, if there is one. Waits for that at most 0.3 s, and at most once."""
-        if not self._writer.has_read and self.path.exists():
-            self._writer.look()
-            self._writer.wait_until_read(_FIRST_PATIENCE)
+        if not self._writer.has_read and os.path.exists(self.path):
+            self._writer.refresh(_FIRST_PATIENCE)
 
     def find(self, endpoint: str, operation_id: str) -> Record | None:
         """Return what is known of an operation of an endpoint, or of one whose endpoint is not known."""
@@ -139,16 +143,16 @@ class History:
 
     def durations(self, endpoint: str) -> Mapping[str, Durations]:
         """Return how long operations take there, by kind; it goes on being up to date."""
-        return MappingProxyType(self._durations.setdefault(endpoint, {}))
+        return self._runs.of(endpoint)
 
     def asked(self, endpoint: str, ids: Sequence[str]) -> None:
         """Keep that operations are asked about."""
-        now = time.time()
+        now = self.now()
         self._writer.tell(lambda: self._asked(endpoint, ids, now))
 
     def received(self, endpoint: str, reports: Iterable[Report]) -> None:
         """Keep what became known of operations; soon, many at once."""
-        now = time.time()
+        now = self.now()
         self._writer.tell(lambda: self._received(endpoint, reports, now), urgent=False)
 
     # Everything below runs on the writer's thread.
@@ -167,11 +171,11 @@ class History:
 
     def _saw(self, endpoint: str, name: str, operation: Operation, now: float) -> None:
         held = self.find(endpoint, name)
-        new = _record(endpoint, name, operation, now, held.used_at if held else now)
-        if held is None or (new.overtakes(held) and _is_news(new, held)):
+        new = record_of(endpoint, name, operation, used_at=held.used_at if held else now, seen_at=now)
+        if held is None or (new.overtakes(held) and new.is_news(held)):
             self._keep(new)
             if new.done and not (held and held.done and held.endpoint == endpoint):  # else it was learned from
-                self._learn(new)
+                self._runs.learn(new)
 
     def _forget(self, endpoint: str, name: str) -> None:
         """Drop an id that the service does not know, unless it ever did: that was a typing error."""
@@ -184,43 +188,44 @@ class History:
     def _keep(self, record: Record) -> None:
         self._put(record)
         self._writer.keep(record)
-        if len(self._records) > MOST + MOST // 10:
-            self._writer.prune()
+        if len(self._records) > self._most:
+            self._replace(kept(self._records.values()))
+            self._writer.prune(self._records)
 
     def _put(self, record: Record) -> None:
         self._records[record.endpoint, record.id] = record
         known = self._endpoints.setdefault(record.id, {})
         known[record.endpoint] = None
         if record.endpoint and "" in known and record.seen_at:
-            del known[""], self._records["", record.id]
+            self._records.pop(("", record.id), None)
+            del known[""]
 
     def _replace(self, records: list[Record]) -> None:
-        """Take over what the file holds."""
+        """Take over what the file holds, or what is kept of what was known."""
         self._records = {(record.endpoint, record.id): record for record in records}
         endpoints: dict[str, dict[str, None]] = {}
         for record in records:
             endpoints.setdefault(record.id, {})[record.endpoint] = None
         self._endpoints = endpoints
-        self._runs.clear()
-        for record in sorted(records, key=lambda one: one.changed_at or 0.0):
-            self._learn(record, publish=False)
-        for endpoint, kind in self._runs:
-            self._publish(endpoint, kind)
+        self._runs.learn_anew(records)
+        self._most = _enough(len(records))
 
-    def _learn(self, record: Record, *, publish: bool = True) -> None:
-        """Learn from an operation that has succeeded how long its kind takes; another end says nothing of that."""
-        if record.state != "succeeded" or not record.kind or record.created_at is None or record.changed_at is None:
-            return
-        runs = self._runs.setdefault((record.endpoint, record.kind), [])
-        runs.append(max(0.0, record.changed_at - record.created_at))
-        del runs[:-MOST_RUNS]
-        if publish:
-            self._publish(record.endpoint, record.kind)
 
-    def _publish(self, endpoint: str, kind: str) -> None:
-        runs = self._runs[endpoint, kind]
-        if len(runs) >= LEAST:
-            self._durations.setdefault(endpoint, {})[kind] = Durations(tuple(sorted(runs)))
+def _from_the_root(path: str | os.PathLike[str]) -> Path:
+    """Return where a file is from the root on.
+
+    Below a home that nobody has, or a current folder that is gone, it stays as it is named: it is nowhere.
+    """
+    expanded = os.path.expanduser(path)
+    try:
+        return Path(expanded if expanded.startswith("~") else os.path.abspath(expanded))
+    except OSError:
+        return Path(expanded)
+
+
+def _enough(number: int) -> int:
+    """Return at how many records those are pruned that are so many now: seldom, also where most of them run."""
+    return max(MOST, number) * 11 // 10
 
 
 class EndpointHistory:
@@ -255,38 +260,12 @@ class EndpointHistory:
         """Have an error say what was last known of an operation that the service does not know (any more)."""
         known = self._history.find(self._endpoint, operation_id)
         if isinstance(error, OperationNotFound) and known and known.seen_at:
-            said = _last_seen(known)
+            said = _last_seen(known, self._history.now())
             if not str(error.args[0]).endswith(said):  # it may be told to several
                 error.args = (f"{error.args[0]} {said}", *error.args[1:])
 
 
-def _is_news(new: Record, held: Record) -> bool:
-    """Tell whether it is worth writing again: progress is not, but once in a while."""
-    told, before = ((one.endpoint, one.state, one.done, one.error, one.kind) for one in (new, held))
-    return told != before or new.seen_at - held.seen_at >= _SEEN_AGAIN
-
-
-def _record(endpoint: str, name: str, operation: Operation, now: float, used_at: float) -> Record:
-    return Record(
-        endpoint,
-        name,
-        used_at,
-        now,
-        operation.status_word,
-        operation.done,
-        operation.error.name if operation.error else "",
-        operation.kind[:256],
-        wording.masked(operation.description[:1024])[:256],  # masked before it is cut: half a token looks like none
-        _seconds(operation.created_at),
-        _seconds(operation.modified_at),
-    )
-
-
-def _seconds(moment: datetime | None) -> float | None:
-    # A float rounds the last microsecond there is, with which some say "never", up into the year 10000.
-    return min(moment.timestamp(), LAST_MOMENT) if moment else None
-
-
-def _last_seen(record: Record) -> str:
+def _last_seen(record: Record, now: float) -> str:
     seen = datetime.fromtimestamp(record.seen_at, timezone.utc)
-    return f"When last seen, {seen:%Y-%m-%d %H:%M} UTC: {wording.one_line(record.state, 20)}."
+    when = f", {seen:%Y-%m-%d %H:%M} UTC" if record.seen_at <= now else ""  # else a clock was ahead: nobody knows
+    return f"When last seen{when}: {wording.one_line(record.state, 20)}."

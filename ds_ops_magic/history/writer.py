@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import queue
 import sqlite3
@@ -12,38 +11,52 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.history.file import HistoryFile, Record
+from ds_ops_magic import threads
+from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.history.file import BUSY, HistoryFile
+from ds_ops_magic.history.inbox import Inbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from pathlib import Path
 
-_log = logging.getLogger(__name__)
-_GATHER = 0.5  # seconds in which what is not urgent is gathered
+    from ds_ops_magic.history.record import Record
+
 _AGAIN = 30.0  # seconds before a file that could not be used is tried again
 _AT_EXIT = 1.0  # seconds that the end of the process waits
-
-Work = tuple[bool, "Callable[[], None] | None"]  # whether it is urgent; None ends the thread
 
 
 class HistoryWriter:
     """Keeps records in a file, on a daemon thread that starts with the first work. After a fork the child has its own.
 
+    Where no thread can be started, work is done by who tells it, but for the file: what that is to hold stays in memory
+    until a thread can be started, which is tried each time, or until the end of the process.
+
+    Ctrl-C may come at any moment in a caller: what was told is done then with what is told next. (The thread is not
+    asked whether it is alive: interrupted in that, Python up to 3.12 may take it for dead from then on.)
+
     Args:
         path: The file.
         loaded: Gets all that the file holds, on the thread, whenever it was read.
+        clock: Seconds since the epoch.
+
+    Attributes:
+        has_read: Whether the file was read, or turned out not to be readable.
     """
 
+    has_read: bool
     _lock: threading.Lock
-    _thread: threading.Thread | None
-    _queue: queue.SimpleQueue[Work]
+    _thread: threading.Thread | None  # that runs
+    _coming: threading.Thread | None  # that was started last
+    _inbox: Inbox
     _file: HistoryFile | None
     _late: bool  # whether a caller has waited in vain: no other should, before it has caught up
 
-    def __init__(self, path: Path, loaded: Callable[[list[Record]], None]) -> None:
+    def __init__(self, path: Path, loaded: Callable[[list[Record]], None], clock: Callable[[], float]) -> None:
         self._path = path
         self._loaded = loaded
-        self._complaint = ""
+        self._clock = clock
+        self._trouble: Exception | None = None
         self._complained = False
         self._records: dict[tuple[str, str], Record] = {}  # what is not written yet
         self._forgotten: set[tuple[str, str]] = set()
@@ -51,12 +64,17 @@ class HistoryWriter:
         _writers.add(self)
 
     def tell(self, work: Callable[[], None], *, urgent: bool = True) -> None:
-        """Run work on the thread, soon or, if it is not urgent, with more of its kind. Returns at once."""
+        """Have work done on the thread, soon or, if it is not urgent, with more of its kind. Returns at once.
+
+        Args:
+            work: May be done twice.
+            urgent: Whether to do it at once.
+        """
         if _exiting:  # no thread can be started any more
             return
+        self._inbox.put(work, urgent=urgent)
         with self._lock:
             self._start()
-            self._queue.put((urgent, work))
 
     def keep(self, record: Record) -> None:
         """Have a record written. Only on the thread."""
@@ -67,19 +85,10 @@ class HistoryWriter:
         self._records.pop((endpoint, operation_id), None)
         self._forgotten.add((endpoint, operation_id))
 
-    def prune(self) -> None:
-        """Have the file pruned, and read again. Only on the thread."""
+    def prune(self, kept: Container[tuple[str, str]]) -> None:
+        """Have the file pruned, and read again; what is not written yet only if it is kept. Only on the thread."""
+        self._records = {place: record for place, record in self._records.items() if place in kept}
         self._prune = True
-
-    @property
-    def has_read(self) -> bool:
-        """Whether the file was read, or turned out not to be readable."""
-        return self._read.is_set()
-
-    def wait_until_read(self, timeout: float) -> None:
-        """Wait until the file was read, for so many seconds at most; not again where that was in vain."""
-        if not self._late and not self._read.wait(timeout):
-            self._late = True
 
     def look(self) -> None:
         """Read what others have written, soon. Returns at once."""
@@ -96,18 +105,20 @@ class HistoryWriter:
     def close(self, timeout: float) -> None:
         """Write what was told, close the file and end the thread. Waits for so many seconds at most."""
         with self._lock:
-            thread, self._thread = self._thread, None
-            if thread is not None:
-                self._queue.put((True, None))
-        if thread is not None:
-            thread.join(0.0 if self._late else timeout)
+            thread = self._thread
+            if thread is None:
+                self._write_here(timeout)
+                return
+            self._closing = True
+            self._inbox.ring()
+        thread.join(0.0 if self._late else timeout)
 
-    def take_complaint(self) -> str:
-        """Return why the file cannot be used; once."""
-        if not self._complaint or self._complained:
-            return ""
+    def take_trouble(self) -> Exception | None:
+        """Return, once, what keeps the file from being written: an OperationsError where no thread can be started."""
+        if self._trouble is None or self._complained:
+            return None
         self._complained = True
-        return self._complaint
+        return self._trouble
 
     def leave_to_parent(self) -> None:
         """Note in a forked child that the thread has stayed in the parent, which writes what was told before."""
@@ -116,18 +127,12 @@ class HistoryWriter:
         self._records, self._forgotten = {}, set()
         self._start_afresh()
 
-    def _start(self) -> None:
-        if self._thread is None:
-            self._queue = queue.SimpleQueue()
-            self._thread = threading.Thread(
-                target=self._main, args=(self._queue,), name="ds_ops_magic history", daemon=True
-            )
-            self._thread.start()
-
     def _start_afresh(self) -> None:
+        self.has_read = False
         self._lock = threading.Lock()
-        self._thread = self._file = None
-        self._read = threading.Event()
+        self._thread = self._coming = self._file = None
+        self._inbox = Inbox()
+        self._closing = False
         self._late = False
         self._prune = True
         self._look = False
@@ -135,72 +140,95 @@ class HistoryWriter:
         self._waiting: list[Callable[[bool], None]] = []
 
     def _wait_for(self, work: Callable[[], None], timeout: float) -> bool:
-        written: list[bool] = []
-        answered = threading.Event()
-
-        def answer(well: bool) -> None:
-            written.append(well)
-            answered.set()
+        answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
         def wait() -> None:
             work()
-            self._waiting.append(answer)
+            self._waiting.append(answers.put)
 
-        self.tell(wait)
         if _exiting:
             return False
-        if not answered.wait(0.0 if self._late else timeout):
+        self.tell(wait)
+        try:
+            return answers.get(timeout=0.0 if self._late else timeout)
+        except queue.Empty:
             self._late = True
-        return bool(written) and written[0]
+            return False
 
-    # Everything below runs on the thread.
+    # What follows runs with the lock.
 
-    def _main(self, works: queue.SimpleQueue[Work]) -> None:
+    def _start(self) -> None:
+        """See that the thread runs; where none can be started, do here what was told."""
+        if self._thread is not None:
+            return
+        self._coming = threading.Thread(target=self._main, name="ds_ops_magic history", daemon=True)
+        try:
+            threads.start(self._coming)
+        except OperationsError as error:
+            self._coming = None
+            self._trouble = error.with_traceback(None)
+            self._inbox.work_off()
+            self._answer()
+        else:
+            self._thread = self._coming
+
+    def _write_here(self, timeout: float) -> None:
+        """Write what no thread has written, if there is any."""
+        self._coming = None
+        self._inbox.work_off()
+        if self._has_work():
+            self._again_at = 0.0
+            self._synchronize(timeout)
+            self._close()
+
+    # Everything below runs on the thread or, where there is none, with the lock.
+
+    def _main(self) -> None:
+        thread = threading.current_thread()
+        with self._lock:
+            if self._coming is not thread:
+                return  # its start was interrupted, and another one was started since
+            self._thread = thread
+        try:
+            self._serve()
+        finally:
+            with self._lock:
+                if self._thread is thread:
+                    self._thread = None
+
+    def _serve(self) -> None:
         self._again_at = 0.0
         self._synchronize()
-        self._read.set()
-        closing = False
-        while not closing:
-            for _, work in self._batch(works):
-                closing = closing or work is None
-                if work is not None:
-                    self._do(work)
+        self.has_read = True
+        while not (self._closing and self._has_ended()):
+            self._inbox.listen(_AGAIN if self._has_work() else None)  # what could not be written is tried again
+            self._inbox.work_off()
+            if self._closing:  # there may be no later
+                self._again_at = 0.0
             self._synchronize()
             self._late = False
-            waiting, self._waiting = self._waiting, []
-            for answer in waiting:
-                answer(self._file is not None and not self._has_work())
-        self._close()
+            self._answer()
 
-    def _batch(self, works: queue.SimpleQueue[Work]) -> list[Work]:
-        """Wait for work, and take all that there is; what is not urgent is gathered for a while."""
-        batch: list[Work] = []
-        left = _AGAIN if self._has_work() else None  # what could not be written is tried again
-        until = 0.0
-        try:
-            while True:
-                batch.append(works.get(timeout=left) if left is None or left > 0 else works.get_nowait())
-                if batch[-1][0]:
-                    until = 0.0
-                elif len(batch) == 1:
-                    until = time.monotonic() + _GATHER
-                left = until - time.monotonic()
-        except queue.Empty:
-            return batch
+    def _has_ended(self) -> bool:
+        self._close()
+        with self._lock:
+            if self._inbox:  # told meanwhile
+                return False
+            self._thread, self._closing = None, False
+            return True
+
+    def _answer(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for answer in waiting:
+            answer(self._file is not None and not self._has_work())
 
     def _want_to_look(self) -> None:
         self._look = True
 
-    def _do(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except Exception:  # whatever it is: without this thread nothing would be kept any more
-            _log.exception("%r could not be written to", self._path)
-
     def _has_work(self) -> bool:
         return bool(self._records or self._forgotten)
 
-    def _synchronize(self) -> None:
+    def _synchronize(self, patience: float = BUSY) -> None:
         """Bring the file up to date, and what is known of it; what keeps it from that is complained of."""
         if time.monotonic() < self._again_at:
             return
@@ -208,23 +236,23 @@ class HistoryWriter:
             if self._file is not None and self._file.is_gone():
                 self._close()
             if self._file is None:
-                self._file = HistoryFile(self._path)
+                self._file = HistoryFile(self._path, self._clock, patience)
                 self._look = True
             if self._has_work():
                 self._file.write(self._records.values(), self._forgotten)
                 self._records.clear()
                 self._forgotten.clear()
             if self._prune:
-                self._file.prune(time.time())
+                self._file.prune()
             if self._prune or (self._look and self._file.has_news()):
                 self._loaded(self._file.load())
             self._prune = self._look = False
+            self._trouble = None
         except Exception as error:  # whatever it is, it must not cost more than the history
             self._give_up_for_now(error)
 
     def _give_up_for_now(self, error: Exception) -> None:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        self._complaint = why
+        self._trouble = error.with_traceback(None)
         hopeless = not isinstance(error, (OSError, sqlite3.OperationalError))
         self._again_at = float("inf") if hopeless else time.monotonic() + _AGAIN
         self._close()

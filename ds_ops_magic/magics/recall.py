@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ds_ops_magic.client import OperationClient
     from ds_ops_magic.connections.connection import Connection
     from ds_ops_magic.display.listing import Listing
-    from ds_ops_magic.history.file import Record
     from ds_ops_magic.history.history import History
+    from ds_ops_magic.history.record import Record
 
 _REFRESH = 5.0  # seconds that asking how the listed ones stand may take
 _MOST_COMPLETED = 100

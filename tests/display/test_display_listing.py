@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ds_ops_magic.display import listing
 from ds_ops_magic.display.listing import Listing
-from ds_ops_magic.history.file import Record
+from ds_ops_magic.history.record import Record
 
 NOW = 1_772_625_600.0  # 2026-03-04 12:00 UTC
 KIND = "yandex.cloud.datasphere.v2.CreateProjectMetadata"
@@ -31,6 +31,21 @@ def test_a_listing_as_text() -> None:
 ? asked about  op4 · 1 min 00 s ago, and never seen since
 That is all."""
     )
+
+
+def test_what_a_clock_said_that_was_ahead_is_no_time() -> None:
+    """Neither "-100 d ago" nor a running time of 100 days, and not as if it was the state of now."""
+    ahead = NOW + 8_640_000.0
+    seen = Record("host:1", "op1", ahead, ahead, "running", False, "", "", "", NOW - 60.0, NOW - 30.0)
+    never_seen = Record("host:1", "op2", ahead)
+    skewed = Record("host:1", "op3", NOW + 2.0, NOW + 2.0, "running", False, "", "", "", NOW - 60.0, NOW - 30.0)
+    said = listing.text(listed(seen, never_seen, skewed))
+    assert [line for line in said.splitlines() if line.startswith(("●", "?"))] == [
+        "● running  op1 · when last seen, by a clock that was ahead",
+        "? asked about  op2 · by a clock that was ahead, and never seen since",
+        "● running  op3 · 1 min 02 s",
+    ]
+    assert "ahead" in listing.html(listed(seen))
 
 
 def test_where_each_is_when_that_is_asked() -> None:

@@ -13,7 +13,7 @@ from yandex.cloud.datasphere.v2.project_pb2 import Project
 from ds_ops_magic import failures
 from ds_ops_magic.display import listing, static
 from ds_ops_magic.display.listing import Listing
-from ds_ops_magic.history.file import Record
+from ds_ops_magic.history.record import Record
 from ds_ops_magic.operation import Operation
 from ds_ops_magic.operations import Operations
 from ds_ops_magic.view import Entry

@@ -21,8 +21,8 @@ from ds_ops_magic.codes import refused
 from ds_ops_magic.display import listing
 from ds_ops_magic.display.listing import Listing
 from ds_ops_magic.engine.reports import Report
-from ds_ops_magic.history.file import Record
 from ds_ops_magic.history.history import History
+from ds_ops_magic.history.record import Record
 from ds_ops_magic.operation import Operation
 
 KIND = "yandex.cloud.datasphere.v2.CreateProjectMetadata"
@@ -226,7 +226,7 @@ def test_how_long_a_kind_takes_is_known_from_earlier_kernels(open_history: Open)
 
 
 def test_a_run_counts_once_however_often_its_end_is_seen(open_history: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ds_ops_magic.history.history._SEEN_AGAIN", 0.0)  # so that each time is written
+    monkeypatch.setattr("ds_ops_magic.history.record._SEEN_AGAIN", 0.0)  # so that each time is written
     first, second = open_history(), open_history()
     ended = [snapshot(name, done=True, age=60.0) for name in ("op1", "op2", "op3")]
     for each in ended:

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from ds_ops_magic.history import file as history_file
-from ds_ops_magic.history.file import OLDEST, HistoryFile, Record, Unusable, is_remote
+from ds_ops_magic.history.file import HistoryFile, Unusable, is_remote
+from ds_ops_magic.history.record import Record
 
+DAY = 86400.0
 MOUNTS = """\
 /dev/sda1 / ext4 rw 0 0
 home:/users /home nfs4 rw 0 0
@@ -79,10 +81,47 @@ def test_what_is_read_is_what_was_written(file: HistoryFile) -> None:
     assert file.load() == [whole, Record("", "b", 2e9)]
 
 
-def test_who_writes_last_does_not_undo_an_end(file: HistoryFile) -> None:
-    file.write([Record("host:1", "a", 1.0, 10.0, "succeeded", True)])
-    file.write([Record("host:1", "a", 5.0, 20.0, "running", False), Record("host:1", "a", 3.0, 5.0, "failed", True)])
-    assert file.load() == [Record("host:1", "a", 5.0, 10.0, "succeeded", True)]
+def seen(state: str, changed_at: float | None = None, *, used_at: float = 1.0, seen_at: float = 1.0) -> Record:
+    done = state in ("succeeded", "failed")
+    return Record("host:1", "a", used_at, seen_at, state, done, changed_at=changed_at)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        (seen("running", 10.0), seen("failing", 20.0), "failing"),
+        (seen("running", 20.0), seen("failing", 10.0), "running"),
+        (seen("running", 10.0), seen("failing", 10.0), "failing"),
+        (seen("running", 10.0, seen_at=9e9), seen("failing", 20.0), "failing"),  # a clock was ahead
+        (seen("running", 10.0, seen_at=9e9), seen("succeeded", 20.0), "succeeded"),
+        (seen("running", 20.0), seen("succeeded", 10.0), "succeeded"),
+        (seen("succeeded", 10.0), seen("running", 20.0), "succeeded"),
+        (seen("succeeded", 10.0), seen("running"), "succeeded"),
+        (seen("succeeded", 10.0), seen("failed", 20.0), "failed"),
+        (seen("succeeded", 20.0), seen("failed", 10.0), "succeeded"),
+        # Where the service does not say when it has changed, what was told last counts.
+        (seen("running"), seen("failing"), "failing"),
+        (seen("running", seen_at=9e9), seen("failing"), "failing"),
+        (seen("running", 10.0), seen("failing"), "failing"),
+        (seen("running"), seen("failing", 10.0), "failing"),
+        (seen(""), seen("running", 10.0), "running"),
+    ],
+)
+def test_what_counts_of_two_snapshots_goes_by_the_service(
+    file: HistoryFile, first: Record, second: Record, kept: str
+) -> None:
+    assert second.overtakes(first) is (kept == second.state)
+    file.write([first])
+    file.write([second])
+    assert [record.state for record in file.load()] == [kept]
+    file.write([seen("", 0.0)._replace(seen_at=0.0)])  # that it is asked about changes nothing of how it stands
+    assert [record.state for record in file.load()] == [kept]
+
+
+def test_what_was_used_last_counts_in_whatever_order_it_is_written(file: HistoryFile) -> None:
+    for used_at in (1.0, 5.0, 3.0):
+        file.write([seen("running", used_at=used_at)])
+    assert [record.used_at for record in file.load()] == [5.0]
 
 
 def test_only_what_was_never_seen_is_forgotten(file: HistoryFile) -> None:
@@ -93,12 +132,21 @@ def test_only_what_was_never_seen_is_forgotten(file: HistoryFile) -> None:
 
 def test_the_old_go_and_then_the_oldest_that_have_ended(file: HistoryFile, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time()
-    records = [Record("host:1", f"ended{age}", now - age, 1.0, "succeeded", True) for age in range(4)]
-    records += [Record("host:1", f"running{age}", now - 100 - age, 1.0, "running") for age in range(3)]
-    file.write([*records, Record("host:1", "ancient", now - OLDEST - 1.0)])
+    records = [Record("host:1", f"ended{age}", now - 8 * DAY - age, 1.0, "succeeded", True) for age in range(4)]
+    records += [Record("host:1", f"running{age}", now - 9 * DAY - age, 1.0, "running") for age in range(3)]
+    file.write([*records, Record("host:1", "ancient", now - 100 * DAY)])
     monkeypatch.setattr(history_file, "MOST", 5)
-    file.prune(now)
+    file.prune()
     assert {record.id for record in file.load()} == {"ended0", "ended1", "running0", "running1", "running2"}
+
+
+def test_what_runs_is_never_too_much(file: HistoryFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    running = [Record("host:1", f"running{age}", now - 100.0 - age, 1.0, "running") for age in range(8)]
+    file.write([*running, Record("host:1", "ended", now, 1.0, "succeeded", True)])
+    monkeypatch.setattr(history_file, "MOST", 5)
+    file.prune()
+    assert {record.id for record in file.load()} == {record.id for record in running}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from pathlib import Path
 from following import python
 from kernels import started
 
-from ds_ops_magic.history.file import MOST, HistoryFile
+from ds_ops_magic.history.file import HistoryFile
+from ds_ops_magic.history.record import MOST
 
 KILLS = 200
 

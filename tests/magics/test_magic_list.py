@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,22 @@ def test_what_has_ended_meanwhile_is_seen_in_one_go(shell: Any) -> None:
         assert server.gets() == before + 3
         assert list(shell.run_line_magic("op", "list --running")) == []
         assert server.gets() == before + 3  # what has ended is not asked about
+
+
+def test_what_has_ended_is_listed_so_though_the_clock_was_ahead_at_an_earlier_look(shell: Any) -> None:
+    with ScriptedServer(lambda call: message(call.id)) as server:
+        ahead = History(os.environ["DS_OPS_MAGIC_HISTORY"], lambda: time.time() + 8_640_000.0)
+        here = ahead.of(server.address)
+        here.asked(["op1", "op2"])
+        here.saw(snapshot("op1"))
+        ahead.close()
+        shell.run_line_magic("op", f"connect {server.address};")
+        assert "ahead" not in said_by(shell, shell.run_line_magic("op", "list"))  # both are asked about
+        server.get = lambda call: message(call.id, done=True)
+        listing = shell.run_line_magic("op", "list")
+        assert {record.id: record.state for record in listing} == {"op1": "succeeded", "op2": "succeeded"}
+        shell.run_line_magic("op", "get op3")
+        assert shell.run_line_magic("op", "wait --last 1").id == "op3"
 
 
 def test_what_the_client_is_asked_in_python_is_kept_too(shell: Any, operation_service: LocalService) -> None:
