@@ -85,8 +85,12 @@ class Unable(EndpointConnection):
 
 def test_a_connection_that_raises_ends_the_wait_with_its_words() -> None:
     said = r"a: it cannot be asked about \(SystemExit: 5\)"
-    with ScriptedServer(Stage()) as server, OperationClient(Unable(server.address)) as client:
-        pytest.raises(OperationsError, client.wait, "a", 10).match(said)
+    with (
+        ScriptedServer(Stage()) as server,
+        OperationClient(Unable(server.address)) as client,
+        pytest.raises(OperationsError, match=said),
+    ):
+        client.wait("a", 10)
 
 
 def end_the_thread(client: OperationClient) -> None:
