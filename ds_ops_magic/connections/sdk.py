@@ -44,14 +44,15 @@ class SdkConnection(Connection):
         channels = sdk._channels
         endpoints = Beside(lambda: dict(channels.endpoints)).result(DISCOVERY_TIMEOUT)
         self._credentials = channels._get_creds(endpoints["iam"])
-        self.endpoint = endpoints[OPERATION]
+        self._address = endpoints[OPERATION]
+        self.endpoint = wording.tidy(self._address)
 
     def channel(self, options: Options) -> grpc.aio.Channel:
         """Open a TLS channel that adds the SDK's token to each call."""
         import grpc
 
-        options = (*options, *channel_options(self.endpoint))
-        return grpc.aio.secure_channel(self.endpoint, self._credentials, options=options)
+        options = (*options, *channel_options(self._address))
+        return grpc.aio.secure_channel(self._address, self._credentials, options=options)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a connection by a yandexcloud.SDK holds its credentials, and is not pickled: connect again")

@@ -59,6 +59,8 @@ def with_token(call: Call) -> Any:
         ("a host:1", False),
         ("host\n:1", False),
         ("\x1b[2J:1", False),
+        ("a\u3164host:1", False),
+        ("host" + "\u0301" * 50 + ":1", False),
         ("", False),
     ],
 )
