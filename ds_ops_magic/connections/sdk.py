@@ -15,7 +15,7 @@ from ds_ops_magic.errors import NotConnected
 from ds_ops_magic.threads import DaemonThreads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import grpc
     from google.protobuf.message import Message
@@ -35,14 +35,13 @@ class SdkConnection(Connection):
 
     Raises:
         AttributeError: It has no such credentials.
-        grpc.RpcError: Its endpoint discovery failed.
-        TimeoutError: Its endpoint discovery did not answer.
+        grpc.RpcError: Its endpoint discovery failed, or did not answer.
     """
 
     def __init__(self, sdk: Any) -> None:
         self.identity, self.source = f"the account of {SOURCE}", SOURCE
         channels = sdk._channels
-        endpoints = Beside(lambda: dict(channels.endpoints)).result(DISCOVERY_TIMEOUT)
+        endpoints = _endpoints(channels)
         self._credentials = channels._get_creds(endpoints["iam"])
         self._address = endpoints[OPERATION]
         self.endpoint = wording.tidy(self._address)
@@ -118,6 +117,20 @@ class _StubChannel:
         self._threads.shutdown(wait=False)
         for answer in list(self._under_way):  # nobody waits for a call that blocks
             answer.cancel()
+
+
+def _endpoints(channels: Any) -> Mapping[str, str]:
+    """Return the addresses that an SDK uses. Where it has yet to ask for them, ask: it would wait without limit."""
+    import grpc
+    from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest
+    from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
+
+    if channels._endpoints is not None:
+        return dict(channels.endpoints)
+    options = (*channels.channel_options, *channel_options(channels._endpoint))
+    with grpc.secure_channel(channels._endpoint, channels._channel_creds, options=options) as channel:
+        said = ApiEndpointServiceStub(channel).List(ListApiEndpointsRequest(), timeout=DISCOVERY_TIMEOUT)
+    return {**{endpoint.id: endpoint.address for endpoint in said.endpoints}, **channels._config_endpoints}
 
 
 def connect(sdk: Any) -> Connection:
