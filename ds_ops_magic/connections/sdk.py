@@ -11,6 +11,7 @@ from ds_ops_magic.connections.cloud import OPERATION
 from ds_ops_magic.connections.connection import Connection, Options
 from ds_ops_magic.connections.patience import Beside
 from ds_ops_magic.connections.secrecy import redacted
+from ds_ops_magic.connections.tokens import Token, Tokens
 from ds_ops_magic.errors import NotConnected
 from ds_ops_magic.threads import DaemonThreads
 
@@ -42,7 +43,8 @@ class SdkConnection(Connection):
         self.identity, self.source = f"the account of {SOURCE}", SOURCE
         channels = sdk._channels
         endpoints = _endpoints(channels)
-        self._credentials = channels._get_creds(endpoints["iam"])
+        self._tokens = Tokens()
+        self._credentials = _credentials(channels, endpoints["iam"], lambda token: self._tokens.use(Token(token)))
         self._address = endpoints[OPERATION]
         self.endpoint = wording.tidy(self._address)
 
@@ -53,12 +55,22 @@ class SdkConnection(Connection):
         options = (*options, *channel_options(self._address))
         return grpc.aio.secure_channel(self._address, self._credentials, options=options)
 
+    def redacted(self, words: str) -> str:
+        """Return a service's words without the tokens that the SDK has given it."""
+        return self._tokens.redacted(words)
+
+    def without_secrets(self, answer: bytes, request: bytes) -> bytes:
+        """Return a serialized answer without the tokens that the SDK has given the service."""
+        return self._tokens.without_secrets(answer, request)
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("a connection by a yandexcloud.SDK holds its credentials, and is not pickled: connect again")
 
 
 class StubConnection(Connection):
     """A ``yandexcloud.SDK`` by its public `client`, whose stubs block: a few threads make the calls, and it is slower.
+
+    Its tokens stay its own: of those that a service repeats, only the ones of a known shape are masked.
 
     Args:
         sdk: The SDK object.
@@ -131,6 +143,36 @@ def _endpoints(channels: Any) -> Mapping[str, str]:
     with grpc.secure_channel(channels._endpoint, channels._channel_creds, options=options) as channel:
         said = ApiEndpointServiceStub(channel).List(ListApiEndpointsRequest(), timeout=DISCOVERY_TIMEOUT)
     return {**{endpoint.id: endpoint.address for endpoint in said.endpoints}, **channels._config_endpoints}
+
+
+def _credentials(channels: Any, iam: str, note: Callable[[str], object]) -> grpc.ChannelCredentials:
+    """Return the credentials of an SDK for channels to its services.
+
+    Args:
+        channels: Those of the SDK.
+        iam: The address of its token service.
+        note: Called with each token that they add to a call, so that it can be told from a service's own words; not
+            where this SDK is of another make, and keeps its tokens to itself.
+    """
+    import grpc
+
+    try:
+        from yandexcloud._auth_plugin import Credentials
+
+        class Noting(Credentials):
+            def _metadata(self) -> Any:
+                note(self._cached_iam_token)
+                return super()._metadata()
+
+        plugin = Noting(
+            channels._token_requester, lambda: grpc.secure_channel(iam, made, options=channels.channel_options)
+        )
+        made: grpc.ChannelCredentials = grpc.composite_channel_credentials(
+            channels._channel_creds, grpc.metadata_call_credentials(plugin)
+        )
+    except (ImportError, AttributeError):
+        made = channels._get_creds(iam)
+    return made
 
 
 def connect(sdk: Any) -> Connection:

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.connections.secrecy import redacted
+from ds_ops_magic.connections.secrecy import overwritten, redacted
 
 if TYPE_CHECKING:
     from ds_ops_magic.errors import AuthenticationError
@@ -114,6 +114,10 @@ class Tokens:
     def redacted(self, words: str) -> str:
         """Return a service's words without the tokens that it was given, lately: a late refusal may quote any."""
         return redacted(words, *list(self._given))
+
+    def without_secrets(self, answer: bytes, request: bytes) -> bytes:
+        """Return a service's answer without these tokens; what the request itself holds, in its id, is no secret."""
+        return overwritten(answer, *(token for token in list(self._given) if token.encode() not in request))
 
     def __reduce__(self) -> tuple[type[Tokens], tuple[()]]:
         return Tokens, ()

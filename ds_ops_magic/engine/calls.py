@@ -196,7 +196,7 @@ class OperationServiceCalls:
         self._overdue_at[call] = self._loop.time() + timeout + 1.0
         self._look_for_overdue()
         try:
-            return cast("bytes", await call)
+            return self._connection.without_secrets(cast("bytes", await call), request)
         except asyncio.CancelledError:
             if self._overdue_at[call] == _IS_OVERDUE:
                 return CallFailed("DEADLINE_EXCEEDED", "the call did not end within its deadline")
