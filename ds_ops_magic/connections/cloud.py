@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ds_ops_magic import failures, wording
 from ds_ops_magic.codes import OnGet, code_of, is_about_certificate, meaning_of
 from ds_ops_magic.connections.addresses import channel_options, check_host, is_address
+from ds_ops_magic.connections.patience import Beside
 from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.connections.tokens import NoToken, Token
 
@@ -56,13 +57,21 @@ class Cloud:
         return grpc.ssl_channel_credentials(root_certificates=self._roots)
 
     def discover(self, seconds: float) -> None:
-        """Ask where the services are; returns at once, `address` has the answer."""
-        from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest
+        """Ask where the services are; returns at once, `address` has the answer.
+
+        Raises:
+            OperationsError: No thread can be started.
+        """
+        from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest, ListApiEndpointsResponse
         from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
 
-        channel = self._channel(self.discovery)
-        self._answer = ApiEndpointServiceStub(channel).List.future(ListApiEndpointsRequest(), timeout=seconds)
-        self._answer.add_done_callback(lambda _: channel.close())
+        def ask() -> ListApiEndpointsResponse:
+            with self._channel(self.discovery) as channel:
+                answer: ListApiEndpointsResponse = ApiEndpointServiceStub(channel).List(request, timeout=seconds)
+                return answer
+
+        request = ListApiEndpointsRequest()
+        self._answer = Beside(ask)
 
     def address(self, service: str, seconds: float) -> str:
         """Return the address of a service by its id in endpoint discovery.
@@ -74,10 +83,10 @@ class Cloud:
 
         if not self._endpoints:
             try:
-                said = self._answer.result(max(0.0, seconds))
+                said = self._answer.result(seconds)
             except grpc.RpcError as error:
                 raise CloudSilent(_words(error, self.discovery)) from None
-            except grpc.FutureTimeoutError:
+            except TimeoutError:
                 raise CloudSilent("no answer in time") from None
             self._endpoints = {endpoint.id: endpoint.address for endpoint in said.endpoints}
         found = self._endpoints.get(service, "")

@@ -12,7 +12,7 @@ from ds_ops_magic.connections.connection import Connection, Options
 from ds_ops_magic.connections.patience import Beside
 from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.connections.tokens import Token, Tokens
-from ds_ops_magic.errors import NotConnected
+from ds_ops_magic.errors import NotConnected, OperationsError
 from ds_ops_magic.threads import DaemonThreads
 
 if TYPE_CHECKING:
@@ -118,7 +118,12 @@ class _StubChannel:
                 answer: Message = method(request, timeout=timeout, wait_for_ready=wait_for_ready)
                 return answer.SerializeToString()
 
-            answer_to_come = asyncio.get_running_loop().run_in_executor(self._threads, blocking)
+            loop = asyncio.get_running_loop()
+            try:
+                answer_to_come = loop.run_in_executor(self._threads, blocking)
+            except OperationsError as error:
+                answer_to_come = loop.create_future()
+                answer_to_come.set_exception(_unavailable(error))
             self._under_way.add(answer_to_come)
             answer_to_come.add_done_callback(self._under_way.discard)
             return answer_to_come
@@ -129,6 +134,23 @@ class _StubChannel:
         self._threads.shutdown(wait=False)
         for answer in list(self._under_way):  # nobody waits for a call that blocks
             answer.cancel()
+
+
+def _unavailable(error: OperationsError) -> grpc.RpcError:
+    """Make of what keeps a call from being made a status of it: an outage, which a wait outlives."""
+    import grpc
+
+    class Unavailable(grpc.RpcError):
+        def code(self) -> grpc.StatusCode:
+            return grpc.StatusCode.UNAVAILABLE
+
+        def details(self) -> str:
+            return str(error)
+
+        def trailing_metadata(self) -> tuple[()]:
+            return ()
+
+    return Unavailable()
 
 
 def _endpoints(channels: Any) -> Mapping[str, str]:
@@ -180,6 +202,7 @@ def connect(sdk: Any) -> Connection:
 
     Raises:
         NotConnected: The SDK cannot say where the operation service is.
+        OperationsError: No thread can be started, and this SDK needs one.
     """
     import grpc
 
@@ -196,6 +219,8 @@ def connect(sdk: Any) -> Connection:
             f"This yandexcloud.SDK cannot be used: it has no {wording.one_line(str(error.name), 50)}.",
             "Install yandexcloud 0.382 or later, or name the endpoint: %op connect ENDPOINT",
         ) from None
+    except OperationsError:
+        raise
     except Exception as error:
         said = error.details() if isinstance(error, grpc.RpcError) else str(error)
         raise NotConnected(

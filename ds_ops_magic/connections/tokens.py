@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ds_ops_magic.connections.secrecy import overwritten, redacted
 
 if TYPE_CHECKING:
-    from ds_ops_magic.errors import AuthenticationError
+    from ds_ops_magic.errors import OperationsError
 
 _REMEMBERED = 8  # tokens: a call lasts for seconds, and a token for longer
 
@@ -39,7 +39,7 @@ class NotNow(Exception):
         error: What a user reads who cannot wait for that.
     """
 
-    def __init__(self, error: AuthenticationError) -> None:
+    def __init__(self, error: OperationsError) -> None:
         super().__init__(error)
         self.error = error
 
