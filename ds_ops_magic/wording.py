@@ -57,8 +57,8 @@ def one_line(text: str, limit: int = 256) -> str:
 
     Returns:
         The text with runs of white space folded into one space, every run of characters that are not drawn or change
-        the direction replaced by U+FFFD, marks that are piled up on one character thinned out, and tokens masked. It
-        still has to be escaped for HTML.
+        the direction replaced by U+FFFD, what is piled up on a character too, and tokens masked. It still has to be
+        escaped for HTML.
     """
     return _line(text, limit, masked)
 
@@ -91,10 +91,10 @@ def printable(text: str) -> str:
 
 
 def _drawn(text: str) -> str:
-    """Replace what is not drawn, and thin out what is piled up."""
+    """Replace what is not drawn, and what is piled up."""
     if text.isascii() and text.isprintable():  # most of what comes, and quick to tell
         return text
-    return _PILED.sub(_thinned, _UNSAFE.sub(_replacement, text))
+    return _PILED.sub(_without_piles, _UNSAFE.sub(_replacement, text))
 
 
 def _replacement(found: re.Match[str]) -> str:
@@ -102,12 +102,12 @@ def _replacement(found: re.Match[str]) -> str:
     return found[0] if written and written.end() == found.end() else "\ufffd"
 
 
-def _thinned(found: re.Match[str]) -> str:
+def _without_piles(found: re.Match[str]) -> str:
     kept, marks = [], 0
     for character in found[0]:
         marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
-        if marks <= _MOST_MARKS:
-            kept.append(character)
+        if marks <= _MOST_MARKS + 1:  # what stands for the rest tells it from the same without it
+            kept.append(character if marks <= _MOST_MARKS else "\ufffd")
     return "".join(kept)
 
 

@@ -120,14 +120,14 @@ def test_a_joiner_stays_only_where_it_is_written(joiner: str, around: str) -> No
 def test_marks_are_not_piled_up(mark: str) -> None:
     for shown in (wording.one_line, wording.tidy, wording.printable):
         for base in "aя訓👩�":
-            assert shown(base + mark * 200 + "b" + mark) == base + mark * 5 + "b" + mark
+            assert shown(base + mark * 200 + "b" + mark) == base + mark * 5 + "\ufffdb" + mark
             assert shown((base + mark * 5) * 5) == (base + mark * 5) * 5
-    assert wording.one_line(mark * 200) == mark * 5
+    assert wording.one_line(mark * 200) == mark * 5 + "\ufffd"
 
 
 def test_marks_of_many_kinds_are_not_piled_up() -> None:
     zalgo = "".join(letter + "\u0316\u0489\u0353\u030d\u030e" * 9 for letter in "Zalgo")
-    assert wording.one_line(zalgo) == "".join(letter + "\u0316\u0489\u0353\u030d\u030e" for letter in "Zalgo")
+    assert wording.one_line(zalgo) == "".join(letter + "\u0316\u0489\u0353\u030d\u030e\ufffd" for letter in "Zalgo")
     hidden = "a" + ("\u0301" * 5 + "\u034f") * 9  # each is followed by one that is not drawn
     assert wording.one_line(hidden) == "a" + ("\u0301" * 5 + "\ufffd") * 9
 
