@@ -74,9 +74,26 @@ CODES: Mapping[str, Meaning] = {
 """What each gRPC code means; a code that is not here ends the wait (`meaning_of`)."""
 
 
+_OTHER_NAME = ("call host does not match SSL server name", "Hostname Verification Check failed")
+
+
 def meaning_of(code: str) -> Meaning:
     """Return the row of the table for a gRPC code's name."""
     return CODES.get(code, _FINAL)
+
+
+def code_of(code: str, words: str) -> str:
+    """Return the name of the gRPC code that a status counts as.
+
+    gRPC itself answers UNAUTHENTICATED where a server's certificate is for another name: no service was asked, and no
+    token was sent.
+    """
+    return "UNAVAILABLE" if code == "UNAUTHENTICATED" and is_about_certificate(words) else code
+
+
+def is_about_certificate(words: str) -> bool:
+    """Tell whether these are gRPC's words for a certificate that is for another name than the server's address."""
+    return any(said in words for said in _OTHER_NAME)
 
 
 def is_service(code: str, words: str) -> bool:

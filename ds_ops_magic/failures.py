@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from google.rpc import code_pb2
 
 from ds_ops_magic import wording
+from ds_ops_magic.codes import is_about_certificate
 from ds_ops_magic.errors import (
     MAX_ID_LENGTH,
     AuthenticationError,
@@ -43,11 +44,23 @@ def unavailable(words: str, endpoint: str) -> ServiceUnavailable:
             "Plaintext is for this host alone, loopback and unix sockets: anyone on the way could read the token.",
             "Give that service a certificate, or bring its port here by an SSH tunnel and connect to that.",
         )
+    if is_about_certificate(words):
+        return ServiceUnavailable(
+            f"T{not_for_that_name(endpoint)[1:]}.",
+            "Nothing was sent there: whoever answers has not shown to be that service.",
+            "Connect by a name or an address that it is for, or have it made again with this one. Operations go on.",
+        )
     return ServiceUnavailable(
         f"No answer from {wording.tidy(endpoint, 100)}.",
         wording.one_line(words) or "it stayed silent",
         "Check the address, TLS and the network, then %op connect again. Operations go on by themselves.",
     )
+
+
+def not_for_that_name(endpoint: str) -> str:
+    """Say what is wrong with the certificate of a server."""
+    shown = wording.tidy(endpoint, 100)
+    return f"the certificate at {shown} is not for that name: it has to be in there as a subjectAltName"
 
 
 def no_service(refused: ServiceRefused, endpoint: str) -> ServiceRefused:

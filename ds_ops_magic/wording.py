@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# C0 and C1 controls (terminal escapes start with one), line and paragraph separators, zero-width characters,
-# the bidirectional overrides that make a line read as something else (UAX #9), and lone surrogates, which no
-# stream can encode.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069"
-    "\ud800-\udfff\ufeff\ufff9-\ufffb]"
+# What shows as nothing, or makes a line read as something else. A tab and a line feed are folded, or kept, before.
+_UNSEEN = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"  # C0 and C1 controls (terminal escapes start with one), separators
+    "\ud800-\udfff"  # lone surrogates, which no stream can encode
+    # Unicode's Default_Ignorable_Code_Point: drawn as nothing by itself (joiners, fillers, selectors, tags), and the
+    # bidirectional controls of UAX #9, which turn a line around.
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\ufff9-\ufffb\U00013430-\U0001343f"  # other format characters that are not drawn: annotations, hieroglyphs
+    "\u2800\U0001d159"  # blanks that are called symbols
 )
+_UNSAFE = re.compile(f"[{_UNSEEN}]+")
+# Where such a character is part of how people write: emoji in their own look or joined into one, Arabic letters kept
+# apart, and what a virama does to the letters of India.
+_EMOJI = (
+    "[\xa9\xae\u203c\u2049\u2122\u2139\u2190-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\U0001f000-\U0001faff]"
+)
+_JOINS_BOTH_WAYS = "[\u0626\u0628\u062a-\u062e\u0633-\u063f\u0641-\u0647\u0649\u064a\u0678-\u0687\u069a-\u06bf\u06cc]"
+_VIRAMA = "[\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca]"
+_WRITTEN = re.compile(
+    f"(?<={_EMOJI})(?:\ufe0f?\u200d(?={_EMOJI})|\ufe0f)|(?<=[0-9#*])\ufe0f(?=\u20e3)"
+    f"|(?<={_JOINS_BOTH_WAYS})\u200c(?=[\u0620-\u06d3])|(?<={_VIRAMA})[\u200c\u200d](?=[\u0900-\u0dff])"
+)
+# Where combining marks may be piled up: they are neither letters nor white space to `re`.
+_MOST_MARKS = 5  # on one character; Hebrew with vowels and accents has that many
+_PILED = re.compile(rf"[^\w\s\x00-\x7f]{{{_MOST_MARKS + 1},}}")
 _SPACE = re.compile(r"[ \t\r\n]+")
 # IAM tokens and OAuth tokens by their prefixes (IAM: the format that Yandex Cloud documents, with room for a change of
-# its lengths), JSON Web Tokens, and whatever follows the word of an authorization header.
+# its lengths), JSON Web Tokens, whatever follows the word of an authorization header, and what was overwritten with as
+# many characters.
 _TOKENS = re.compile(
-    r"\bt1\.[\w.=+/-]{6,}|\by[0-9]_[\w-]{10,}|\bAQ[\w-]{30,}|\beyJ[\w-]+\.[\w.-]+|(?<=Bearer )[\w.=+/-]{16,}",
+    r"\bt1\.[\w.=+/-]{6,}|\by[0-9]_[\w-]{10,}|\bAQ[\w-]{30,}|\beyJ[\w-]+\.[\w.-]+|(?<=Bearer )[\w.=+/-]{16,}"
+    r"|\(token\)\*+",
     re.ASCII | re.IGNORECASE,
 )
 HIDDEN = "(token)"
@@ -34,8 +56,9 @@ def one_line(text: str, limit: int = 256) -> str:
         limit: The most characters to keep; what is cut ends in an ellipsis.
 
     Returns:
-        The text with runs of white space folded into one space, every control or direction character replaced by
-        U+FFFD, and tokens masked. It still has to be escaped for HTML.
+        The text with runs of white space folded into one space, every run of characters that are not drawn or change
+        the direction replaced by U+FFFD, what is piled up on a character too, and tokens masked. It still has to be
+        escaped for HTML.
     """
     return _line(text, limit, masked)
 
@@ -51,7 +74,7 @@ def tidy(text: str, limit: int = 256) -> str:
 def _line(text: str, limit: int, mask: Callable[[str], str]) -> str:
     text = text.strip()
     # Cut first, so that ten megabytes cost no more than a line does; cut to the limit what has no half tokens in it.
-    folded = mask(_UNSAFE.sub("\ufffd", _SPACE.sub(" ", text[: 4 * limit])).strip())
+    folded = mask(_drawn(_SPACE.sub(" ", text[: 4 * limit])).strip())
     if len(folded) > limit or len(text) > 4 * limit:
         return folded[: limit - 1].rstrip() + "…"
     return folded
@@ -64,7 +87,28 @@ def masked(words: str) -> str:
 
 def printable(text: str) -> str:
     """Make text of several lines safe to show: like `one_line`, with its line breaks and tabs kept."""
-    return _UNSAFE.sub(lambda found: found[0] if found[0] in "\n\t" else "\ufffd", masked(text))
+    return _drawn(masked(text))
+
+
+def _drawn(text: str) -> str:
+    """Replace what is not drawn, and what is piled up."""
+    if text.isascii() and text.isprintable():  # most of what comes, and quick to tell
+        return text
+    return _PILED.sub(_without_piles, _UNSAFE.sub(_replacement, text))
+
+
+def _replacement(found: re.Match[str]) -> str:
+    written = _WRITTEN.match(found.string, found.start())
+    return found[0] if written and written.end() == found.end() else "\ufffd"
+
+
+def _without_piles(found: re.Match[str]) -> str:
+    kept, marks = [], 0
+    for character in found[0]:
+        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        if marks <= _MOST_MARKS + 1:  # what stands for the rest tells it from the same without it
+            kept.append(character if marks <= _MOST_MARKS else "\ufffd")
+    return "".join(kept)
 
 
 def duration(seconds: float, *, ticking: bool = False) -> str:

@@ -25,14 +25,21 @@ class Authority:
         self.ca = folder / f"{name}.pem"
         self.ca.write_bytes(self.certificate)
 
-    def server(self, *hosts: str) -> grpc.ServerCredentials:
-        """Make the credentials of a server of these names and addresses."""
+    def server(self, *hosts: str, alternative: bool = True) -> grpc.ServerCredentials:
+        """Make the credentials of a server of these names and addresses; the first is its common name too.
+
+        Args:
+            *hosts: Names and addresses.
+            alternative: Whether they stand in the certificate as subjectAltName, where clients look for them.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
         names = [
             x509.IPAddress(ipaddress.ip_address(host)) if host[0].isdigit() else x509.DNSName(host) for host in hosts
         ]
-        built = self._signed(subject, key).add_extension(x509.SubjectAlternativeName(names), critical=False)
+        built = self._signed(subject, key)
+        if alternative:
+            built = built.add_extension(x509.SubjectAlternativeName(names), critical=False)
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )

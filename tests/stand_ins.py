@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -144,6 +145,9 @@ class MetadataStandIn:
         status: The HTTP status it answers with.
         body: What it answers in place of a token, None for a token.
         hangs: Whether it does not answer.
+        drips: What it sends, again and again, after the body; None to end the answer there.
+        drips_early: Whether it sends that in place of the headers instead.
+        every: Seconds between two of these.
         asked: How often it was asked for the token.
     """
 
@@ -152,7 +156,9 @@ class MetadataStandIn:
         self.expires_in: Any = 40_000
         self.status = 200
         self.body: bytes | None = None
-        self.hangs = False
+        self.hangs = self.drips_early = False
+        self.drips: bytes | None = None
+        self.every = 0.05
         self.asked = 0
         self._stopped = threading.Event()
         outer = self
@@ -176,8 +182,14 @@ class MetadataStandIn:
         answer = {"access_token": self.token, "expires_in": self.expires_in, "token_type": "Bearer"}
         body = json.dumps(answer).encode() if self.body is None else self.body
         handler.send_response((self.status if flavoured else 403) if known else 404)
-        handler.end_headers()
-        handler.wfile.write(body)
+        with contextlib.suppress(OSError):  # until the other side has had enough
+            if self.drips_early:
+                handler.flush_headers()
+            else:
+                handler.end_headers()
+                handler.wfile.write(body)
+            while self.drips and not self._stopped.wait(self.every):
+                handler.wfile.write(self.drips)
 
     def stop(self) -> None:
         self._stopped.set()

@@ -15,7 +15,8 @@ def is_address(text: str) -> bool:
         path = plain(text).removeprefix("unix:")
         return path.startswith("/") and not path.startswith("//")
     host, _, port = text.rpartition(":")
-    return bool(host) and port.isdecimal() and text.isprintable() and not set(text) & set(" /\\")
+    is_shown = text.isprintable() and wording.tidy(text, len(text)) == text  # as it is, not only like another one
+    return bool(host) and port.isdecimal() and is_shown and not set(text) & set(" /\\")
 
 
 def plain(address: str) -> str:

@@ -6,8 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic import failures, wording
-from ds_ops_magic.codes import OnGet, meaning_of
+from ds_ops_magic.codes import OnGet, code_of, is_about_certificate, meaning_of
 from ds_ops_magic.connections.addresses import channel_options, check_host, is_address
+from ds_ops_magic.connections.patience import Beside
 from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.connections.tokens import NoToken, Token
 
@@ -56,13 +57,21 @@ class Cloud:
         return grpc.ssl_channel_credentials(root_certificates=self._roots)
 
     def discover(self, seconds: float) -> None:
-        """Ask where the services are; returns at once, `address` has the answer."""
-        from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest
+        """Ask where the services are; returns at once, `address` has the answer.
+
+        Raises:
+            OperationsError: No thread can be started.
+        """
+        from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest, ListApiEndpointsResponse
         from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
 
-        channel = self._channel(self.discovery)
-        self._answer = ApiEndpointServiceStub(channel).List.future(ListApiEndpointsRequest(), timeout=seconds)
-        self._answer.add_done_callback(lambda _: channel.close())
+        def ask() -> ListApiEndpointsResponse:
+            with self._channel(self.discovery) as channel:
+                answer: ListApiEndpointsResponse = ApiEndpointServiceStub(channel).List(request, timeout=seconds)
+                return answer
+
+        request = ListApiEndpointsRequest()
+        self._answer = Beside(ask)
 
     def address(self, service: str, seconds: float) -> str:
         """Return the address of a service by its id in endpoint discovery.
@@ -74,10 +83,10 @@ class Cloud:
 
         if not self._endpoints:
             try:
-                said = self._answer.result(max(0.0, seconds))
+                said = self._answer.result(seconds)
             except grpc.RpcError as error:
-                raise CloudSilent(_words(error)) from None
-            except grpc.FutureTimeoutError:
+                raise CloudSilent(_words(error, self.discovery)) from None
+            except TimeoutError:
                 raise CloudSilent("no answer in time") from None
             self._endpoints = {endpoint.id: endpoint.address for endpoint in said.endpoints}
         found = self._endpoints.get(service, "")
@@ -96,12 +105,13 @@ class Cloud:
         from yandex.cloud.iam.v1.iam_token_service_pb2_grpc import IamTokenServiceStub
 
         deadline = time.monotonic() + seconds
-        with self._channel(self.address(IAM, seconds)) as channel:
+        address = self.address(IAM, seconds)
+        with self._channel(address) as channel:
             try:
                 said = IamTokenServiceStub(channel).Create(request, timeout=max(0.1, deadline - time.monotonic()))
             except grpc.RpcError as error:
-                words = _words(error, request.yandex_passport_oauth_token, request.jwt)
-                may_pass = meaning_of(error.code().name).get in (OnGet.AGAIN, OnGet.SLOWER)
+                words = _words(error, address, request.yandex_passport_oauth_token, request.jwt)
+                may_pass = meaning_of(_code(error)).get in (OnGet.AGAIN, OnGet.SLOWER)
                 raise NoToken(f"the token service (IAM) said {words}", may_pass=may_pass) from None
         left = said.expires_at.seconds - time.time() if said.HasField("expires_at") else None
         return Token.checked(said.iam_token, left)
@@ -126,11 +136,10 @@ class Cloud:
                 # No operation has an empty id: a service that accepts the token can only refuse the question.
                 OperationServiceStub(channel).Get(GetOperationRequest(), timeout=left, metadata=token.metadata)
             except grpc.RpcError as error:
-                words = _words(error, token.value)
-                if error.code() is grpc.StatusCode.UNAUTHENTICATED:
-                    raise NoToken(f"refused: {words}") from None
-                if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-                    raise failures.unavailable(words, address) from None
+                if _code(error) == "UNAUTHENTICATED":
+                    raise NoToken(f"refused: {_words(error, address, token.value)}") from None
+                if _code(error) in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
+                    raise failures.unavailable(_said(error, token.value), address) from None
 
     def _channel(self, address: str) -> grpc.Channel:
         import grpc
@@ -141,6 +150,14 @@ class Cloud:
         return {**vars(self), "_answer": None}
 
 
-def _words(error: Any, *secrets: str) -> str:
-    details = redacted(error.details() or "", *secrets)
-    return wording.one_line(": ".join(filter(None, (error.code().name, details))), 160)
+def _code(error: Any) -> str:
+    return code_of(error.code().name, error.details() or "")
+
+
+def _said(error: Any, *secrets: str) -> str:
+    return ": ".join(filter(None, (_code(error), redacted(error.details() or "", *secrets))))
+
+
+def _words(error: Any, address: str, *secrets: str) -> str:
+    said = _said(error, *secrets)
+    return failures.not_for_that_name(address) if is_about_certificate(said) else wording.one_line(said, 160)

@@ -70,6 +70,10 @@ class Connection:
         """Return a service's words without the credentials that it was given; it may repeat them."""
         return redacted(words)
 
+    def without_secrets(self, answer: bytes, request: bytes) -> bytes:
+        """Return a serialized answer, of the same size, without the credentials that came with its request."""
+        return answer
+
     def close(self) -> None:
         """Give back what the connection itself has opened."""
 
@@ -89,6 +93,10 @@ class TokenConnection(Connection):
     def redacted(self, words: str) -> str:
         """Return a service's words without the tokens that it was given."""
         return self._tokens.redacted(words)
+
+    def without_secrets(self, answer: bytes, request: bytes) -> bytes:
+        """Return a serialized answer without the tokens that the service was given."""
+        return self._tokens.without_secrets(answer, request)
 
     @property
     def credentials(self) -> int:

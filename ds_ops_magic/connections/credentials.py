@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import os
 import shutil
-import signal
-import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic import wording
+from ds_ops_magic.connections import programs, web
 from ds_ops_magic.connections.files import Unreadable, contents
 from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.connections.tokens import NoToken, NotThere, Token
@@ -44,7 +42,7 @@ class Source:
     is_static = False
 
     def fetch(self, cloud: Cloud, seconds: float) -> Token:
-        """Get a token. Blocks, for about so many seconds at most.
+        """Get a token. Blocks, for about so many seconds at most, however much comes and however slowly.
 
         Raises:
             NoToken: There is none to be had.
@@ -97,11 +95,7 @@ class MetadataService(Source):
         seconds = min(seconds, METADATA_TIMEOUT)
         path = "/computeMetadata/v1/instance/service-accounts/default/token"
         try:
-            connection = http.client.HTTPConnection(self._address, timeout=seconds)
-            with contextlib.closing(connection):
-                connection.request("GET", path, headers={"Metadata-Flavor": "Google"})
-                answer = connection.getresponse()
-                status, said = answer.status, answer.read(65_536)
+            status, said = web.get(self._address, path, {"Metadata-Flavor": "Google"}, seconds)
         except TimeoutError:
             raise NotThere(f"no answer within {wording.duration(seconds)}", may_pass=True) from None
         except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:
@@ -137,29 +131,19 @@ class CommandLine(Source):
         environment = {
             name: value for name, value in os.environ.items() if name not in (*IAM_VARIABLES, *MIXED_VARIABLES)
         }
-        pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         try:
-            process = subprocess.Popen(  # noqa: S603  # the user's own program
-                [program, *self._words], env=environment, start_new_session=True, **pipes
-            )
+            ended = programs.run([program, *self._words], environment, seconds)
+        except TimeoutError:
+            raise NoToken(f"no answer within {wording.duration(seconds)}", may_pass=True) from None
+        except programs.TooMuch:
+            raise NoToken("it printed more than 64 KB, and a token is one line") from None
         except (OSError, ValueError) as error:
             raise NoToken(f"yc cannot be run: {getattr(error, 'strerror', None) or type(error).__name__}") from None
-        said, complaint = self._outcome(process, seconds)
-        if process.returncode != 0:
-            last = complaint.decode(errors="replace").strip().rpartition("\n")[2]
-            words = wording.one_line(redacted(last), 200) or f"yc ended with code {process.returncode}"
+        if ended.code != 0:
+            last = ended.complaint.decode(errors="replace").strip().rpartition("\n")[2]
+            words = wording.one_line(redacted(last), 200) or f"yc ended with code {ended.code}"
             raise NoToken(words, may_pass=any(code in last for code in _SILENCE_OF_YC))
-        return Token.checked(said.decode(errors="replace"))
-
-    @staticmethod
-    def _outcome(process: subprocess.Popen[bytes], seconds: float) -> tuple[bytes, bytes]:
-        try:
-            return process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # what it has started would hold its output open
-            process.communicate()
-            raise NoToken(f"no answer within {wording.duration(seconds)}", may_pass=True) from None
+        return Token.checked(ended.output.decode(errors="replace"))
 
 
 class KeyFile(Source):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ds_ops_magic import wording
+from ds_ops_magic import threads, wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,13 +19,16 @@ class Beside(Generic[ResultT]):
     Args:
         work: What to do.
         name: Name of the thread.
+
+    Raises:
+        OperationsError: No thread can be started.
     """
 
     def __init__(self, work: Callable[[], ResultT], name: str = "ds_ops_magic connecting") -> None:
         self._results: list[ResultT] = []
         self._errors: list[BaseException] = []
         self._thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
-        self._thread.start()
+        threads.start(self._thread)
 
     def ended_within(self, seconds: float) -> bool:
         """Wait so long at most, and tell whether it has ended."""

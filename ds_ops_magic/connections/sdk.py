@@ -11,11 +11,12 @@ from ds_ops_magic.connections.cloud import OPERATION
 from ds_ops_magic.connections.connection import Connection, Options
 from ds_ops_magic.connections.patience import Beside
 from ds_ops_magic.connections.secrecy import redacted
-from ds_ops_magic.errors import NotConnected
+from ds_ops_magic.connections.tokens import Token, Tokens
+from ds_ops_magic.errors import NotConnected, OperationsError
 from ds_ops_magic.threads import DaemonThreads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import grpc
     from google.protobuf.message import Message
@@ -35,23 +36,32 @@ class SdkConnection(Connection):
 
     Raises:
         AttributeError: It has no such credentials.
-        grpc.RpcError: Its endpoint discovery failed.
-        TimeoutError: Its endpoint discovery did not answer.
+        grpc.RpcError: Its endpoint discovery failed, or did not answer.
     """
 
     def __init__(self, sdk: Any) -> None:
         self.identity, self.source = f"the account of {SOURCE}", SOURCE
         channels = sdk._channels
-        endpoints = Beside(lambda: dict(channels.endpoints)).result(DISCOVERY_TIMEOUT)
-        self._credentials = channels._get_creds(endpoints["iam"])
-        self.endpoint = endpoints[OPERATION]
+        endpoints = _endpoints(channels)
+        self._tokens = Tokens()
+        self._credentials = _credentials(channels, endpoints["iam"], lambda token: self._tokens.use(Token(token)))
+        self._address = endpoints[OPERATION]
+        self.endpoint = wording.tidy(self._address)
 
     def channel(self, options: Options) -> grpc.aio.Channel:
         """Open a TLS channel that adds the SDK's token to each call."""
         import grpc
 
-        options = (*options, *channel_options(self.endpoint))
-        return grpc.aio.secure_channel(self.endpoint, self._credentials, options=options)
+        options = (*options, *channel_options(self._address))
+        return grpc.aio.secure_channel(self._address, self._credentials, options=options)
+
+    def redacted(self, words: str) -> str:
+        """Return a service's words without the tokens that the SDK has given it."""
+        return self._tokens.redacted(words)
+
+    def without_secrets(self, answer: bytes, request: bytes) -> bytes:
+        """Return a serialized answer without the tokens that the SDK has given the service."""
+        return self._tokens.without_secrets(answer, request)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a connection by a yandexcloud.SDK holds its credentials, and is not pickled: connect again")
@@ -59,6 +69,8 @@ class SdkConnection(Connection):
 
 class StubConnection(Connection):
     """A ``yandexcloud.SDK`` by its public `client`, whose stubs block: a few threads make the calls, and it is slower.
+
+    Its tokens stay its own: of those that a service repeats, only the ones of a known shape are masked.
 
     Args:
         sdk: The SDK object.
@@ -112,7 +124,12 @@ class _StubChannel:
                 except BaseException as error:  # asyncio passes on no StopIteration, and takes some others for its own
                     raise RuntimeError(f"{type(error).__name__} in the given SDK") from None
 
-            answer_to_come = asyncio.get_running_loop().run_in_executor(self._threads, blocking)
+            loop = asyncio.get_running_loop()
+            try:
+                answer_to_come = loop.run_in_executor(self._threads, blocking)
+            except OperationsError as error:
+                answer_to_come = loop.create_future()
+                answer_to_come.set_exception(_unavailable(error))
             self._under_way.add(answer_to_come)
             answer_to_come.add_done_callback(self._under_way.discard)
             return answer_to_come
@@ -125,11 +142,73 @@ class _StubChannel:
             answer.cancel()
 
 
+def _unavailable(error: OperationsError) -> grpc.RpcError:
+    """Make of what keeps a call from being made a status of it: an outage, which a wait outlives."""
+    import grpc
+
+    class Unavailable(grpc.RpcError):
+        def code(self) -> grpc.StatusCode:
+            return grpc.StatusCode.UNAVAILABLE
+
+        def details(self) -> str:
+            return str(error)
+
+        def trailing_metadata(self) -> tuple[()]:
+            return ()
+
+    return Unavailable()
+
+
+def _endpoints(channels: Any) -> Mapping[str, str]:
+    """Return the addresses that an SDK uses. Where it has yet to ask for them, ask: it would wait without limit."""
+    import grpc
+    from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest
+    from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
+
+    if channels._endpoints is not None:
+        return dict(channels.endpoints)
+    options = (*channels.channel_options, *channel_options(channels._endpoint))
+    with grpc.secure_channel(channels._endpoint, channels._channel_creds, options=options) as channel:
+        said = ApiEndpointServiceStub(channel).List(ListApiEndpointsRequest(), timeout=DISCOVERY_TIMEOUT)
+    return {**{endpoint.id: endpoint.address for endpoint in said.endpoints}, **channels._config_endpoints}
+
+
+def _credentials(channels: Any, iam: str, note: Callable[[str], object]) -> grpc.ChannelCredentials:
+    """Return the credentials of an SDK for channels to its services.
+
+    Args:
+        channels: Those of the SDK.
+        iam: The address of its token service.
+        note: Called with each token that they add to a call, so that it can be told from a service's own words; not
+            where this SDK is of another make, and keeps its tokens to itself.
+    """
+    import grpc
+
+    try:
+        from yandexcloud._auth_plugin import Credentials
+
+        class Noting(Credentials):
+            def _metadata(self) -> Any:
+                note(self._cached_iam_token)
+                return super()._metadata()
+
+        plugin = Noting(
+            channels._token_requester, lambda: grpc.secure_channel(iam, made, options=channels.channel_options)
+        )
+        made: grpc.ChannelCredentials = grpc.composite_channel_credentials(
+            channels._channel_creds, grpc.metadata_call_credentials(plugin)
+        )
+    except (ImportError, AttributeError):
+        made = channels._get_creds(iam)
+    return made
+
+
 def connect(sdk: Any) -> Connection:
     """Connect by an SDK object, as directly as it allows.
 
     Raises:
         NotConnected: The SDK cannot say where the operation service is.
+        OperationsError: No thread can be started, and this SDK needs one.
     """
     import grpc
 
@@ -146,6 +225,8 @@ def connect(sdk: Any) -> Connection:
             f"This yandexcloud.SDK cannot be used: it has no {wording.one_line(str(error.name), 50)}.",
             "Install yandexcloud 0.382 or later, or name the endpoint: %op connect ENDPOINT",
         ) from None
+    except OperationsError:
+        raise
     except Exception as error:
         said = error.details() if isinstance(error, grpc.RpcError) else str(error)
         raise NotConnected(

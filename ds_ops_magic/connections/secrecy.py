@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ds_ops_magic.wording import HIDDEN, masked
 
+_LEAST = 4  # bytes of a secret that is looked for in data: shorter ones are in anything, and guessed in an hour
+
 
 def redacted(words: str, *secrets: str) -> str:
     """Return words without the given secrets, and without anything else that looks like a token.
@@ -15,3 +17,24 @@ def redacted(words: str, *secrets: str) -> str:
     for secret in sorted(filter(None, secrets), key=len, reverse=True):  # one may begin with another
         words = words.replace(secret, HIDDEN)
     return masked(words)
+
+
+def overwritten(data: bytes, *secrets: str) -> bytes:
+    """Return serialized data with the given secrets overwritten, each by as many bytes.
+
+    So every length in a protobuf message stays right, also in payloads of types that nobody here knows. That such a run
+    of bytes is no text there but lengths and tags is as likely as that somebody guesses the secret.
+
+    Args:
+        data: The serialized message.
+        *secrets: What its sender was given, ASCII.
+    """
+    for secret in sorted(secrets, key=len, reverse=True):  # one may begin with another
+        sought = secret.encode()
+        if len(sought) >= _LEAST and sought in data:
+            data = data.replace(sought, _mask(len(sought)))
+    return data
+
+
+def _mask(size: int) -> bytes:
+    return (HIDDEN if size >= len(HIDDEN) else "").ljust(size, "*").encode()

@@ -8,10 +8,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.connections.secrecy import redacted
+from ds_ops_magic.connections.secrecy import overwritten, redacted
 
 if TYPE_CHECKING:
-    from ds_ops_magic.errors import AuthenticationError
+    from ds_ops_magic.errors import OperationsError
 
 _REMEMBERED = 8  # tokens: a call lasts for seconds, and a token for longer
 
@@ -39,7 +39,7 @@ class NotNow(Exception):
         error: What a user reads who cannot wait for that.
     """
 
-    def __init__(self, error: AuthenticationError) -> None:
+    def __init__(self, error: OperationsError) -> None:
         super().__init__(error)
         self.error = error
 
@@ -114,6 +114,10 @@ class Tokens:
     def redacted(self, words: str) -> str:
         """Return a service's words without the tokens that it was given, lately: a late refusal may quote any."""
         return redacted(words, *list(self._given))
+
+    def without_secrets(self, answer: bytes, request: bytes) -> bytes:
+        """Return a service's answer without these tokens; what the request itself holds, in its id, is no secret."""
+        return overwritten(answer, *(token for token in list(self._given) if token.encode() not in request))
 
     def __reduce__(self) -> tuple[type[Tokens], tuple[()]]:
         return Tokens, ()

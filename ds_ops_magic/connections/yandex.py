@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from ds_ops_magic.connections.cloud import OPERATION, Cloud, CloudSilent
 from ds_ops_magic.connections.connection import Options, TokenConnection
 from ds_ops_magic.connections.patience import Beside
 from ds_ops_magic.connections.tokens import NotNow, NoToken, NotThere, Token, Tokens
-from ds_ops_magic.errors import AuthenticationError, NotConnected
+from ds_ops_magic.errors import AuthenticationError, NotConnected, OperationsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -68,7 +69,8 @@ class YandexConnection(TokenConnection):
         """Return the token as call metadata; when it is time for the next one, start to get that beside the calls."""
         if self._clock() >= self._renew_at and (self._renewal is None or self._renewal.ended_within(0)):
             self._renew_at = self._clock() + _RENEW_AGAIN
-            self._renewal = Beside(self._renew, "ds_ops_magic token")
+            with contextlib.suppress(OperationsError):  # of no more threads: the present token may do until then
+                self._renewal = Beside(self._renew, "ds_ops_magic token")
         return super().metadata()
 
     def refresh(self, refused: int) -> None:
@@ -76,7 +78,7 @@ class YandexConnection(TokenConnection):
 
         Raises:
             AuthenticationError: There is none, or it is the one that was refused.
-            NotNow: The source is silent.
+            NotNow: The source is silent, or cannot be asked now.
         """
         number, token = self._tokens.held
         if number != refused:
@@ -92,6 +94,8 @@ class YandexConnection(TokenConnection):
             # Discovery has answered long ago: a service that it did not name then is not there.
             silent = isinstance(error, TimeoutError) or (isinstance(error, NoToken) and error.may_pass)
             raise NotNow(why) if silent else why from None
+        except OperationsError as error:  # no thread can be started
+            raise NotNow(error) from None
         if self.credentials != refused:  # the renewal beside the calls was quicker
             return
         if token is not None and fresh.value == token.value:
@@ -151,6 +155,7 @@ def connect(
     Raises:
         NotConnected: None was accepted: says what each said. Or nobody says where the services are.
         ServiceUnavailable: The operation service does not answer.
+        OperationsError: No thread can be started.
     """
     deadline = time.monotonic() + seconds
     cloud.discover(seconds)
@@ -191,7 +196,8 @@ def _in_turn(cloud: Cloud, sources: Sequence[Source], deadline: float) -> Iterat
         if number == len(begun):
             begin()
         if not begun[number].ended_within(_HEAD_START) and number + 1 == len(begun):
-            begin()
+            with contextlib.suppress(OperationsError):  # no second thread: when this one has ended
+                begin()
         yield source, begun[number]
 
 

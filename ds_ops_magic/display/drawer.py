@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from ds_ops_magic import threads
 from ds_ops_magic.threads import Signal
 
 if TYPE_CHECKING:
@@ -38,13 +39,18 @@ class Drawer:
         self._thread: threading.Thread | None = None
 
     def add(self, draw: Callable[[], bool]) -> None:
-        """Call a function about every second, sooner after `wake`, until it returns True."""
+        """Call a function about every second, sooner after `wake`, until it returns True.
+
+        Raises:
+            OperationsError: No thread can be started for it.
+        """
         with self._lock:
-            self._draws.append(draw)
             if self._thread is None:
                 self._free_at = 0.0
-                self._thread = threading.Thread(target=self._run, name="ds_ops_magic drawer", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="ds_ops_magic drawer", daemon=True)
+                threads.start(thread)  # it waits for the lock, and so for the function
+                self._thread = thread
+            self._draws.append(draw)
         self.wake()
 
     def remove(self, draw: Callable[[], bool]) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.display import static
 from ds_ops_magic.display.drawer import Drawer
 from ds_ops_magic.display.plain import PATIENCE, Shown, panel, publish
+from ds_ops_magic.errors import OperationsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ds_ops_magic.display.model import Panel
     from ds_ops_magic.display.widget import WidgetPanel
     from ds_ops_magic.watch import Watch
@@ -25,7 +29,7 @@ class HtmlShown(Shown):
     def __init__(self, watch: Watch) -> None:
         super().__init__(watch)
         self._handle: Any = None
-        self._waited_for = True
+        self._waited_for = self._is_live = True
         self._unsubscribe = watch.subscribe(drawer.wake)
 
     def tick(self) -> None:
@@ -36,13 +40,16 @@ class HtmlShown(Shown):
     def start(self) -> None:
         """Show the panel now, and have it drawn in the background."""
         self._handle = publish(static.bundle(self._now()), updatable=True)
-        drawer.add(self._draw)
+        self._have_drawn(self._draw)
 
     def start_alone(self) -> None:
-        """Show the panel now, with nobody waiting, and finish it when the watch is over."""
+        """Show the panel now, with nobody waiting, and finish it when the watch is over; a still one at once."""
         self._waited_for = False
         self.start()
-        drawer.add(self._finish_when_over)
+        if self._is_live:
+            self._have_drawn(self._finish_when_over)
+        if not self._is_live:
+            self.finish()
 
     def finish(self) -> None:
         """Replace the live panel by the static one, for good."""
@@ -58,6 +65,13 @@ class HtmlShown(Shown):
         """Tell whether each has answered, and some still run: of what is over at once there is nothing to see live."""
         view = self._watch.view()
         return view.all_seen and not all(entry.ended for entry in view.entries)
+
+    def _have_drawn(self, draw: Callable[[], bool]) -> None:
+        try:
+            drawer.add(draw)
+        except OperationsError as error:  # no thread can be started: the panel stays as it is until the end
+            self._is_live = False
+            print(f"The panel is not live: {error.args[0]}", file=sys.stderr, flush=True)
 
     def _draw(self) -> bool:
         self._handle.update(static.bundle(self._now()), raw=True)
@@ -99,7 +113,7 @@ class WidgetShown(HtmlShown):
         self._panel.draw(now)
         # The text forms are for front ends that show no widgets, and for nbconvert.
         self._handle = publish({**static.bundle(now), **self._panel.bundle()}, updatable=True)
-        drawer.add(self._draw)
+        self._have_drawn(self._draw)
 
     def finish(self) -> None:
         """Replace the widget by static HTML, and close it."""

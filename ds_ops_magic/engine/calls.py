@@ -16,7 +16,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status as StatusMessage
 from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 
-from ds_ops_magic.codes import OnGet, meaning_of
+from ds_ops_magic.codes import OnGet, code_of, meaning_of
 from ds_ops_magic.failures import another_operation, unreadable
 from ds_ops_magic.operation import Operation
 
@@ -201,7 +201,7 @@ class OperationServiceCalls:
         self._overdue_at[call] = self._loop.time() + timeout + 1.0
         self._look_for_overdue()
         try:
-            return cast("bytes", await call)
+            return self._connection.without_secrets(cast("bytes", await call), request)
         except asyncio.CancelledError:
             if self._overdue_at[call] == _IS_OVERDUE:
                 return CallFailed("DEADLINE_EXCEEDED", "the call did not end within its deadline")
@@ -236,7 +236,7 @@ class OperationServiceCalls:
 
     def _failed(self, error: Any) -> CallFailed:
         words = self._connection.redacted(error.details() or "")
-        return CallFailed(error.code().name, words, _retry_after(error))
+        return CallFailed(code_of(error.code().name, words), words, _retry_after(error))
 
     def _note_answer(self) -> None:
         self._last_answer = datetime.now(timezone.utc)

@@ -16,6 +16,8 @@ from ds_ops_magic.errors import AuthenticationError, OperationsError
 from ds_ops_magic.threads import DaemonThreads
 
 if TYPE_CHECKING:
+    from concurrent import futures
+
     from ds_ops_magic.connections.connection import Connection
 
 # Thousands of operations are asked about once in about that time.
@@ -86,10 +88,10 @@ class Refresher:
 
     async def _refresh(self, refused: int, work: _Work) -> OperationsError | None:
         """Refresh, again and again while the source of the credentials is silent; returns the error of its refusal."""
-        loop, attempts = asyncio.get_running_loop(), 0
+        attempts = 0
         while self._connection.credentials == refused:
             try:
-                await loop.run_in_executor(self._threads, self._connection.refresh, refused)
+                await asyncio.wrap_future(self._begun(refused))
             except NotNow as silence:
                 work.silence = silence.error
                 await asyncio.sleep(_pause(attempts, random.random()))  # noqa: S311  # jitter
@@ -103,6 +105,12 @@ class Refresher:
             else:
                 break
         return None
+
+    def _begun(self, refused: int) -> futures.Future[None]:
+        try:
+            return self._threads.submit(self._connection.refresh, refused)
+        except OperationsError as error:  # no thread can be started
+            raise NotNow(error) from None
 
     def _too_slow(self) -> OperationsError:
         shown = wording.tidy(self._connection.endpoint, 100)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ds_ops_magic import wording
+from ds_ops_magic import threads, wording
+from ds_ops_magic.errors import OperationsError
 
 if TYPE_CHECKING:
     from ds_ops_magic.watch import Watch
@@ -62,7 +63,10 @@ def tell(told: list[Notified], outcome: Any) -> None:
 
 
 def tell_when_over(watch: Watch, told: list[Notified], outcome: Callable[[], Any]) -> None:
-    """Call each function once a watch that nobody waits on is over; a watch that is stopped has no outcome."""
+    """Call each function once a watch that nobody waits on is over; a watch that is stopped has no outcome.
+
+    Where no thread can be started to wait for that, it says so.
+    """
 
     def run() -> None:
         for _change in watch:
@@ -70,5 +74,9 @@ def tell_when_over(watch: Watch, told: list[Notified], outcome: Callable[[], Any
         if watch.done:
             tell(told, outcome())
 
-    if told:
-        threading.Thread(target=run, name="ds_ops_magic notify", daemon=True).start()
+    if not told:
+        return
+    try:
+        threads.start(threading.Thread(target=run, name="ds_ops_magic notify", daemon=True))
+    except OperationsError as error:
+        print(f"%op: nobody will be told how this ends: {error.args[0]}", file=sys.stderr)

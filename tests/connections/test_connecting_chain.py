@@ -237,7 +237,7 @@ def test_an_operation_service_that_is_not_there(
         ("127.0.0.1:1", {"sa_key": "key.json"}, "--sa-key does not go with an address"),
         (None, {"sa_key": "key.json", "profile": "mine"}, "--profile and --sa-key exclude each other"),
         (None, {"ca": "/nowhere.pem"}, "cannot be read: No such file"),
-        (None, {"ca": "/dev/null"}, "holds no certificate"),
+        (None, {"ca": __file__}, "holds no certificate"),
         (None, {"discovery": "http://api.cloud.yandex.net"}, "asks for plaintext"),
         (None, {"discovery": "https://api.cloud.yandex.net"}, "is a URL"),
         (None, {"discovery": "unix:/socket"}, "is no host"),

@@ -56,13 +56,14 @@ def test_a_token_of_unknown_life_is_renewed_every_hour(
     yc.does("echo t1.of-yc")
     cloud.accepted.add("t1.of-yc")
     with client(CommandLine()) as made:
-        made.watch("a")
+        watch = made.watch("a")
         for hours in (1, 2):
             clock.now += 3601
             until(lambda expected=hours + 1: len(yc.calls) == expected)
             asked = cloud.server.gets()
             until(lambda before=asked: cloud.server.gets() > before + 10)
             assert len(yc.calls) == hours + 1
+        assert not watch.done
 
 
 def test_while_renewing_fails_the_token_stays_and_it_is_tried_again(
@@ -134,8 +135,9 @@ def test_a_life_that_makes_no_sense_is_no_reason_to_ask_all_the_time(
     metadata.expires_in = float(life) if life == "nan" else life
     cloud.accepted.add(metadata.token)
     with client(MetadataService()) as made:
-        made.watch("a")
+        watch = made.watch("a")
         until(lambda: cloud.server.gets() > 20)
+        assert not watch.done
     assert metadata.asked == 1
 
 

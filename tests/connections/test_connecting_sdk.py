@@ -193,3 +193,9 @@ def test_an_sdk_of_another_make_is_refused_in_words() -> None:
 def test_no_option_goes_with_an_sdk(sdk: Made) -> None:
     with pytest.raises(NotConnected, match="--ca does not go with an SDK"):
         connect(sdk(), ca="ca.pem")
+
+
+def test_an_endpoint_that_is_not_what_it_looks_like_is_shown_as_such(sdk: Made) -> None:
+    with OperationClient(connection_to(sdk(endpoints={"operation": "a\u3164host\x1b[2J:1"}))) as client:
+        assert repr(client) == "<OperationClient of a\ufffdhost\ufffd[2J:1>"
+        assert "to a\ufffdhost\ufffd[2J:1 as" in repr(client.connection)

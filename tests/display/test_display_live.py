@@ -12,9 +12,10 @@ import pytest
 from comm.base_comm import BaseComm
 from following import client_of, until
 from scripted import Call, ScriptedServer, Stage, message
+from threadless import Threadless
 
 from ds_ops_magic.display import live
-from ds_ops_magic.display.live import WidgetShown
+from ds_ops_magic.display.live import HtmlShown, WidgetShown
 
 NAMES = [f"op{number}" for number in range(60)]
 
@@ -87,3 +88,60 @@ def test_a_press_is_answered_at_once_however_much_was_sent_before(shown: WidgetS
     button.comm.handle_msg({"content": {"data": {"method": "custom", "content": {"event": "click"}}}, "buffers": []})
     until(lambda: button.description == "cancelling…")
     assert time.monotonic() - pressed < 0.3
+
+
+class Page:
+    """What is published in a page, the last of it."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+
+    def publish(self, bundle: dict[str, Any], *, updatable: bool = False) -> Page:
+        self.update(bundle)
+        return self
+
+    def update(self, bundle: dict[str, Any], *, raw: bool = True) -> None:
+        self.shown.append(bundle["text/plain"])
+
+
+@pytest.mark.parametrize("kind", [HtmlShown, WidgetShown])
+def test_where_no_thread_can_draw_the_wait_goes_on_and_its_result_is_shown(
+    kind: type[HtmlShown],
+    sent: list[Any],
+    stage: Stage,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = Page()
+    monkeypatch.setattr(live, "publish", page.publish)
+    with ScriptedServer(stage) as server, client_of(server) as client:
+        watch = client.watch("a")
+        until(lambda: watch.operations[0])
+        threads = Threadless(monkeypatch, "ds_ops_magic drawer")
+        shown = kind(watch)
+        watch.wait(20, tick=lambda: (shown.tick(), stage.set("a", done=True)))
+        shown.finish()
+        threads.names.clear()
+        assert "running" in page.shown[0]
+        assert "succeeded" in page.shown[-1]
+        assert capsys.readouterr().err.startswith("The panel is not live: No thread can be started here")
+        other = kind(client.watch("b"))  # threads are there again
+        other.start()
+        drawn = len(page.shown)
+        until(lambda: len(page.shown) > drawn or sent)
+        other.finish()
+
+
+def test_where_no_thread_can_draw_a_watch_is_shown_once(
+    sent: list[Any], stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = Page()
+    monkeypatch.setattr(live, "publish", page.publish)
+    with ScriptedServer(stage) as server, client_of(server) as client:
+        watch = client.watch("a")
+        until(lambda: watch.operations[0])
+        Threadless(monkeypatch, "ds_ops_magic drawer")
+        WidgetShown(watch).start_alone()
+        assert "running" in page.shown[-1]
+        assert [kind for kind, _ in sent][-1] == "comm_close"
+        assert capsys.readouterr().err.count("\n") == 1

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from IPython.core.error import UsageError
 from kernels import wait_until
+from threadless import Threadless
 from traitlets import TraitError
 
 from ds_ops_magic import OperationFailed, Operations, Status, WaitTimeout
@@ -112,3 +113,15 @@ def test_who_cannot_be_told_is_found_before_anything_runs(op: Op, shell: Any, na
     with pytest.raises(UsageError, match=said):
         shell.run_cell_magic("op", f"wait --notify {named}", "started = 1\n'anything'")
     assert "started" not in shell.user_ns
+
+
+def test_where_no_thread_can_be_started_a_watch_says_that_nobody_will_be_told(
+    op: Op, begin: Op, told: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Threadless(monkeypatch, "ds_ops_magic notify")
+    watch = op(f"watch {begin(0.1)} --notify tell")
+    assert watch.wait(20).succeeded
+    assert told == []
+    said = capsys.readouterr().err
+    assert said.startswith("%op: nobody will be told how this ends: No thread can be started here")
+    assert said.count("\n") == 1
