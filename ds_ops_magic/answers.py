@@ -13,9 +13,9 @@ from ds_ops_magic.operations import Operations
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Reversible, Sequence
 
-    from ds_ops_magic.engine.pending import Pending
     from ds_ops_magic.history.history import EndpointHistory
     from ds_ops_magic.operation import Operation
+    from ds_ops_magic.pending import Pending
 
     Ask = Callable[[str], Pending[Operation]]
 

@@ -12,6 +12,7 @@ from ds_ops_magic.connections.addresses import check_no_scheme, is_address, plai
 from ds_ops_magic.connections.cloud import DISCOVERY, Cloud
 from ds_ops_magic.connections.connection import Connection, EndpointConnection, LocalConnection, read_certificates
 from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, KeyFile, Source, default_sources
+from ds_ops_magic.connections.patience import Beside
 from ds_ops_magic.errors import NotConnected
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ def connection_to(
     if target is None or target == "yandex":
         _allow(given, {"token_env", "sa_key", "profile", "ca", "discovery"}, "Yandex Cloud")
         cloud = Cloud(discovery or _region(), read_certificates(ca) if ca is not None else None)
-        return yandex.connect(cloud, _sources(token_env, sa_key, profile), yandex.CONNECT_TIMEOUT)
+        sources = _sources(token_env, sa_key, profile)
+        # Beside, because gRPC's blocking calls leave locks held where Stop interrupts them.
+        return Beside(lambda: yandex.connect(cloud, sources, yandex.CONNECT_TIMEOUT)).result()
     if isinstance(target, Connection):
         _allow(given, set(), "a connection that there is already")
         return target
@@ -90,7 +93,7 @@ def connection_to(
             return EndpointConnection(plain(target), token_env=token_env, ca=ca)
     elif hasattr(target, "client") and hasattr(target, "waiter"):
         _allow(given, set(), "an SDK, which has credentials of its own")
-        return sdk.connect(target)
+        return Beside(lambda: sdk.connect(target)).result()
     raise _nothing(target)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ds_ops_magic import threads, wording
+from ds_ops_magic.pending import Pending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,17 +27,14 @@ class Beside(Generic[ResultT]):
     """
 
     def __init__(self, work: Callable[[], ResultT], name: str = "ds_ops_magic connecting") -> None:
-        self._results: list[ResultT] = []
-        self._errors: list[BaseException] = []
-        self._thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
-        threads.start(self._thread)
+        self._pending: Pending[ResultT] = Pending()
+        threads.start(threading.Thread(target=self._run, args=(work,), name=name, daemon=True))
 
     def ended_within(self, seconds: float) -> bool:
         """Wait so long at most, and tell whether it has ended."""
-        self._thread.join(max(0.0, seconds))
-        return not self._thread.is_alive()
+        return self._pending.ended_within(seconds)
 
-    def result(self, seconds: float) -> ResultT:
+    def result(self, seconds: float = math.inf) -> ResultT:
         """Return what the work gives, or raise what it raises.
 
         Raises:
@@ -43,12 +42,10 @@ class Beside(Generic[ResultT]):
         """
         if not self.ended_within(seconds):
             raise TimeoutError(f"no answer within {wording.duration(seconds)}")
-        if self._errors:
-            raise self._errors[0]
-        return self._results[0]
+        return self._pending.result()
 
     def _run(self, work: Callable[[], ResultT]) -> None:
         try:
-            self._results.append(work())
+            self._pending.settle(work())
         except BaseException as error:
-            self._errors.append(error)
+            self._pending.fail(error)

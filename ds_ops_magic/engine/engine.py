@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ds_ops_magic.connections.connection import Connection
-    from ds_ops_magic.engine.pending import Pending
     from ds_ops_magic.operation import Operation
+    from ds_ops_magic.pending import Pending
 
 _log = logging.getLogger(__name__)
 IN_FLIGHT = 128  # calls under way at once, at most: more take memory, and bring nothing

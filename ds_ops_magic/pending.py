@@ -1,4 +1,4 @@
-"""A result to come from another thread, for whom Stop may interrupt while he waits for it."""
+"""A result to come from another thread, which may be waited for where Stop can interrupt at any step."""
 
 from __future__ import annotations
 
