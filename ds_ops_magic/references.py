@@ -69,7 +69,7 @@ def only_id_of(value: object) -> str:
     """
     found = id_of(value)
     if found is None:
-        raise NotAnOperation(_not_one(value, "what was given"))
+        raise NotAnOperation(_not_one(_read(value), "what was given"))
     return found
 
 

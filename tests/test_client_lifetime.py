@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import pickle
 import signal
@@ -15,6 +16,8 @@ import grpc
 import pytest
 from following import client_of, connections_to, engine_threads, lasting, python, until
 from scripted import Call, ScriptedServer, Stage, message, running_then
+
+from ds_ops_magic import OperationsError
 
 
 def nothing_is_left(server: ScriptedServer, before: list[threading.Thread]) -> None:
@@ -242,3 +245,76 @@ client.close()
         with python(code, pickle.dumps(client).hex()) as process:
             out, err = process.communicate(timeout=20)
         assert (out, process.returncode) == ("a b\n", 0), err
+
+
+def test_watches_that_nobody_holds_any_more_are_asked_for_no_more_and_let_their_client_go() -> None:
+    with ScriptedServer(Stage()) as server:
+        client, before = client_of(server), threading.enumerate()
+        watches = [client.watch(f"a{number}", "shared") for number in range(100)]
+        kept = client.watch("kept", "shared")
+        until(lambda: all(watch.operations[0] for watch in [*watches, kept]))
+        engine = client._engine._engine
+        assert engine is not None
+        del watches
+        gc.collect()
+        until(lambda: set(engine._followed) == {"kept", "shared"})
+        until(lambda: set(engine._ids) and len(engine._ids) == 1)
+        asked = server.gets("kept")
+        until(lambda: server.gets("kept") > asked + 3)
+        del client
+        gc.collect()
+        assert kept.operations[0]  # who holds a watch holds its client
+        del kept, engine
+        gc.collect()
+        nothing_is_left(server, before)
+
+
+def test_a_watch_that_is_waited_for_read_or_awaited_goes_on_whoever_else_holds_it() -> None:
+    stage = Stage()
+    with ScriptedServer(stage) as server, client_of(server) as client:
+        ended: list[str] = []
+
+        def waits() -> None:
+            ended.append(client.watch("a").wait(20)[0].status.value)
+
+        def reads() -> None:
+            ended.extend(change.after.status.value for change in client.watch("a") if change.ended)
+
+        def awaits() -> None:
+            ended.append(asyncio.run(client.watch("a").wait_async(20))[0].status.value)
+
+        running = [threading.Thread(target=how) for how in (waits, reads, awaits)]
+        for thread in running:
+            thread.start()
+        until(lambda: server.gets("a") > 5)
+        gc.collect()
+        asked = server.gets("a")
+        until(lambda: server.gets("a") > asked + 5)
+        stage.set("a", done=True)
+        for thread in running:
+            thread.join(10)
+        assert ended == ["succeeded"] * 3
+
+
+def test_the_block_of_a_watch_ends_it() -> None:
+    with ScriptedServer(Stage()) as server, client_of(server) as client:
+        with client.watch("a") as watch:
+            until(lambda: watch.operations[0])
+            assert not watch.view().stopped
+        assert watch.view().stopped
+        engine = client._engine._engine
+        assert engine is not None
+        until(lambda: not engine._followed)
+
+
+def test_where_no_thread_can_be_started_calls_say_so_and_later_ones_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with ScriptedServer(running_then(message(done=True))) as server, client_of(server) as client:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            for ask in (lambda: client.get("a"), lambda: client.wait("a"), lambda: client.watch("a"), client.check):
+                with pytest.raises(OperationsError, match="No thread can be started here"):
+                    ask()
+        assert client.wait("a", 10).done

@@ -59,6 +59,18 @@ def test_a_watch_of_another_client_and_a_generator(client: OperationClient) -> N
     assert client.watch(client.watch("a", "b"), (name for name in "cd")).ids == ("a", "b", "c", "d")
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"), [("{}", "a dict"), ("[]", "a list"), ("[{}]", "a list"), ('[{"id": "a"}, {"id": "b"}]', "a list")]
+)
+def test_text_of_none_or_of_several_is_no_operation(
+    client: OperationClient, server: ScriptedServer, text: str, kind: str
+) -> None:
+    for ask in (client.get, client.cancel, client.wait, lambda value: asyncio.run(client.wait_async(value))):
+        with pytest.raises(NotAnOperation, match=f"what was given is no operation but {kind}"):
+            ask(text)
+    assert (server.gets(), server.cancels()) == (0, 0)
+
+
 def test_what_is_no_operation_is_named_before_any_call(client: OperationClient, server: ScriptedServer) -> None:
     for ask in (client.get, client.cancel, client.wait):
         with pytest.raises(NotAnOperation, match="what was given is no operation but an int"):

@@ -144,6 +144,26 @@ def test_answers_that_take_longer_than_a_call_may_are_heard_in_the_end(monkeypat
             client.wait("b", 1.0)
 
 
+@pytest.mark.parametrize("number", [1, 60])
+def test_a_service_that_has_become_slow_is_heard_by_all_who_ask(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if answers took 25 s where a call has 5 s at first, in a fiftieth of the time."""
+    monkeypatch.setattr("ds_ops_magic.engine.followed.CALL_TIMEOUT", 0.1)
+    for module in ("followed", "silence"):
+        monkeypatch.setattr(f"ds_ops_magic.engine.{module}.LONGEST_CALL", 2.4)
+    monkeypatch.setattr("ds_ops_magic.engine.silence.PROBE_TIMEOUT", 0.02)
+    pause = threading.Event()
+
+    def get(call: Call) -> Any:
+        pause.wait(0.5 * (call.number > 1))
+        return message(call.id, done=call.number > 1)
+
+    names = [f"o{index}" for index in range(number)]
+    with ScriptedServer(get, threads=200) as server, client_of(server) as client:
+        watch = client.watch(*names)
+        with lasting(0.0, 12.0):  # each by itself would need 0.1 + 0.2 + 0.4 s before, and two at a time would ask
+            assert len(watch.wait(30).succeeded) == number
+
+
 def test_every_second_call_refused_only_slows_the_waits() -> None:
     chance, lock = random.Random(4), threading.Lock()  # noqa: S311  # the same refusals every time
     done = running_then(message(done=True), after=3)

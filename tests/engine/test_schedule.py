@@ -137,6 +137,15 @@ def test_a_call_can_be_spent_when_it_is_said_to_be_ready() -> None:
             assert budget.take(now)
 
 
+@pytest.mark.parametrize(("wish", "stop"), [(59.0, 59.0), (61.0, 60.0), (31_536_000.0, 60.0)])
+def test_no_answer_about_one_operation_stops_all_for_longer_than_a_minute(wish: float, stop: float) -> None:
+    budget = RateBudget(100.0, 0.0)
+    budget.slow_down(10.0, wish)
+    assert budget.blocked_for(10.0) == stop
+    assert not budget.take(10.0 + stop - 0.1)
+    assert budget.take(10.0 + stop)
+
+
 def test_being_told_to_slow_down_halves_the_rate_and_a_minute_brings_it_back() -> None:
     budget = RateBudget(200.0, 0.0)
     budget.slow_down(10.0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ds_ops_magic.engine.silence import PROBE_TIMEOUT, Silence
+from ds_ops_magic.engine.silence import LONGEST_CALL, PROBE_TIMEOUT, Silence
 
 
 class Clock:
@@ -36,6 +36,24 @@ def test_eight_calls_in_a_row_make_an_outage(failures: int, in_doubt: bool, away
     found, _ = silence(Clock(), failures=failures)
     assert (found.is_away, found.is_hopeless) == (away, False)
     assert found.time_for_a_call(7.0, in_doubt=in_doubt) == seconds
+
+
+def test_in_an_outage_the_next_call_has_twice_the_time_and_what_an_answer_took_others_get_too() -> None:
+    found, service = silence(Clock(), failures=8)
+    found.note_too_late(7.0)
+    assert found.time_for_a_call(7.0, in_doubt=True) == 14.0
+    found.note_too_late(14.0)
+    assert found.time_for_a_call(7.0, in_doubt=True) == 28.0
+    assert found.time_for_a_call(7.0, in_doubt=False) == PROBE_TIMEOUT
+    for _ in range(9):
+        found.note_too_late(found.time_for_a_call(7.0, in_doubt=True))
+    assert found.time_for_a_call(7.0, in_doubt=True) == LONGEST_CALL
+    service.failures = 0
+    found.note_answer(25.0)
+    assert found.time_for_a_call(7.0, in_doubt=False) == 50.0
+    found.note_answer(0.1)
+    found.note_too_late(7.0)  # of a part that hangs
+    assert found.time_for_a_call(7.0, in_doubt=False) == 7.0
 
 
 def test_who_never_answered_is_given_so_long_from_the_first_call_on() -> None:
