@@ -1,4 +1,4 @@
-"""Answers that are about another operation, or cut off on the way: said so, asked again, and never taken for one's own."""
+"""Answers that are about another operation, or cut off on the way: asked again, said, and never taken for one's own."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import pickle
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -249,22 +250,20 @@ client.close()
 
 def test_watches_that_nobody_holds_any_more_are_asked_for_no_more_and_let_their_client_go() -> None:
     with ScriptedServer(Stage()) as server:
-        client, before = client_of(server), threading.enumerate()
-        watches = [client.watch(f"a{number}", "shared") for number in range(100)]
-        kept = client.watch("kept", "shared")
-        until(lambda: all(watch.operations[0] for watch in [*watches, kept]))
-        engine = client._engine._engine
-        assert engine is not None
-        del watches
+        before, clients = threading.enumerate(), [client_of(server)]
+        watches = [clients[0].watch(f"a{number}", "shared") for number in range(100)]
+        kept = [clients[0].watch("kept", "shared")]
+        until(lambda: all(watch.operations[0] for watch in [*watches, *kept]))
+        engine = weakref.proxy(clients[0]._engine._engine)
+        watches.clear()
         gc.collect()
         until(lambda: set(engine._followed) == {"kept", "shared"})
-        until(lambda: set(engine._ids) and len(engine._ids) == 1)
-        asked = server.gets("kept")
-        until(lambda: server.gets("kept") > asked + 3)
-        del client
+        assert len(engine._ids) == 1
+        clients.clear()
         gc.collect()
-        assert kept.operations[0]  # who holds a watch holds its client
-        del kept, engine
+        asked = server.gets("kept")
+        until(lambda: server.gets("kept") > asked + 3)  # who holds a watch holds its client
+        kept.clear()
         gc.collect()
         nothing_is_left(server, before)
 
