@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class Session:
         self._history = history
         self.client: OperationClient | None = None
         self._local: LocalConnection | None = None
-        self._watches: list[Watch] = []
+        # Not held: a watch that no variable and no panel has any more stops by itself.
+        self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
 
     def connect(self, target: Any, *, rate: float, **how: Any) -> OperationClient:
         """Connect, in place of what was connected before.
@@ -57,8 +59,8 @@ class Session:
         return client
 
     def keep(self, watch: Watch) -> None:
-        """Stop a watch that runs beside the cells when this ends."""
-        self._watches = [*(known for known in self._watches if not known.done), watch]
+        """Stop a watch that runs beside the cells when this ends, unless it has ended before."""
+        self._watches.add(watch)
 
     def close(self) -> None:
         """Stop every watch, leave its panel as a static result, and close all that was connected.
@@ -74,7 +76,7 @@ class Session:
             self._local = None
 
     def _disconnect(self) -> None:
-        for watch in self._watches:
+        for watch in list(self._watches):
             watch.stop()
         self._watches.clear()
         if self.client is not None:

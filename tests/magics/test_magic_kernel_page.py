@@ -118,6 +118,20 @@ def test_watch_does_not_block_and_ends_by_itself(kernel: Kernel, server: Scripte
     assert kernel.value("w.done")
 
 
+def test_a_watch_that_only_its_panel_has_goes_on(kernel: Kernel, server: ScriptedServer) -> None:
+    kernel.ok("%op watch op1 -o held\ndel held", page=True)
+    kernel.ok("import gc; get_ipython().displayhook.flush(); gc.collect()", page=True)
+    asked = server.gets("op1")
+    kernel.until(lambda: server.gets("op1") > asked + 3)
+    server.get = lambda call: message(call.id, done=True)
+    kernel.until(
+        lambda: any(
+            one["msg_type"] == "update_display_data" and "✓ succeeded" in one["content"]["data"]["text/plain"]
+            for one in kernel.messages
+        )
+    )
+
+
 def test_a_second_display_of_a_watch_is_as_live_and_asks_nothing(kernel: Kernel, server: ScriptedServer) -> None:
     ends: list[int] = []
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from following import until
 from IPython.core.error import UsageError
 from scripted import Call, ScriptedServer, message
 
@@ -143,6 +145,18 @@ def test_watch_returns_at_once(op: Op, begin: Op, shell: Any) -> None:
     assert watch.ids == (name,)
     assert not watch.done
     watch.stop()
+
+
+def test_a_watch_that_nobody_holds_and_nothing_shows_stops(shell: Any) -> None:
+    with ScriptedServer(lambda call: message(call.id)) as server:
+        shell.run_line_magic("op", f"connect {server.address};")
+        shell.run_cell("%op watch dropped;\nw = %op watch kept;").raise_error()
+        until(lambda: server.gets("dropped"))
+        shell.run_cell("'the next cell'").raise_error()
+        gc.collect()
+        client = shell.magics_manager.registry["OpMagics"].client()
+        until(lambda: set(client._engine._engine._followed) == {"kept"})
+        assert not shell.user_ns["w"].view().stopped
 
 
 def test_a_watch_that_no_page_will_show_is_shown_with_its_first_answers(shell: Any) -> None:
