@@ -63,32 +63,38 @@ def start(thread: threading.Thread) -> None:
     Raises:
         OperationsError: The system allows no more threads.
     """
-    refusals: queue.SimpleQueue[RuntimeError | None] = queue.SimpleQueue()
     try:
         if threading.current_thread() is threading.main_thread():
-            # `Thread.start` waits by an Event. An interrupt in there can leave its lock held, and the new thread waits
-            # for that for ever; no other thread than the main one is interrupted.
-            _thread.start_new_thread(_start, (thread, refusals))
+            _start_elsewhere(thread)
         else:
-            _start(thread, refusals)
-        refusal = refusals.get()
-    except RuntimeError as error:  # of start_new_thread
-        refusal = error
-    if refusal is not None:
+            thread.start()
+    except RuntimeError as error:
         raise OperationsError(
-            f"No thread can be started here ({refusal}): the process or its user has as many as the system allows.",
+            f"No thread can be started here ({error}): the process or its user has as many as the system allows.",
             "Operations go on by themselves. End what is not needed (ulimit -u and the container's limit of processes "
             "say how many there may be), then try again.",
-        )
+        ) from None
 
 
-def _start(thread: threading.Thread, refusals: queue.SimpleQueue[RuntimeError | None]) -> None:
-    try:
-        thread.start()
-    except RuntimeError as error:
-        refusals.put(error)
-    else:
-        refusals.put(None)
+def _start_elsewhere(thread: threading.Thread) -> None:
+    """Start a thread from another one, because only the main thread is interrupted.
+
+    `Thread.start` waits by an Event. An interrupt in there can leave its lock held, and the new thread waits for ever.
+    """
+    errors: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            thread.start()
+        except BaseException as error:
+            errors.put(error)
+        else:
+            errors.put(None)
+
+    _thread.start_new_thread(run, ())
+    error = errors.get()
+    if error is not None:
+        raise error
 
 
 class _Work(NamedTuple):

@@ -73,7 +73,8 @@ def python(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
+        # CPython itself warns, since 3.12, of every fork of a process with threads.
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(places), "PYTHONWARNINGS": "ignore:This process"},
     )
     with process:
         try:
