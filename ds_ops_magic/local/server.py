@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -13,18 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ds_ops_magic import wording
-from ds_ops_magic.codes import refused
+from ds_ops_magic.codes import meaning_of, refused
 from ds_ops_magic.errors import OperationsError
-from ds_ops_magic.local import addresses, owners
+from ds_ops_magic.local import addresses, ends, owners
 from ds_ops_magic.local.courses import Course
 from ds_ops_magic.local.jobs import Jobs
-from ds_ops_magic.local.ledger import Ledger, Refusal
+from ds_ops_magic.local.ledger import Ledger
+from ds_ops_magic.local.refusals import Refusal
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.operation import Operation
 from ds_ops_magic.operations import Operations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Executor
     from types import TracebackType
 
@@ -53,6 +55,7 @@ class _Running:
     def close(self) -> None:
         self.jobs.close(_PATIENCE)
         _stop(self.server)
+        self.ledger.write_ends()
         self.store.close()
         _remove(self.folder, self.store.path)
 
@@ -152,9 +155,10 @@ class LocalService:
         Raises:
             TypeError: It cannot be called, or is a coroutine function.
             ValueError: The description is too long, or no string.
-            OperationsError: The service is not started.
+            OperationsError: The service is not started, or the operation cannot be recorded.
         """
-        return Operation(self._now().jobs.submit(function, args, kwargs, description))
+        with _told("Nothing was begun"):
+            return Operation(self._now().jobs.submit(function, args, kwargs, description))
 
     def simulate(
         self, duration: float = 3.0, steps: int = 5, outcome: str = "success", description: str = ""
@@ -163,9 +167,10 @@ class LocalService:
 
         Raises:
             ValueError: An argument is out of its range.
-            OperationsError: The service is not started.
+            OperationsError: The service is not started, or the operation cannot be recorded.
         """
-        return Operation(self._now().ledger.add_course(Course(duration, steps, outcome), description))
+        with _told("Nothing was begun"):
+            return Operation(self._now().ledger.add_course(Course(duration, steps, outcome), description))
 
     def get(self, operation_id: str) -> Operation:
         """Return an operation, without a call over the network.
@@ -185,8 +190,13 @@ class LocalService:
         return _ask(self._now().ledger.cancel, operation_id, "cancel")
 
     def operations(self) -> Operations[Operation]:
-        """Return every operation of the database, the newest first."""
-        return Operations(map(Operation, self._now().ledger.list()))
+        """Return every operation of the database, the newest first.
+
+        Raises:
+            OperationsError: The service is not started, or its database cannot be read.
+        """
+        with _told("The operations go on"):
+            return Operations(map(Operation, self._now().ledger.list()))
 
     def __enter__(self) -> LocalService:
         return self.start()
@@ -260,12 +270,24 @@ def _private_folder() -> Path:
 
 def _remove(folder: Path, database: Path) -> None:
     if database.parent == folder:
+        ends.forget(database)
         owners.release(database)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _told(otherwise: str) -> Iterator[None]:
+    """Tell what the service refuses in the words of this package; ``otherwise`` is how everything stands then."""
+    try:
+        yield
+    except Refusal as refusal:
+        kind = meaning_of(refusal.code).error
+        hint = "" if refusal.code == "DATA_LOSS" else " Try again when that is mended."
+        raise kind(f"{refusal.words}.", f"{otherwise}.{hint}") from refusal.__cause__
 
 
 def _ask(ask: Callable[[str], OperationMessage], operation_id: str, doing: str) -> Operation:
     try:
         return Operation(ask(operation_id))
     except Refusal as refusal:
-        raise refused(refusal.code, refusal.words, operation_id, doing) from None
+        raise refused(refusal.code, refusal.words, operation_id, doing) from refusal.__cause__

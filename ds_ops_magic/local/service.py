@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import sqlite3
 from concurrent import futures
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,13 +15,15 @@ from yandex.cloud.operation.operation_service_pb2_grpc import (
 from ds_ops_magic import wording
 from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import addresses
-from ds_ops_magic.local.ledger import Ledger, Refusal
+from ds_ops_magic.local.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
     from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
+
+    from ds_ops_magic.local.ledger import Ledger
 
 _THREADS = 8
 # Without it a second server on a port would silently take a share of the calls.
@@ -98,8 +99,6 @@ def _answer(
         return ask(operation_id)
     except Refusal as refusal:
         context.abort(grpc.StatusCode[refusal.code], refusal.words)
-    except sqlite3.Error as error:
-        context.abort(grpc.StatusCode.UNAVAILABLE, f"The database does not answer: {wording.one_line(str(error))}")
 
 
 def _unauthenticated(request: object, context: grpc.ServicerContext) -> NoReturn:

@@ -128,3 +128,9 @@ def process_id():
 def die():
     """End the process as a crash does."""
     os._exit(9)
+
+
+def until_told(path):
+    """Run until a file is there."""
+    wait_until(path.exists)
+    return "told"
