@@ -39,11 +39,14 @@ def start(thread: threading.Thread) -> None:
         ) from None
 
 
-class _Work(NamedTuple):
+class Work(NamedTuple):
+    """A callable, and the future that gets its result."""
+
     future: futures.Future[Any]
     function: Callable[[], Any]
 
     def run(self) -> None:
+        """Call it, unless the future was cancelled."""
         if not self.future.set_running_or_notify_cancel():
             return
         try:
@@ -66,7 +69,7 @@ class DaemonThreads(futures.Executor):
         self._name = name
         self._most = most or min(32, (os.cpu_count() or 1) + 4)
         self._lock = threading.Lock()
-        self._waiting: collections.deque[_Work] = collections.deque()
+        self._waiting: collections.deque[Work] = collections.deque()
         self._workers: set[threading.Thread] = set()
         self._closed = False
 
@@ -77,7 +80,7 @@ class DaemonThreads(futures.Executor):
             RuntimeError: The executor was shut down.
             OperationsError: No thread can be started, and none is there to take it.
         """
-        work = _Work(futures.Future(), functools.partial(fn, *args, **kwargs))
+        work = Work(futures.Future(), functools.partial(fn, *args, **kwargs))
         with self._lock:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
@@ -119,7 +122,7 @@ class DaemonThreads(futures.Executor):
         while (work := self._next()) is not None:
             work.run()
 
-    def _next(self) -> _Work | None:
+    def _next(self) -> Work | None:
         with self._lock:
             if self._waiting:
                 return self._waiting.popleft()

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from types import TracebackType
 
-    import grpc
     from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
     from ds_ops_magic.local.retention import Retention
+    from ds_ops_magic.local.service import Served
 
 _SOCKET = "ops.sock"
 _PATIENCE = 0.25
@@ -46,15 +46,18 @@ class _Running:
 
     pid: int
     jobs: Jobs
-    server: grpc.Server
+    served: Served
     store: Store
     folder: Path
     ledger: Ledger
-    address: str
+
+    @property
+    def address(self) -> str:
+        return self.served.address
 
     def close(self) -> None:
         self.jobs.close(_PATIENCE)
-        _stop(self.server)
+        self.served.stop(_PATIENCE)
         self.ledger.write_ends()
         self.store.close()
         _remove(self.folder, self.store.path)
@@ -232,13 +235,13 @@ class LocalService:
             ledger = Ledger(store, retention=self._retention)
             ledger.prune()
             listen = self._listen or f"unix:{folder / _SOCKET}"
-            server, address = service.serve(ledger, listen, self._token)
+            served = service.serve(ledger, listen, self._token)
         except BaseException:
             if store is not None:
                 store.close()
             _remove(folder, path)
             raise
-        return _Running(os.getpid(), Jobs(ledger, self._executor), server, store, folder, ledger, address)
+        return _Running(os.getpid(), Jobs(ledger, self._executor), served, store, folder, ledger)
 
 
 def _opened(path: Path) -> Store:
@@ -250,14 +253,6 @@ def _opened(path: Path) -> Store:
         raise OperationsError(
             f"{path} cannot be used as a database of operations: {wording.one_line(str(why))}."
         ) from error
-
-
-def _stop(server: grpc.Server) -> None:
-    try:
-        server.stop(_PATIENCE).wait()
-    except RuntimeError:
-        # gRPC waits on a thread of its own, and Python 3.12 starts none when the process ends: nobody is waited for.
-        server.stop(None).wait()
 
 
 def _private_folder() -> Path:

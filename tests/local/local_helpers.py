@@ -51,6 +51,10 @@ class Caller:
         request = GetOperationRequest(operation_id=operation_id)
         return Operation.from_proto(self._stub.Get(request, timeout=DEADLINE, metadata=self._metadata))
 
+    def later(self, operation_id):
+        request = GetOperationRequest(operation_id=operation_id)
+        return self._stub.Get.future(request, timeout=DEADLINE, metadata=self._metadata)
+
     def cancel(self, operation_id):
         request = CancelOperationRequest(operation_id=operation_id)
         return Operation.from_proto(self._stub.Cancel(request, timeout=DEADLINE, metadata=self._metadata))
