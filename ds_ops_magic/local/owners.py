@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
 import threading
 from typing import TYPE_CHECKING, NamedTuple
+
+from ds_ops_magic import private_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,31 +45,37 @@ def mine(database: Path) -> str:
 
 
 def alive(database: Path, owner: str | None) -> bool:
-    """Tell whether the process of an owner id still lives."""
-    if owner is None:
+    """Tell whether the process of an owner id still lives.
+
+    Raises:
+        OSError: Nobody knows: its lock file is there, and cannot be opened.
+    """
+    if owner is None or not owner.isalnum():  # no process has such an id
         return False
+    path = _file(database, owner)
     try:
-        descriptor = os.open(_file(database, owner), os.O_RDWR | os.O_CLOEXEC)
+        descriptor = _open(path)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a link; nobody makes a lock file of one
+            return False
+        raise
     try:
         # Shared, so that two processes that look at the same time do not take each other for the owner.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not private_files.why_foreign(path) and not _lock_at_once(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
-    return False
 
 
 def sweep(database: Path) -> None:
     """Remove the lock files of processes that have ended."""
     for path in database.parent.glob(f"{database.name}.owner-*.lock"):
         with contextlib.suppress(OSError):
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            descriptor = _open(path)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
+                if not private_files.why_foreign(path) and _lock_at_once(descriptor, fcntl.LOCK_EX):
+                    path.unlink()
             finally:
                 os.close(descriptor)
 
@@ -85,12 +94,22 @@ def _take(database: Path) -> _Held:
         owner = secrets.token_hex(8)
         path = _file(database, owner)
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Another process may have looked at the file, or swept it, in the instant before it was locked.
-            if _is_at(descriptor, path):
-                return _Held(owner, descriptor)
+        # Another process may have looked at the file, or swept it, in the instant before it was locked.
+        if _lock_at_once(descriptor, fcntl.LOCK_EX) and _is_at(descriptor, path):
+            return _Held(owner, descriptor)
         os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+
+def _lock_at_once(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -93,8 +93,8 @@ def serve(ledger: Ledger, listen: str, token: str | None) -> Served:
             "Cancel": _method(ledger.cancel, CancelOperationRequest, threads),
         }
         server.add_registered_method_handlers(_SERVICE, methods)
-        port = server.add_insecure_port(listen)
-        addresses.make_private(listen)
+        with addresses.bound_privately(listen):
+            port = server.add_insecure_port(listen)
         server.start()
     except RuntimeError as error:
         threads.shutdown()
