@@ -6,13 +6,14 @@ anything registered with `atexit` could ask the work on them to stop.
 
 from __future__ import annotations
 
+import _thread
 import collections
 import functools
 import os
 import threading
 import time
 from concurrent import futures
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 from ds_ops_magic.errors import OperationsError
 
@@ -32,11 +33,59 @@ def start(thread: threading.Thread) -> None:
     try:
         thread.start()
     except RuntimeError as error:
-        raise OperationsError(
-            f"No thread can be started here ({error}): the process or its user has as many as the system allows.",
-            "Operations go on by themselves. End what is not needed (ulimit -u and the container's limit of processes "
-            "say how many there may be), then try again.",
-        ) from None
+        raise none_left(error) from None
+
+
+def none_left(error: RuntimeError) -> OperationsError:
+    """Make the error for a thread that the system did not let start."""
+    return OperationsError(
+        f"No thread can be started here ({error}): the process or its user has as many as the system allows.",
+        "Operations go on by themselves. End what is not needed (ulimit -u and the container's limit of processes "
+        "say how many there may be), then try again.",
+    )
+
+
+def uninterrupted(function: Callable[[], T]) -> T:
+    """Run a function and return what it gives, with no Ctrl-C amid it.
+
+    Python raises KeyboardInterrupt in the main thread alone. So there it runs on a thread of its own, which goes on to
+    its end when the waiting for it is interrupted. Where no thread can be started it runs here.
+    """
+    if threading.get_ident() != threading.main_thread().ident:
+        return function()
+    apart = _Apart(function)
+    # Not by a Thread: an interrupt amid its start() leaves it in the list of threads for ever.
+    try:
+        _thread.start_new_thread(apart.begin, ())
+    except RuntimeError:
+        return function()
+    apart.over.acquire()
+    return apart.outcome()
+
+
+class _Apart(Generic[T]):
+    """A function on its way through a thread; waited for with a lock, which an interrupt leaves as it is."""
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self.over = threading.Lock()
+        self.over.acquire()
+        self._function = function
+        self._future: futures.Future[T] = futures.Future()
+
+    def begin(self) -> None:
+        try:
+            start(threading.Thread(target=self._run, name="ds_ops_magic", daemon=True))
+        except OperationsError:
+            self._run()
+
+    def outcome(self) -> T:
+        return self._future.result()
+
+    def _run(self) -> None:
+        try:
+            Work(self._future, self._function).run()
+        finally:
+            self.over.release()
 
 
 class Work(NamedTuple):

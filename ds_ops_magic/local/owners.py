@@ -9,13 +9,13 @@ from __future__ import annotations
 import atexit
 import contextlib
 import errno
-import fcntl
 import os
 import secrets
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from ds_ops_magic import private_files
+from ds_ops_magic.local import locks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def mine(database: Path) -> str:
     with _lock:
         held = _held.get(database)
         # A database that was removed and made anew took the lock file with it.
-        if held is None or not _is_at(held.descriptor, _file(database, held.owner)):
+        if held is None or not locks.is_at(held.descriptor, _file(database, held.owner)):
             held = _held[database] = _take(database)
         return held.owner
 
@@ -54,7 +54,7 @@ def alive(database: Path, owner: str | None) -> bool:
         return False
     path = _file(database, owner)
     try:
-        descriptor = _open(path)
+        descriptor = locks.open_(path)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -63,7 +63,7 @@ def alive(database: Path, owner: str | None) -> bool:
         raise
     try:
         # Shared, so that two processes that look at the same time do not take each other for the owner.
-        return not private_files.why_foreign(path) and not _lock_at_once(descriptor, fcntl.LOCK_SH)
+        return not private_files.why_foreign(path) and not locks.take(descriptor, shared=True)
     finally:
         os.close(descriptor)
 
@@ -72,9 +72,9 @@ def sweep(database: Path) -> None:
     """Remove the lock files of processes that have ended."""
     for path in database.parent.glob(f"{database.name}.owner-*.lock"):
         with contextlib.suppress(OSError):
-            descriptor = _open(path)
+            descriptor = locks.open_(path)
             try:
-                if not private_files.why_foreign(path) and _lock_at_once(descriptor, fcntl.LOCK_EX):
+                if not private_files.why_foreign(path) and locks.take(descriptor):
                     path.unlink()
             finally:
                 os.close(descriptor)
@@ -93,30 +93,11 @@ def _take(database: Path) -> _Held:
     while True:
         owner = secrets.token_hex(8)
         path = _file(database, owner)
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        descriptor = locks.create(path)
         # Another process may have looked at the file, or swept it, in the instant before it was locked.
-        if _lock_at_once(descriptor, fcntl.LOCK_EX) and _is_at(descriptor, path):
+        if locks.take(descriptor) and locks.is_at(descriptor, path):
             return _Held(owner, descriptor)
         os.close(descriptor)
-
-
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-
-
-def _lock_at_once(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
 
 
 def _file(database: Path, owner: str) -> Path:

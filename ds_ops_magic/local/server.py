@@ -5,23 +5,16 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import shutil
-import sqlite3
-import tempfile
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import wording
+from ds_ops_magic import threads
 from ds_ops_magic.codes import meaning_of, refused
 from ds_ops_magic.errors import OperationsError
-from ds_ops_magic.local import addresses, ends, owners
+from ds_ops_magic.local import addresses, running
 from ds_ops_magic.local.courses import Course
-from ds_ops_magic.local.jobs import Jobs
-from ds_ops_magic.local.ledger import Ledger
 from ds_ops_magic.local.refusals import Refusal
-from ds_ops_magic.local.store import Store
 from ds_ops_magic.operation import Operation
 from ds_ops_magic.operations import Operations
 
@@ -33,34 +26,14 @@ if TYPE_CHECKING:
     from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
     from ds_ops_magic.local.retention import Retention
-    from ds_ops_magic.local.service import Served
-
-_SOCKET = "ops.sock"
-_PATIENCE = 0.25
-"""Seconds that closing waits for the callables, and again for the calls that are being answered."""
+    from ds_ops_magic.local.running import Running
 
 
-@dataclass
-class _Running:
-    """What a started service holds, in the order in which it is given up."""
+class _Start:
+    """One call of `LocalService.start`, as far as it has come."""
 
-    pid: int
-    jobs: Jobs
-    served: Served
-    store: Store
-    folder: Path
-    ledger: Ledger
-
-    @property
-    def address(self) -> str:
-        return self.served.address
-
-    def close(self) -> None:
-        self.jobs.close(_PATIENCE)
-        self.served.stop(_PATIENCE)
-        self.ledger.write_ends()
-        self.store.close()
-        _remove(self.folder, self.store.path)
+    running: Running | None = None
+    withdrawn = False
 
 
 class LocalService:
@@ -83,6 +56,7 @@ class LocalService:
 
     Raises:
         ValueError: The address is reachable from other machines, or is none; or the token is empty.
+        OperationsError: The path cannot be that of a database.
     """
 
     def __init__(
@@ -96,26 +70,31 @@ class LocalService:
     ) -> None:
         if token is not None and not (token and token.isascii() and token.isprintable()):
             raise ValueError("A token is made of printable ASCII characters, one at least.")
-        # Resolved, because processes that share a file find each other's lock files beside it.
-        self._path = None if path is None else Path(path).expanduser().resolve()
+        self._path = None if path is None else _resolved(path)
         self._listen = None if listen is None else addresses.check(listen)
         self._token = token
         self._executor = executor
         self._retention = retention
-        self._lock = threading.RLock()
-        self._running: _Running | None = None
+        self._lock = threading.Lock()  # starting and closing come one after the other
+        self._running: Running | None = None
 
     def start(self) -> LocalService:
         """Start serving; a service that has started is left as it is.
 
+        Where this is interrupted, what it has started is closed again.
+
         Raises:
-            OperationsError: The database cannot be used, or the address cannot be listened on.
+            OperationsError: The database cannot be used, the address cannot be listened on, or no thread can be
+                started.
         """
-        with self._lock:
-            if self._running is None:
-                self._running = self._started()
-                atexit.register(self.close)
-        return self
+        start = _Start()
+        try:
+            threads.uninterrupted(lambda: self._start(start))
+            return self
+        except BaseException:
+            start.withdrawn = True
+            threads.uninterrupted(lambda: self._withdraw(start))
+            raise
 
     def close(self) -> None:
         """Stop serving, within about half a second; closing twice is no error.
@@ -123,13 +102,18 @@ class LocalService:
         Callables on threads of its own are asked to stop, and those that have not begun are dropped: they end
         cancelled. Callables on an executor that was given go on.
         """
-        with self._lock:
-            running, self._running = self._running, None
-        if running is not None:
+        running = self._running
+        if running is not None and running.pid != os.getpid():
+            # A forked child has a copy of the object, and none of its threads; its lock may be held for ever.
+            self._running = None
             atexit.unregister(self.close)
-            # A forked child has a copy of the object, and none of its threads.
-            if running.pid == os.getpid():
-                running.close()
+        elif running is not None or self._lock.locked():
+            threads.uninterrupted(self._close)
+
+    @property
+    def started(self) -> bool:
+        """Whether it serves."""
+        return self._running is not None
 
     @property
     def address(self) -> str:
@@ -139,7 +123,7 @@ class LocalService:
     @property
     def path(self) -> Path:
         """The database."""
-        return self._now().store.path
+        return self._now().ledger.store.path
 
     def submit(
         self, function: Callable[..., object], /, *args: object, description: str = "", **kwargs: object
@@ -213,7 +197,7 @@ class LocalService:
         running = self._running
         return f"LocalService({running.address if running else 'not started'})"
 
-    def _now(self) -> _Running:
+    def _now(self) -> Running:
         running = self._running
         if running is None:
             raise OperationsError(
@@ -223,51 +207,33 @@ class LocalService:
             raise OperationsError("This LocalService belongs to the process that this one was forked from.")
         return running
 
-    def _started(self) -> _Running:
-        # It imports gRPC, which whoever only imports this module need not pay for.
-        from ds_ops_magic.local import service
+    def _start(self, start: _Start) -> None:
+        with self._lock:
+            if self._running is None and not start.withdrawn:
+                start.running = running.start(self._path, self._listen, self._token, self._executor, self._retention)
+                self._running = start.running
+                atexit.register(self.close)
 
-        folder = _private_folder()
-        path = self._path or folder / "operations.sqlite"
-        store = None
-        try:
-            store = _opened(path)
-            ledger = Ledger(store, retention=self._retention)
-            ledger.prune()
-            listen = self._listen or f"unix:{folder / _SOCKET}"
-            served = service.serve(ledger, listen, self._token)
-        except BaseException:
-            if store is not None:
-                store.close()
-            _remove(folder, path)
-            raise
-        return _Running(os.getpid(), Jobs(ledger, self._executor), served, store, folder, ledger)
+    def _withdraw(self, start: _Start) -> None:
+        with self._lock:
+            started = start.running is not None and start.running is self._running
+        if started:
+            self._close()
+
+    def _close(self) -> None:
+        with self._lock:
+            running, self._running = self._running, None
+            if running is not None:
+                atexit.unregister(self.close)
+                running.close()
 
 
-def _opened(path: Path) -> Store:
+def _resolved(path: str | os.PathLike[str]) -> Path:
     try:
-        owners.sweep(path)
-        return Store(path)
-    except (OSError, sqlite3.Error) as error:
-        why = getattr(error, "strerror", None) or error
-        raise OperationsError(
-            f"{path} cannot be used as a database of operations: {wording.one_line(str(why))}."
-        ) from error
-
-
-def _private_folder() -> Path:
-    folder = tempfile.mkdtemp(prefix="ds-ops-")
-    if len(os.fsencode(folder)) + len(f"/{_SOCKET}") > addresses.MAX_SOCKET_PATH:
-        os.rmdir(folder)
-        folder = tempfile.mkdtemp(prefix="ds-ops-", dir="/tmp")  # made anew, mode 0700
-    return Path(folder).resolve()
-
-
-def _remove(folder: Path, database: Path) -> None:
-    if database.parent == folder:
-        ends.forget(database)
-        owners.release(database)
-    shutil.rmtree(folder, ignore_errors=True)
+        # Resolved, because processes that share a file find each other's lock files beside it.
+        return Path(path).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # no such user, a loop of links, a zero byte
+        raise running.unusable(path, error) from error
 
 
 @contextlib.contextmanager

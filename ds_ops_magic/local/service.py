@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -12,7 +13,7 @@ from yandex.cloud.operation import operation_service_pb2
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 
-from ds_ops_magic import wording
+from ds_ops_magic import threads, wording
 from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import addresses, answering
 from ds_ops_magic.local.answering import AnsweringThreads
@@ -81,34 +82,51 @@ def serve(ledger: Ledger, listen: str, token: str | None) -> Served:
         OperationsError: The address cannot be listened on, or no thread can be started.
     """
     addresses.check_free(listen)
-    threads = AnsweringThreads("ds_ops_magic service", answering.PATIENCE, answering.MOST)
-    try:
+    with contextlib.ExitStack() as undo:
+        answering_threads = AnsweringThreads("ds_ops_magic service", answering.PATIENCE, answering.MOST)
+        undo.callback(answering_threads.shutdown)
         server = grpc.server(
-            threads,  # type: ignore[arg-type]  # any executor will do (its documentation)
+            answering_threads,  # type: ignore[arg-type]  # any executor will do (its documentation)
             options=_OPTIONS,
             interceptors=[TokenInterceptor(token)] if token is not None else [],
         )
         methods = {
-            "Get": _method(ledger.get, GetOperationRequest, threads),
-            "Cancel": _method(ledger.cancel, CancelOperationRequest, threads),
+            "Get": _method(ledger.get, GetOperationRequest, answering_threads),
+            "Cancel": _method(ledger.cancel, CancelOperationRequest, answering_threads),
         }
         server.add_registered_method_handlers(_SERVICE, methods)
+        port = _bind(server, listen)
+        _begin(server)
+        undo.pop_all()
+    return Served(addresses.with_port(listen, port), server, answering_threads)
+
+
+def _bind(server: grpc.Server, listen: str) -> int:
+    try:
         with addresses.bound_privately(listen):
-            port = server.add_insecure_port(listen)
+            return server.add_insecure_port(listen)
+    except RuntimeError as error:
+        raise OperationsError(f"Cannot listen on {listen}: {wording.one_line(str(error))}") from error
+
+
+def _begin(server: grpc.Server) -> None:
+    try:
         server.start()
     except RuntimeError as error:
-        threads.shutdown()
-        raise OperationsError(f"Cannot listen on {listen}: {wording.one_line(str(error))}") from error
-    except BaseException:
-        threads.shutdown()
-        raise
-    return Served(addresses.with_port(listen, port), server, threads)
+        # It has begun, but for the one thread that would ever end it; without an end its memory is never given up, and
+        # whoever collects it waits for ever. So it is ended here, by what that thread does.
+        from grpc import _server
+
+        state = cast("Any", server)._state
+        _server._begin_shutdown_once(state)
+        _server._serve(state)
+        raise threads.none_left(error) from None
 
 
 def _method(
     ask: Callable[[str], OperationMessage],
     kind: type[GetOperationRequest | CancelOperationRequest],
-    threads: AnsweringThreads,
+    answering_threads: AnsweringThreads,
 ) -> grpc.RpcMethodHandler[Any, Any]:
     """Make the handler of a method.
 
@@ -116,7 +134,7 @@ def _method(
     """
 
     def answer(requests: Iterator[bytes], context: grpc.ServicerContext) -> OperationMessage:
-        received = threads.wait_for(requests, context.cancel)
+        received = answering_threads.wait_for(requests, context.cancel)
         try:
             request = kind.FromString(received or b"")
             if received is not None:

@@ -70,7 +70,7 @@ def calling(address, token=None):
 
 
 @contextmanager
-def script(code, *arguments):
+def script(code, *arguments, **environment):
     """Run Python code in a process of its own, killed at the end, with its temporary files."""
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
@@ -78,7 +78,8 @@ def script(code, *arguments):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TMPDIR": folder},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TMPDIR": folder}
+            | {name: str(value) for name, value in environment.items()},
         )
         with process:
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sqlite3
 
 import grpc
@@ -165,7 +166,7 @@ def full(monkeypatch):
     monkeypatch.setattr(database, "BUSY", 0.05)
 
     def fill(service):
-        with service._running.store._database._writer.using() as connection:
+        with service._running.ledger.store._database._writer.using() as connection:
             connection.execute("PRAGMA max_page_count = 1").close()
 
     return fill
@@ -184,3 +185,57 @@ def test_new_operations_on_a_full_disk_are_refused_in_a_sentence(path, full):
 def until_refused(make):
     for _ in range(1000):
         make(description="x" * 256)
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("~nosuchuser/ops.sqlite", "home directory"),
+        ("ops\0.sqlite", "null"),
+        ("\udcff\ud800.sqlite", "surrogates not allowed"),
+        ("x" * 300, "File name too long"),
+        ("x" * 252, "unable to open database file"),  # there is no room for what SQLite puts beside it
+        (".", "Is a directory"),
+        ("no/ops.sqlite", "No such file or directory"),
+        ("loop/ops.sqlite", "loop|Too many levels"),
+    ],
+)
+def test_a_path_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, path, why):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OperationsError, match=why) as caught:
+        LocalService(path).start()
+    assert re.fullmatch(r".* cannot be used as a database of operations: .*[^.]\.", str(caught.value))
+
+
+def test_a_name_with_no_room_for_a_lock_file_is_told_when_it_is_needed(tmp_path):
+    with LocalService(tmp_path / ("x" * 240)) as service:
+        service.simulate(60)
+        with pytest.raises(OperationsError, match=r"File name too long.*\nNothing was begun\."):
+            service.submit(int)
+        assert len(service.operations()) == 1
+
+
+_MAY_NOT = """
+import os, sys
+from pathlib import Path
+from ds_ops_magic import OperationsError
+from ds_ops_magic.local import LocalService
+service = LocalService(sys.argv[1], listen="127.0.0.1:0")
+service.start().close()
+Path(sys.argv[1]).chmod(0o444)
+Path(sys.argv[1]).parent.chmod(0o555)
+if os.geteuid() == 0:  # who may write everywhere
+    os.seteuid(65534)
+for made in (lambda: service, lambda: LocalService(sys.argv[1], listen="127.0.0.1:0")):
+    try:
+        made().start()
+    except OperationsError as error:
+        print(error)
+"""
+
+
+def test_a_file_that_may_not_be_written_is_one_sentence(tmp_path):
+    with script(_MAY_NOT, tmp_path / "ops.sqlite") as process:
+        said = f"{tmp_path}/ops.sqlite cannot be used as a database of operations: Permission denied.\n"
+        assert process.communicate(timeout=20)[0] == 2 * said
