@@ -50,7 +50,7 @@ class Ends:
         self._path = path
         self._lock = threading.Lock()
         self._kept: dict[str, _Kept] = {}
-        self._forgotten = threading.Event()
+        self._wake = threading.Event()
         self.retrying = False
 
     def record(self, store: Store, operation_id: str, end: End, now: int) -> bool:
@@ -86,19 +86,16 @@ class Ends:
         self._retry()
         return over(row, kept.end, kept.at)
 
-    def write(self, patience: float = _LAST_PATIENCE) -> bool:
+    def write(self, patience: float = _LAST_PATIENCE) -> None:
         """Try once to write them.
 
         Args:
             patience: Seconds to wait for another process that is writing.
-
-        Returns:
-            Whether all are written.
         """
         with self._lock:
             kept = dict(self._kept)
         if not kept:
-            return True
+            return
         try:
             with contextlib.closing(Store(self._path, create=False)) as store:
                 for operation_id, (end, at) in kept.items():
@@ -106,14 +103,16 @@ class Ends:
                     with self._lock:
                         self._kept.pop(operation_id, None)
         except TROUBLE:
-            return False
-        return not self._kept
+            if _is_gone(self._path):  # nobody will ask for what was in it
+                self.forget()
+        if not self._kept:
+            self._wake.set()
 
     def forget(self) -> None:
-        """Drop them: the file is about to be removed."""
+        """Drop them: the file is removed, or about to be."""
         with self._lock:
             self._kept.clear()
-        self._forgotten.set()
+        self._wake.set()
 
     def _retry(self) -> None:
         with self._lock:
@@ -134,11 +133,12 @@ class Ends:
 
     def _is_over(self) -> bool:
         with self._lock:
+            self._wake.clear()
             self.retrying = bool(self._kept)
             return not self.retrying
 
     def _rest(self, pause: float) -> None:
-        self._forgotten.wait(pause)
+        self._wake.wait(pause)
 
 
 def of(path: Path) -> Ends:
@@ -163,6 +163,16 @@ def write(store: Store, operation_id: str, end: End, now: int, patience: float |
 def over(row: Row, end: End, now: int) -> Row:
     """Return a row as it is after its end."""
     return row._replace(done=True, modified_at=max(now, row.modified_at), error=end.error, response=end.response)
+
+
+def _is_gone(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:  # nobody knows
+        return False
+    return False
 
 
 _lock = threading.Lock()

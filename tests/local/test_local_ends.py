@@ -208,6 +208,19 @@ def test_attempts_grow_rarer_and_end_when_all_is_written(store, work, monkeypatc
     assert max(pauses) <= ends.LONGEST_PAUSE
 
 
+def test_nothing_is_kept_for_a_database_that_is_gone():
+    go_on = threading.Event()
+    with LocalService() as service:
+        path = service.path
+        service.submit(go_on.wait, 20)
+        wait_until(lambda: begun(service, service.operations()[0]))
+    assert not path.exists()
+    go_on.set()
+    wait_until(lambda: not any(thread.name.startswith("ds_ops_magic") for thread in threading.enumerate()))
+    ends.of(path).keep("loc1", returned(1), 7)
+    wait_until(lambda: not ends.of(path).retrying)
+
+
 def test_where_no_thread_can_be_started_the_next_question_tries_again(store, work, monkeypatch):
     kept = ends.of(store.path)
     with monkeypatch.context() as patch:
