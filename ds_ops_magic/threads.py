@@ -64,44 +64,67 @@ def start(thread: threading.Thread) -> None:
         OperationsError: The system allows no more threads.
     """
     try:
-        if threading.current_thread() is threading.main_thread():
-            _start_elsewhere(thread)
-        else:
-            thread.start()
+        # `Thread.start` waits by an Event. An interrupt in there can leave its lock held, and the new thread waits for
+        # that for ever; nor would the list of threads ever be without it.
+        _apart(thread.start, lambda run: _thread.start_new_thread(run, ()))
     except RuntimeError as error:
-        raise OperationsError(
-            f"No thread can be started here ({error}): the process or its user has as many as the system allows.",
-            "Operations go on by themselves. End what is not needed (ulimit -u and the container's limit of processes "
-            "say how many there may be), then try again.",
-        ) from None
+        raise none_left(error) from None
 
 
-def _start_elsewhere(thread: threading.Thread) -> None:
-    """Start a thread from another one, because only the main thread is interrupted.
+def none_left(error: RuntimeError) -> OperationsError:
+    """Make the error for a thread that the system did not let start."""
+    return OperationsError(
+        f"No thread can be started here ({error}): the process or its user has as many as the system allows.",
+        "Operations go on by themselves. End what is not needed (ulimit -u and the container's limit of processes "
+        "say how many there may be), then try again.",
+    )
 
-    `Thread.start` waits by an Event. An interrupt in there can leave its lock held, and the new thread waits for ever.
+
+def uninterrupted(function: Callable[[], T]) -> T:
+    """Run a function and return what it gives, with no interrupt amid it.
+
+    What interrupts the waiting for it leaves it to go on to its end. Where no thread can be started it runs here.
     """
-    errors: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
-    def run() -> None:
+    def begin(run: Callable[[], None]) -> None:
         try:
-            thread.start()
-        except BaseException as error:
-            errors.put(error)
-        else:
-            errors.put(None)
+            start(threading.Thread(target=run, name="ds_ops_magic", daemon=True))
+        except OperationsError:
+            run()
 
-    _thread.start_new_thread(run, ())
-    error = errors.get()
-    if error is not None:
-        raise error
+    return _apart(function, begin)
 
 
-class _Work(NamedTuple):
+def _apart(function: Callable[[], T], begin: Callable[[Callable[[], None]], object]) -> T:
+    """Run a function on a thread that is never interrupted, as only the main one is; there on one that is begun for it.
+
+    It is waited for with a lock, which an interrupt leaves as it is.
+    """
+    if threading.get_ident() == threading.main_thread().ident:
+        work, over = Work(futures.Future(), function), threading.Lock()
+
+        def run() -> None:
+            try:
+                work.run()
+            finally:
+                over.release()
+
+        over.acquire()
+        begin(run)
+        over.acquire()
+        result: T = work.future.result()
+        return result
+    return function()
+
+
+class Work(NamedTuple):
+    """A callable, and the future that gets its result."""
+
     future: futures.Future[Any]
     function: Callable[[], Any]
 
     def run(self) -> None:
+        """Call it, unless the future was cancelled."""
         if not self.future.set_running_or_notify_cancel():
             return
         try:
@@ -124,7 +147,7 @@ class DaemonThreads(futures.Executor):
         self._name = name
         self._most = most or min(32, (os.cpu_count() or 1) + 4)
         self._lock = threading.Lock()
-        self._waiting: collections.deque[_Work] = collections.deque()
+        self._waiting: collections.deque[Work] = collections.deque()
         self._workers: set[threading.Thread] = set()
         self._closed = False
 
@@ -135,7 +158,7 @@ class DaemonThreads(futures.Executor):
             RuntimeError: The executor was shut down.
             OperationsError: No thread can be started, and none is there to take it.
         """
-        work = _Work(futures.Future(), functools.partial(fn, *args, **kwargs))
+        work = Work(futures.Future(), functools.partial(fn, *args, **kwargs))
         with self._lock:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
@@ -177,7 +200,7 @@ class DaemonThreads(futures.Executor):
         while (work := self._next()) is not None:
             work.run()
 
-    def _next(self) -> _Work | None:
+    def _next(self) -> Work | None:
         with self._lock:
             if self._waiting:
                 return self._waiting.popleft()

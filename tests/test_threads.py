@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+import signal
 import threading
 from concurrent import futures
 
@@ -9,7 +11,7 @@ import pytest
 from following import DEADLINE, until
 
 from ds_ops_magic.errors import OperationsError
-from ds_ops_magic.threads import DaemonThreads, join_all
+from ds_ops_magic.threads import DaemonThreads, join_all, uninterrupted
 
 
 def running(name="a job"):
@@ -119,7 +121,52 @@ def test_where_no_more_can_be_started_those_that_there_are_take_it(executor, mon
     assert second.result(DEADLINE) == 0
 
 
-def no_more(thread):
+def test_what_no_interrupt_may_come_amid_runs_apart_from_the_main_thread():
+    assert uninterrupted(threading.current_thread) is not threading.main_thread()
+    with pytest.raises(ValueError, match="no"):
+        uninterrupted(lambda: fail_with(ValueError("no")))
+    until(lambda: not running("ds_ops_magic"))
+
+
+def test_on_another_thread_it_runs_there(executor):
+    where = executor.submit(lambda: (threading.current_thread(), uninterrupted(threading.current_thread)))
+    assert len(set(where.result(DEADLINE))) == 1
+
+
+def test_an_interrupt_ends_the_waiting_and_nothing_else():
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work():
+        begun.set()
+        assert go_on.wait(DEADLINE)
+        ended.set()
+
+    def interrupt():
+        assert begun.wait(DEADLINE)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    interrupter = threading.Thread(target=interrupt)
+    interrupter.start()
+    with pytest.raises(KeyboardInterrupt):
+        uninterrupted(work)
+    interrupter.join()
+    assert not ended.is_set()
+    go_on.set()
+    assert ended.wait(DEADLINE)
+
+
+def test_where_no_thread_can_be_started_it_runs_all_the_same(monkeypatch):
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+    assert uninterrupted(lambda: 7) == 7
+    monkeypatch.setattr(_thread, "start_new_thread", no_more)
+    assert uninterrupted(lambda: 7) == 7
+
+
+def fail_with(error):
+    raise error
+
+
+def no_more(*_):
     raise RuntimeError("can't start new thread")
 
 

@@ -50,9 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     parser = _parser()
     options = parser.parse_args(arguments)
-    with _folder(options.db) as folder:
-        database = Path(options.db).expanduser() if options.db else folder / "operations.sqlite"
-        return _serve(parser, options, database)
+    # Not before the signals are taken care of: it is most of the time of starting.
+    from ds_ops_magic.errors import OperationsError
+
+    try:
+        with _database(options.db) as database:
+            _serve(parser, options, database)
+    except OperationsError as error:
+        sys.stderr.write(f"{parser.prog}: {error}\n")
+        return 1
+    return 0
 
 
 def _parser() -> _Parser:
@@ -87,36 +94,26 @@ def _parser() -> _Parser:
     return parser
 
 
-def _serve(parser: _Parser, options: argparse.Namespace, database: Path) -> int:
-    # Not before the signals are taken care of: it is most of the time of starting.
-    from ds_ops_magic.errors import OperationsError
+def _serve(parser: _Parser, options: argparse.Namespace, database: str) -> None:
     from ds_ops_magic.local.retention import Retention
     from ds_ops_magic.local.server import LocalService
 
     token = None if options.no_token else secrets.token_urlsafe()
-    token_file = Path(options.token_file or f"{database}.token")
     try:
         retention = Retention(options.keep_days, options.keep)
         service = LocalService(database, listen=options.listen, token=token, retention=retention)
     except ValueError as error:
         parser.error(str(error))
-    try:
-        with service:
-            if token is not None:
-                _write_private(token_file, token)
-            _say(f"listening on {service.address}")
-            if token is not None:
-                _say(f"token in {token_file}")
-            if options.demo:
-                _begin_demo(service)
-            signal.sigwait(_ENDING)
-    except OperationsError as error:
-        sys.stderr.write(f"{parser.prog}: {error}\n")
-    except OSError as error:
-        sys.stderr.write(f"{parser.prog}: {token_file} cannot be written: {error.strerror}.\n")
-    else:
-        return 0
-    return 1
+    with service:
+        token_file = Path(options.token_file or f"{Path(database).expanduser()}.token")
+        if token is not None:
+            _write_private(token_file, token)
+        _say(f"listening on {service.address}")
+        if token is not None:
+            _say(f"token in {token_file}")
+        if options.demo:
+            _begin_demo(service)
+        signal.sigwait(_ENDING)
 
 
 def _begin_demo(service: LocalService) -> None:
@@ -133,24 +130,34 @@ def _say(line: str) -> None:
 
 def _write_private(path: Path, text: str) -> None:
     """Write a file of mode 0600 whole: nobody reads half of it, and one of another mode is replaced."""
-    descriptor, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
+    from ds_ops_magic.errors import OperationsError
+
     try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(f"{text}\n")
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+        descriptor, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(f"{text}\n")
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise OperationsError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 @contextlib.contextmanager
-def _folder(database: str | None) -> Iterator[Path]:
-    """Make a folder for a database that nobody named, and remove it with all that is in it."""
-    if database is not None:
-        yield Path(database).parent
+def _database(named: str | None) -> Iterator[str]:
+    """Give the database; where nobody named one, it is in a folder that is removed with all that is in it."""
+    if named is not None:
+        yield named
         return
-    with tempfile.TemporaryDirectory(prefix="ds-ops-") as name:
-        yield Path(name)
+    from ds_ops_magic.local import folders
+
+    folder = folders.make()
+    try:
+        yield str(folder.path / "operations.sqlite")
+    finally:
+        folder.remove()
 
 
 if __name__ == "__main__":

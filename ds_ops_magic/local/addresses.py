@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import socket
 import stat
+import threading
+from typing import TYPE_CHECKING
 
 from ds_ops_magic import wording
 from ds_ops_magic.errors import OperationsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_SOCKET_PATH = 103
 """The most bytes of a unix socket's path on every system: macOS has 104 with the closing zero, Linux 108."""
 
 _UNIX = "unix:"
+_umask = threading.Lock()
 
 
 def check(listen: str) -> str:
@@ -25,8 +32,10 @@ def check(listen: str) -> str:
     if listen.startswith(_UNIX):
         path = _socket_path(listen)
         path = path and os.path.abspath(path)
-        if not path or len(os.fsencode(path)) > MAX_SOCKET_PATH:
-            raise ValueError(f"The path of a unix socket has 1 to {MAX_SOCKET_PATH} bytes, unlike {_shown(listen)}.")
+        if not path or "\0" in path or len(os.fsencode(path)) > MAX_SOCKET_PATH:
+            raise ValueError(
+                f"The path of a unix socket has 1 to {MAX_SOCKET_PATH} bytes, none of them 0, unlike {_shown(listen)}."
+            )
         return f"{_UNIX}{path}"
     host, port = _split(listen)
     # By its name gRPC listens on both loopback addresses, or on one of them where the other is taken.
@@ -63,10 +72,21 @@ def check_free(listen: str) -> None:
         raise OperationsError(f"Cannot listen on {_shown(listen)}: {error.strerror or error}.") from error
 
 
-def make_private(listen: str) -> None:
-    """Close a unix socket to other users, whatever the umask."""
-    if listen.startswith(_UNIX):
-        os.chmod(_socket_path(listen), 0o600)
+@contextlib.contextmanager
+def bound_privately(listen: str) -> Iterator[None]:
+    """Have a unix socket that is bound in the meantime closed to other users from its first moment on.
+
+    The umask is the whole process's: what another thread makes meanwhile is closed to others too, which does no harm.
+    """
+    if not listen.startswith(_UNIX):
+        yield
+        return
+    with _umask:  # two that overlap would take the other's umask for the one to go back to
+        before = os.umask(0o077)
+        try:
+            yield
+        finally:
+            os.umask(before)
 
 
 def with_port(listen: str, port: int) -> str:
@@ -104,3 +124,11 @@ def _split(listen: str) -> tuple[str, int]:
 
 def _shown(listen: str) -> str:
     return repr(wording.one_line(listen, 120))
+
+
+def _after_fork() -> None:
+    global _umask
+    _umask = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -7,7 +7,6 @@ import contextlib
 import functools
 import inspect
 import math
-import sqlite3
 import threading
 import time
 from concurrent import futures
@@ -17,9 +16,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import JobProgress
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
 
-from ds_ops_magic.local import owners
-from ds_ops_magic.local.ledger import begin_work, end_work, packed
+from ds_ops_magic.local import ends, owners
+from ds_ops_magic.local.ledger import begin_work, packed
 from ds_ops_magic.local.outcomes import ABORTED, CANCELLED, End, JobCancelled, clean, failed, raised, returned
+from ds_ops_magic.local.refusals import TROUBLE, Refusal, refusing
 from ds_ops_magic.local.store import Row, Store
 from ds_ops_magic.threads import DaemonThreads, join_all
 
@@ -78,14 +78,14 @@ class Reporter:
         def write(row: Row) -> Row | None:
             return None if row.done else row._replace(metadata=metadata, modified_at=max(now, row.modified_at))
 
-        with contextlib.suppress(OSError, sqlite3.Error):
+        with contextlib.suppress(*TROUBLE):
             self._opened().update(self.operation_id, write)
             self._said = said
 
     @property
     def cancelled(self) -> bool:
         """Whether a cancel was asked for, here or in another process."""
-        with contextlib.suppress(OSError, sqlite3.Error):
+        with contextlib.suppress(*TROUBLE):
             row = self._opened().read(self.operation_id)
             return row is not None and row.cancel_requested is not None
         return False
@@ -131,20 +131,19 @@ def run(call: Call) -> End | None:
     """Run a callable where the executor put it, and record its end there.
 
     Returns:
-        The end, for whoever submitted it to record where the database cannot be reached from here (an executor may
-        run it on another machine); None when it was cancelled before its turn came.
+        The end, for whoever submitted it to record where the database cannot be written from here (an executor may
+        run it on another machine); None when it is recorded, or was cancelled before its turn came.
     """
     with contextlib.closing(Reporter(call.path, call.operation_id)) as reporter:
         try:
             store = reporter._opened()
             if not begin_work(store, call.operation_id):
                 return None
-        except (OSError, sqlite3.Error):
+        except TROUBLE:
             return _outcome(call, reporter)
         end = _outcome(call, reporter)
-        with contextlib.suppress(sqlite3.Error):
-            end_work(store, call.operation_id, end, time.time_ns())
-        return end
+        recorded = ends.of(call.path).record(store, call.operation_id, end, time.time_ns())
+        return None if recorded else end
 
 
 class Jobs:
@@ -170,16 +169,19 @@ class Jobs:
         Raises:
             TypeError: It cannot be called, or is a coroutine function.
             ValueError: The description is too long, or no string.
+            Refusal: It cannot be recorded.
         """
         if not callable(function) or inspect.iscoroutinefunction(function):
             raise TypeError(f"submit takes a callable that is no coroutine function, not {clean(repr(function), 100)}.")
         path = self._ledger.store.path
-        message = self._ledger.add_work(owners.mine(path), description)
+        with refusing(path):
+            owner = owners.mine(path)
+        message = self._ledger.add_work(owner, description)
         call = Call(path, message.id, function, args, kwargs, _wants_reporter(function, args, kwargs))
         try:
             future = self._executor().submit(run, call)
         except BaseException:
-            self._ledger.store.delete(message.id)
+            self._take_back(message.id)
             raise
         with self._lock:
             self._going[message.id] = future
@@ -198,11 +200,18 @@ class Jobs:
         if own is None:
             return
         own.shutdown(wait=False, cancel_futures=True)
-        for operation_id, future in going.items():
-            if not future.done():
-                with contextlib.suppress(sqlite3.Error):
-                    self._ledger.cancel(operation_id)
-        futures.wait([future for future in going.values() if not future.done()], timeout=patience)
+        left = {operation_id: future for operation_id, future in going.items() if not future.done()}
+        # Where the file cannot be written none of them hears of it.
+        with contextlib.suppress(Refusal):
+            for operation_id in left:
+                self._ledger.cancel(operation_id, patience)
+        futures.wait(left.values(), timeout=patience)
+
+    def _take_back(self, operation_id: str) -> None:
+        try:
+            self._ledger.store.delete(operation_id)
+        except TROUBLE:
+            self._ledger.end(operation_id, failed(ABORTED))
 
     def _executor(self) -> futures.Executor:
         if self._given is not None:
@@ -217,10 +226,8 @@ class Jobs:
         with self._lock:
             self._going.pop(operation_id, None)
         end = _end_of(future)
-        # Where the service is closed meanwhile, the owner's lock tells the end.
-        with contextlib.suppress(sqlite3.Error):
-            if end is not None:
-                self._ledger.end(operation_id, end)
+        if end is not None:
+            self._ledger.end(operation_id, end)
 
 
 def _end_of(future: futures.Future[End | None]) -> End | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import secrets
+import sqlite3
 import string
 import time
 from typing import TYPE_CHECKING
@@ -15,9 +17,11 @@ from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic import wording
 from ds_ops_magic.errors import MAX_ID_LENGTH
-from ds_ops_magic.local import owners
+from ds_ops_magic.local import ends, owners
 from ds_ops_magic.local.courses import Course, state_at
-from ds_ops_magic.local.outcomes import ABORTED, CANCELLED, CANCELLING, End, failed
+from ds_ops_magic.local.database import Damaged
+from ds_ops_magic.local.outcomes import ABORTED, CANCELLED, CANCELLING, failed
+from ds_ops_magic.local.refusals import Refusal, refusing
 from ds_ops_magic.local.retention import Pruning, Retention
 from ds_ops_magic.local.store import Row, Store
 
@@ -26,24 +30,12 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from ds_ops_magic.local.outcomes import End
+
 MAX_DESCRIPTION = 256
 """The most characters of a description, as at the real service (``operation.proto``)."""
 
 _LETTERS = string.ascii_lowercase + string.digits
-
-
-class Refusal(Exception):
-    """A request that is answered with a gRPC status.
-
-    Args:
-        code: Name of the code, for example ``NOT_FOUND``.
-        words: What the service says.
-    """
-
-    def __init__(self, code: str, words: str) -> None:
-        super().__init__(code, words)
-        self.code = code
-        self.words = words
 
 
 class Ledger:
@@ -60,6 +52,7 @@ class Ledger:
     ) -> None:
         self.store = store
         self._clock = clock
+        self._ends = ends.of(store.path)
         self._pruning = Pruning(store, retention or Retention(), clock, self._current)
 
     def add_course(self, course: Course, description: str = "") -> OperationMessage:
@@ -67,16 +60,22 @@ class Ledger:
 
         Raises:
             ValueError: The description is no string, or over `MAX_DESCRIPTION` characters.
+            Refusal: The service's own trouble (`refusing`).
         """
         row = self._new(description)._replace(course=course.to_json())
         self._insert(row, durable=False)
         return _message(_going(row, row.created_at))
 
     def add_work(self, owner: str, description: str = "") -> OperationMessage:
-        """Record work that waits for its turn; ``owner`` is the process that has it.
+        """Record work that waits for its turn.
+
+        Args:
+            owner: The process that has it.
+            description: What it is.
 
         Raises:
             ValueError: The description is no string, or over `MAX_DESCRIPTION` characters.
+            Refusal: The service's own trouble (`refusing`).
         """
         row = self._new(description)._replace(owner=owner, metadata=packed(ExecuteProjectJobMetadata()))
         self._insert(row, durable=True)
@@ -86,37 +85,54 @@ class Ledger:
         """Answer Get.
 
         Raises:
-            Refusal: INVALID_ARGUMENT or NOT_FOUND.
+            Refusal: INVALID_ARGUMENT or NOT_FOUND; or the service's own trouble (`refusing`).
         """
-        return _message(self._current(self._read(operation_id)))
+        with refusing(self.store.path):
+            return _message(self._current(self._read(operation_id)))
 
-    def cancel(self, operation_id: str) -> OperationMessage:
+    def cancel(self, operation_id: str, patience: float | None = None) -> OperationMessage:
         """Answer Cancel: the state of what is over; of anything else, that it is being cancelled.
 
+        Args:
+            operation_id: Which one.
+            patience: Seconds to wait for another process that is writing, None for the usual ones.
+
         Raises:
-            Refusal: INVALID_ARGUMENT, NOT_FOUND, or UNIMPLEMENTED by a course that cannot be cancelled.
+            Refusal: INVALID_ARGUMENT, NOT_FOUND, or UNIMPLEMENTED by a course that cannot be cancelled; or the
+                service's own trouble (`refusing`).
         """
-        current = self._current(self._read(operation_id))
-        if current.done:
-            return _message(current)
-        asked = self.store.update(operation_id, self._ask) or current
-        # As of the request: however long the answer takes, it is that the cancelling has begun.
-        return _message(_going(asked, asked.cancel_requested or self._clock()))
+        with refusing(self.store.path):
+            current = self._current(self._read(operation_id))
+            if current.done:
+                return _message(current)
+            asked = self.store.update(operation_id, self._ask, patience=patience) or current
+            # As of the request: however long the answer takes, it is that the cancelling has begun.
+            return _message(_going(asked, asked.cancel_requested or self._clock()))
 
     def list(self) -> list[OperationMessage]:
-        """Return every operation, the newest first."""
-        return [_message(self._current(row)) for row in self.store.rows()]
+        """Return every operation, the newest first.
+
+        Raises:
+            Refusal: The service's own trouble (`refusing`).
+        """
+        with refusing(self.store.path):
+            return [_message(self._current(row)) for row in self.store.rows()]
 
     def end(self, operation_id: str, end: End) -> None:
-        """Record how work ended, unless it is over already."""
-        end_work(self.store, operation_id, end, self._clock())
+        """Record how work ended, unless it is over already: at once, or when the file can be written again."""
+        self._ends.record(self.store, operation_id, end, self._clock())
+
+    def write_ends(self) -> None:
+        """Try once more to write what could not be written."""
+        self._ends.write()
 
     def prune(self) -> None:
         """Remove what is over and need not be kept."""
         self._pruning.prune()
 
     def _insert(self, row: Row, *, durable: bool) -> None:
-        self.store.insert(row, durable=durable)
+        with refusing(self.store.path):
+            self.store.insert(row, durable=durable)
         self._pruning.after_insert()
 
     def _new(self, description: str) -> Row:
@@ -141,22 +157,31 @@ class Ledger:
             raise Refusal("NOT_FOUND", f"Operation {wording.tidy(operation_id)} not found")
         return row
 
-    def _current(self, row: Row) -> Row:
+    def _current(self, row: Row, patience: float | None = None) -> Row:
         """Return a row as it is now; an end that is seen for the first time is written down, and stays."""
-        current = self._as_of_now(row)
-        if current.done and not row.done:
-            return self.store.update(row.id, self._settled) or current
+        kept = self._ends.applied_to(row)
+        current = self._as_of_now(kept)
+        if current.done and not kept.done:
+            return self._write_down(current, patience)
+        return current
+
+    def _write_down(self, current: Row, patience: float | None) -> Row:
+        if current.course is None:
+            return self.store.update(current.id, self._settled, patience=patience) or current
+        # The end of a course is computed, and is the same when it is asked for again: nobody waits for the file.
+        with contextlib.suppress(sqlite3.OperationalError):
+            return self.store.update(current.id, self._settled, patience=0) or current
         return current
 
     def _settled(self, row: Row) -> Row | None:
-        current = self._as_of_now(row)
+        current = self._as_of_now(self._ends.applied_to(row))
         return current if current.done and not row.done else None
 
     def _ask(self, row: Row) -> Row | None:
         settled = self._settled(row)
         if row.done or settled is not None:
             return settled
-        if row.course is not None and not Course.from_json(row.course).cancellable:
+        if row.course is not None and not _course(row.course).cancellable:
             raise Refusal("UNIMPLEMENTED", "Cancel is not supported for this operation")
         if row.cancel_requested is not None:
             return None
@@ -170,9 +195,9 @@ class Ledger:
         if row.done or row.course is not None:
             return _going(row, now)
         if row.cancel_requested is not None and not row.started:
-            return _over(row, failed(CANCELLED), now)
+            return ends.over(row, failed(CANCELLED), now)
         if not owners.alive(self.store.path, row.owner):
-            return _over(row, failed(ABORTED), now)
+            return ends.over(row, failed(ABORTED), now)
         return _going(row, now)
 
 
@@ -188,11 +213,6 @@ def begin_work(store: Store, operation_id: str) -> bool:
     return row is not None and row.started and row.owner == owner and not row.done
 
 
-def end_work(store: Store, operation_id: str, end: End, now: int) -> None:
-    """Record how work ended; the first end that is recorded stays."""
-    store.update(operation_id, lambda row: None if row.done else _over(row, end, now), durable=True)
-
-
 def packed(message: Message) -> bytes:
     """Return the serialized ``Any`` that holds a message."""
     wrapped = AnyMessage()
@@ -206,7 +226,7 @@ def _going(row: Row, now: int) -> Row:
         return row
     if row.course is None:
         return row if row.cancel_requested is None else row._replace(error=CANCELLING.SerializeToString())
-    state = state_at(Course.from_json(row.course), row.created_at, row.cancel_requested, now)
+    state = state_at(_course(row.course), row.created_at, row.cancel_requested, now)
     return row._replace(
         modified_at=state.modified_at,
         done=state.done,
@@ -216,8 +236,11 @@ def _going(row: Row, now: int) -> Row:
     )
 
 
-def _over(row: Row, end: End, now: int) -> Row:
-    return row._replace(done=True, modified_at=max(now, row.modified_at), error=end.error, response=end.response)
+def _course(kept: str) -> Course:
+    try:
+        return Course.from_json(kept)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Damaged(f"the course of a simulated operation is none ({wording.one_line(str(error), 100)})") from error
 
 
 def _message(row: Row) -> OperationMessage:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import fcntl
+import errno
 import os
 import secrets
 import threading
 from typing import TYPE_CHECKING, NamedTuple
+
+from ds_ops_magic import private_files
+from ds_ops_magic.local import locks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,37 +39,43 @@ def mine(database: Path) -> str:
     with _lock:
         held = _held.get(database)
         # A database that was removed and made anew took the lock file with it.
-        if held is None or not _is_at(held.descriptor, _file(database, held.owner)):
+        if held is None or not locks.is_at(held.descriptor, _file(database, held.owner)):
             held = _held[database] = _take(database)
         return held.owner
 
 
 def alive(database: Path, owner: str | None) -> bool:
-    """Tell whether the process of an owner id still lives."""
-    if owner is None:
+    """Tell whether the process of an owner id still lives.
+
+    Raises:
+        OSError: Nobody knows: its lock file is there, and cannot be opened.
+    """
+    if owner is None or not owner.isalnum():  # no process has such an id
         return False
+    path = _file(database, owner)
     try:
-        descriptor = os.open(_file(database, owner), os.O_RDWR | os.O_CLOEXEC)
+        descriptor = locks.open_(path)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a link; nobody makes a lock file of one
+            return False
+        raise
     try:
         # Shared, so that two processes that look at the same time do not take each other for the owner.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not private_files.why_foreign(path) and not locks.take(descriptor, shared=True)
     finally:
         os.close(descriptor)
-    return False
 
 
 def sweep(database: Path) -> None:
     """Remove the lock files of processes that have ended."""
     for path in database.parent.glob(f"{database.name}.owner-*.lock"):
         with contextlib.suppress(OSError):
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            descriptor = locks.open_(path)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
+                if not private_files.why_foreign(path) and locks.take(descriptor):
+                    path.unlink()
             finally:
                 os.close(descriptor)
 
@@ -84,20 +93,11 @@ def _take(database: Path) -> _Held:
     while True:
         owner = secrets.token_hex(8)
         path = _file(database, owner)
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Another process may have looked at the file, or swept it, in the instant before it was locked.
-            if _is_at(descriptor, path):
-                return _Held(owner, descriptor)
+        descriptor = locks.create(path)
+        # Another process may have looked at the file, or swept it, in the instant before it was locked.
+        if locks.take(descriptor) and locks.is_at(descriptor, path):
+            return _Held(owner, descriptor)
         os.close(descriptor)
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
 
 
 def _file(database: Path, owner: str) -> Path:

@@ -25,8 +25,10 @@ def shared() -> LocalService:
     """
     global _service
     with _lock:
-        if _service is None:
-            _service = LocalService(_usable_path()).start()
+        if _service is None or not _service.started:
+            # Known before it is started, so that `close_shared` finds it however this ends.
+            _service = LocalService(_usable_path())
+            _service.start()
         return _service
 
 
@@ -34,9 +36,9 @@ def close_shared() -> None:
     """Stop the service of this process, if there is one, as `LocalService.close` does; `shared` starts another."""
     global _service
     with _lock:
-        service, _service = _service, None
-    if service is not None:
-        service.close()
+        if _service is not None:
+            _service.close()
+            _service = None
 
 
 def _usable_path() -> Path | None:

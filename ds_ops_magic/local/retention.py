@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ds_ops_magic import wording
+from ds_ops_magic.local.database import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _DAY = 86_400 * 10**9
 _EVER = 1e6  # days
 _HOUR = 3_600 * 10**9
+_PATIENCE = 0.25  # seconds to wait for another process that is writing: the next time does it too
 _INSERTS = 500
 """After so many new operations a process looks again for what can go."""
 
@@ -52,11 +54,11 @@ class Pruning:
         store: Where the operations are.
         retention: What is kept.
         clock: Nanoseconds since the epoch.
-        settle: Writes down the end of an operation that has ended unseen.
+        settle: Writes down the end of an operation that has ended unseen; gets the seconds to wait for another writer.
     """
 
     def __init__(
-        self, store: Store, retention: Retention, clock: Callable[[], int], settle: Callable[[Row], object]
+        self, store: Store, retention: Retention, clock: Callable[[], int], settle: Callable[[Row, float], object]
     ) -> None:
         self._store = store
         self._retention = retention
@@ -81,10 +83,12 @@ class Pruning:
         days, count = self._retention.days, self._retention.count
         oldest = max(0, self._pruned_at - round(min(days if days is not None else _EVER, _EVER) * _DAY))
         most = -1 if count is None else count
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(sqlite3.Error, Damaged):
             for row in self._store.going(oldest, most):
-                self._settle(row)
-            self._store.prune(oldest, most)
+                with contextlib.suppress(OSError):  # nobody knows just now whether its owner lives
+                    self._settle(row, _PATIENCE)
+        with contextlib.suppress(sqlite3.Error):
+            self._store.prune(oldest, most, _PATIENCE)
 
 
 def _is_amount(value: float, kind: type | tuple[type, ...]) -> bool:

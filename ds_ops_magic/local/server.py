@@ -3,58 +3,37 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
-import shutil
-import sqlite3
-import tempfile
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import wording
-from ds_ops_magic.codes import refused
+from ds_ops_magic import threads
+from ds_ops_magic.codes import meaning_of, refused
 from ds_ops_magic.errors import OperationsError
-from ds_ops_magic.local import addresses, owners
+from ds_ops_magic.local import addresses, running
 from ds_ops_magic.local.courses import Course
-from ds_ops_magic.local.jobs import Jobs
-from ds_ops_magic.local.ledger import Ledger, Refusal
-from ds_ops_magic.local.store import Store
+from ds_ops_magic.local.refusals import Refusal
 from ds_ops_magic.operation import Operation
 from ds_ops_magic.operations import Operations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Executor
     from types import TracebackType
 
-    import grpc
     from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
     from ds_ops_magic.local.retention import Retention
-
-_SOCKET = "ops.sock"
-_PATIENCE = 0.25
-"""Seconds that closing waits for the callables, and again for the calls that are being answered."""
+    from ds_ops_magic.local.running import Running
 
 
-@dataclass
-class _Running:
-    """What a started service holds, in the order in which it is given up."""
+class _Start:
+    """One call of `LocalService.start`, as far as it has come."""
 
-    pid: int
-    jobs: Jobs
-    server: grpc.Server
-    store: Store
-    folder: Path
-    ledger: Ledger
-    address: str
-
-    def close(self) -> None:
-        self.jobs.close(_PATIENCE)
-        _stop(self.server)
-        self.store.close()
-        _remove(self.folder, self.store.path)
+    running: Running | None = None
+    withdrawn = False
 
 
 class LocalService:
@@ -77,6 +56,7 @@ class LocalService:
 
     Raises:
         ValueError: The address is reachable from other machines, or is none; or the token is empty.
+        OperationsError: The path cannot be that of a database.
     """
 
     def __init__(
@@ -90,26 +70,31 @@ class LocalService:
     ) -> None:
         if token is not None and not (token and token.isascii() and token.isprintable()):
             raise ValueError("A token is made of printable ASCII characters, one at least.")
-        # Resolved, because processes that share a file find each other's lock files beside it.
-        self._path = None if path is None else Path(path).expanduser().resolve()
+        self._path = None if path is None else _resolved(path)
         self._listen = None if listen is None else addresses.check(listen)
         self._token = token
         self._executor = executor
         self._retention = retention
-        self._lock = threading.RLock()
-        self._running: _Running | None = None
+        self._lock = threading.Lock()  # starting and closing come one after the other
+        self._running: Running | None = None
 
     def start(self) -> LocalService:
         """Start serving; a service that has started is left as it is.
 
+        Where this is interrupted, what it has started is closed again.
+
         Raises:
-            OperationsError: The database cannot be used, or the address cannot be listened on.
+            OperationsError: The database cannot be used, the address cannot be listened on, or no thread can be
+                started.
         """
-        with self._lock:
-            if self._running is None:
-                self._running = self._started()
-                atexit.register(self.close)
-        return self
+        start = _Start()
+        try:
+            threads.uninterrupted(lambda: self._start(start))
+            return self
+        except BaseException:
+            start.withdrawn = True
+            threads.uninterrupted(lambda: self._withdraw(start))
+            raise
 
     def close(self) -> None:
         """Stop serving, within about half a second; closing twice is no error.
@@ -117,13 +102,18 @@ class LocalService:
         Callables on threads of its own are asked to stop, and those that have not begun are dropped: they end
         cancelled. Callables on an executor that was given go on.
         """
-        with self._lock:
-            running, self._running = self._running, None
-        if running is not None:
+        running = self._running
+        if running is not None and running.pid != os.getpid():
+            # A forked child has a copy of the object, and none of its threads; its lock may be held for ever.
+            self._running = None
             atexit.unregister(self.close)
-            # A forked child has a copy of the object, and none of its threads.
-            if running.pid == os.getpid():
-                running.close()
+        elif running is not None or self._lock.locked():
+            threads.uninterrupted(self._close)
+
+    @property
+    def started(self) -> bool:
+        """Whether it serves."""
+        return self._running is not None
 
     @property
     def address(self) -> str:
@@ -133,7 +123,7 @@ class LocalService:
     @property
     def path(self) -> Path:
         """The database."""
-        return self._now().store.path
+        return self._now().ledger.store.path
 
     def submit(
         self, function: Callable[..., object], /, *args: object, description: str = "", **kwargs: object
@@ -152,9 +142,10 @@ class LocalService:
         Raises:
             TypeError: It cannot be called, or is a coroutine function.
             ValueError: The description is too long, or no string.
-            OperationsError: The service is not started.
+            OperationsError: The service is not started, or the operation cannot be recorded.
         """
-        return Operation(self._now().jobs.submit(function, args, kwargs, description))
+        with _told("Nothing was begun"):
+            return Operation(self._now().jobs.submit(function, args, kwargs, description))
 
     def simulate(
         self, duration: float = 3.0, steps: int = 5, outcome: str = "success", description: str = ""
@@ -163,9 +154,10 @@ class LocalService:
 
         Raises:
             ValueError: An argument is out of its range.
-            OperationsError: The service is not started.
+            OperationsError: The service is not started, or the operation cannot be recorded.
         """
-        return Operation(self._now().ledger.add_course(Course(duration, steps, outcome), description))
+        with _told("Nothing was begun"):
+            return Operation(self._now().ledger.add_course(Course(duration, steps, outcome), description))
 
     def get(self, operation_id: str) -> Operation:
         """Return an operation, without a call over the network.
@@ -185,8 +177,13 @@ class LocalService:
         return _ask(self._now().ledger.cancel, operation_id, "cancel")
 
     def operations(self) -> Operations[Operation]:
-        """Return every operation of the database, the newest first."""
-        return Operations(map(Operation, self._now().ledger.list()))
+        """Return every operation of the database, the newest first.
+
+        Raises:
+            OperationsError: The service is not started, or its database cannot be read.
+        """
+        with _told("The operations go on"):
+            return Operations(map(Operation, self._now().ledger.list()))
 
     def __enter__(self) -> LocalService:
         return self.start()
@@ -200,7 +197,7 @@ class LocalService:
         running = self._running
         return f"LocalService({running.address if running else 'not started'})"
 
-    def _now(self) -> _Running:
+    def _now(self) -> Running:
         running = self._running
         if running is None:
             raise OperationsError(
@@ -210,62 +207,48 @@ class LocalService:
             raise OperationsError("This LocalService belongs to the process that this one was forked from.")
         return running
 
-    def _started(self) -> _Running:
-        # It imports gRPC, which whoever only imports this module need not pay for.
-        from ds_ops_magic.local import service
+    def _start(self, start: _Start) -> None:
+        with self._lock:
+            if self._running is None and not start.withdrawn:
+                start.running = running.start(self._path, self._listen, self._token, self._executor, self._retention)
+                self._running = start.running
+                atexit.register(self.close)
 
-        folder = _private_folder()
-        path = self._path or folder / "operations.sqlite"
-        store = None
-        try:
-            store = _opened(path)
-            ledger = Ledger(store, retention=self._retention)
-            ledger.prune()
-            listen = self._listen or f"unix:{folder / _SOCKET}"
-            server, address = service.serve(ledger, listen, self._token)
-        except BaseException:
-            if store is not None:
-                store.close()
-            _remove(folder, path)
-            raise
-        return _Running(os.getpid(), Jobs(ledger, self._executor), server, store, folder, ledger, address)
+    def _withdraw(self, start: _Start) -> None:
+        with self._lock:
+            started = start.running is not None and start.running is self._running
+        if started:
+            self._close()
+
+    def _close(self) -> None:
+        with self._lock:
+            running, self._running = self._running, None
+            if running is not None:
+                atexit.unregister(self.close)
+                running.close()
 
 
-def _opened(path: Path) -> Store:
+def _resolved(path: str | os.PathLike[str]) -> Path:
     try:
-        owners.sweep(path)
-        return Store(path)
-    except (OSError, sqlite3.Error) as error:
-        why = getattr(error, "strerror", None) or error
-        raise OperationsError(
-            f"{path} cannot be used as a database of operations: {wording.one_line(str(why))}."
-        ) from error
+        # Resolved, because processes that share a file find each other's lock files beside it.
+        return Path(path).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # no such user, a loop of links, a zero byte
+        raise running.unusable(path, error) from error
 
 
-def _stop(server: grpc.Server) -> None:
+@contextlib.contextmanager
+def _told(otherwise: str) -> Iterator[None]:
+    """Tell what the service refuses in the words of this package; ``otherwise`` is how everything stands then."""
     try:
-        server.stop(_PATIENCE).wait()
-    except RuntimeError:
-        # gRPC waits on a thread of its own, and Python 3.12 starts none when the process ends: nobody is waited for.
-        server.stop(None).wait()
-
-
-def _private_folder() -> Path:
-    folder = tempfile.mkdtemp(prefix="ds-ops-")
-    if len(os.fsencode(folder)) + len(f"/{_SOCKET}") > addresses.MAX_SOCKET_PATH:
-        os.rmdir(folder)
-        folder = tempfile.mkdtemp(prefix="ds-ops-", dir="/tmp")  # made anew, mode 0700
-    return Path(folder).resolve()
-
-
-def _remove(folder: Path, database: Path) -> None:
-    if database.parent == folder:
-        owners.release(database)
-    shutil.rmtree(folder, ignore_errors=True)
+        yield
+    except Refusal as refusal:
+        kind = meaning_of(refusal.code).error
+        hint = "" if refusal.code == "DATA_LOSS" else " Try again when that is mended."
+        raise kind(f"{refusal.words}.", f"{otherwise}.{hint}") from refusal.__cause__
 
 
 def _ask(ask: Callable[[str], OperationMessage], operation_id: str, doing: str) -> Operation:
     try:
         return Operation(ask(operation_id))
     except Refusal as refusal:
-        raise refused(refusal.code, refusal.words, operation_id, doing) from None
+        raise refused(refusal.code, refusal.words, operation_id, doing) from refusal.__cause__

@@ -2,56 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
-import sqlite3
-from concurrent import futures
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import grpc
-from yandex.cloud.operation.operation_service_pb2_grpc import (
-    OperationServiceServicer,
-    add_OperationServiceServicer_to_server,
-)
+from google.protobuf.message import DecodeError
+from yandex.cloud.operation import operation_service_pb2
+from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
+from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 
-from ds_ops_magic import wording
+from ds_ops_magic import threads, wording
 from ds_ops_magic.errors import OperationsError
-from ds_ops_magic.local import addresses
-from ds_ops_magic.local.ledger import Ledger, Refusal
+from ds_ops_magic.local import addresses, answering
+from ds_ops_magic.local.answering import AnsweringThreads
+from ds_ops_magic.local.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
-    from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
+    from ds_ops_magic.local.ledger import Ledger
 
-_THREADS = 8
-# Without it a second server on a port would silently take a share of the calls.
-_OPTIONS = [("grpc.so_reuseport", 0)]
-
-
-class Servicer(OperationServiceServicer):
-    """Answers Get and Cancel out of a ledger."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    # Named as in the .proto.
-
-    def Get(self, request: GetOperationRequest, context: grpc.ServicerContext) -> OperationMessage:  # noqa: N802
-        """Return an operation."""
-        return _answer(self._ledger.get, request.operation_id, context)
-
-    def Cancel(self, request: CancelOperationRequest, context: grpc.ServicerContext) -> OperationMessage:  # noqa: N802
-        """Ask an operation to stop, and return it."""
-        return _answer(self._ledger.cancel, request.operation_id, context)
+_SERVICE = operation_service_pb2.DESCRIPTOR.services_by_name["OperationService"].full_name
+_OPTIONS = (
+    # Without it a second server on a port would silently take a share of the calls.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_concurrent_streams", 1000),
+)
 
 
 class TokenInterceptor(grpc.ServerInterceptor):
-    """Refuses calls that do not carry ``authorization: Bearer TOKEN``."""
+    """Refuses calls that do not carry ``authorization: Bearer TOKEN``, before their request is there."""
 
     def __init__(self, token: str) -> None:
         self._expected = f"Bearer {token}".encode()
-        self._refusal: grpc.RpcMethodHandler[Any, Any] = grpc.unary_unary_rpc_method_handler(_unauthenticated)
+        # Not unary_unary: gRPC would wait for the request before it calls the handler.
+        self._refusal: grpc.RpcMethodHandler[Any, Any] = grpc.stream_unary_rpc_method_handler(_unauthenticated)
 
     def intercept_service(self, continuation: Callable[..., Any], handler_call_details: Any) -> Any:
         """Let a call through, or answer UNAUTHENTICATED."""
@@ -61,7 +48,29 @@ class TokenInterceptor(grpc.ServerInterceptor):
         return self._refusal
 
 
-def serve(ledger: Ledger, listen: str, token: str | None) -> tuple[grpc.Server, str]:
+@dataclass
+class Served:
+    """A server that runs.
+
+    Attributes:
+        address: Where it listens, with the real port.
+    """
+
+    address: str
+    _server: grpc.Server
+    _threads: AnsweringThreads
+
+    def stop(self, patience: float) -> None:
+        """Take no more calls, and end those that are not answered in so many seconds."""
+        try:
+            self._server.stop(patience).wait()
+        except RuntimeError:
+            # gRPC waits on a thread of its own, and Python 3.12 starts none when the process ends: then without.
+            self._server.stop(None).wait()
+        self._threads.shutdown()
+
+
+def serve(ledger: Ledger, listen: str, token: str | None) -> Served:
     """Start a server.
 
     Args:
@@ -69,38 +78,75 @@ def serve(ledger: Ledger, listen: str, token: str | None) -> tuple[grpc.Server, 
         listen: An address that `addresses.check` has passed; port 0 means any free one.
         token: The bearer token to ask for, None for none.
 
-    Returns:
-        The server, and the address with the real port.
-
     Raises:
-        OperationsError: The address cannot be listened on.
+        OperationsError: The address cannot be listened on, or no thread can be started.
     """
     addresses.check_free(listen)
-    server = grpc.server(
-        futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="ds_ops_magic service"),
-        options=_OPTIONS,
-        interceptors=[TokenInterceptor(token)] if token is not None else [],
-    )
-    add_OperationServiceServicer_to_server(Servicer(ledger), server)
+    with contextlib.ExitStack() as undo:
+        answering_threads = AnsweringThreads("ds_ops_magic service", answering.PATIENCE, answering.MOST)
+        undo.callback(answering_threads.shutdown)
+        server = grpc.server(
+            answering_threads,  # type: ignore[arg-type]  # any executor will do (its documentation)
+            options=_OPTIONS,
+            interceptors=[TokenInterceptor(token)] if token is not None else [],
+        )
+        methods = {
+            "Get": _method(ledger.get, GetOperationRequest, answering_threads),
+            "Cancel": _method(ledger.cancel, CancelOperationRequest, answering_threads),
+        }
+        server.add_registered_method_handlers(_SERVICE, methods)
+        port = _bind(server, listen)
+        _begin(server)
+        undo.pop_all()
+    return Served(addresses.with_port(listen, port), server, answering_threads)
+
+
+def _bind(server: grpc.Server, listen: str) -> int:
     try:
-        port = server.add_insecure_port(listen)
+        with addresses.bound_privately(listen):
+            return server.add_insecure_port(listen)
     except RuntimeError as error:
         raise OperationsError(f"Cannot listen on {listen}: {wording.one_line(str(error))}") from error
-    addresses.make_private(listen)
-    server.start()
-    return server, addresses.with_port(listen, port)
 
 
-def _answer(
-    ask: Callable[[str], OperationMessage], operation_id: str, context: grpc.ServicerContext
-) -> OperationMessage:
+def _begin(server: grpc.Server) -> None:
     try:
-        return ask(operation_id)
-    except Refusal as refusal:
-        context.abort(grpc.StatusCode[refusal.code], refusal.words)
-    except sqlite3.Error as error:
-        context.abort(grpc.StatusCode.UNAVAILABLE, f"The database does not answer: {wording.one_line(str(error))}")
+        server.start()
+    except RuntimeError as error:
+        # It has begun, but for the one thread that would ever end it; without an end its memory is never given up, and
+        # whoever collects it waits for ever. So it is ended here, by what that thread does.
+        from grpc import _server
+
+        state = cast("Any", server)._state
+        _server._begin_shutdown_once(state)
+        _server._serve(state)
+        raise threads.none_left(error) from None
 
 
-def _unauthenticated(request: object, context: grpc.ServicerContext) -> NoReturn:
+def _method(
+    ask: Callable[[str], OperationMessage],
+    kind: type[GetOperationRequest | CancelOperationRequest],
+    answering_threads: AnsweringThreads,
+) -> grpc.RpcMethodHandler[Any, Any]:
+    """Make the handler of a method.
+
+    It reads its one request itself, and only so can be told to stop waiting for it.
+    """
+
+    def answer(requests: Iterator[bytes], context: grpc.ServicerContext) -> OperationMessage:
+        received = answering_threads.wait_for(requests, context.cancel)
+        try:
+            request = kind.FromString(received or b"")
+            if received is not None:
+                return ask(request.operation_id)
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The request is missing")
+        except DecodeError:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The request cannot be read")
+        except Refusal as refusal:
+            context.abort(grpc.StatusCode[refusal.code], refusal.words)
+
+    return grpc.stream_unary_rpc_method_handler(answer, response_serializer=OperationMessage.SerializeToString)
+
+
+def _unauthenticated(requests: object, context: grpc.ServicerContext) -> NoReturn:
     context.abort(grpc.StatusCode.UNAUTHENTICATED, "The bearer token is missing or wrong")

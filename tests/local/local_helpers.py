@@ -51,6 +51,10 @@ class Caller:
         request = GetOperationRequest(operation_id=operation_id)
         return Operation.from_proto(self._stub.Get(request, timeout=DEADLINE, metadata=self._metadata))
 
+    def later(self, operation_id):
+        request = GetOperationRequest(operation_id=operation_id)
+        return self._stub.Get.future(request, timeout=DEADLINE, metadata=self._metadata)
+
     def cancel(self, operation_id):
         request = CancelOperationRequest(operation_id=operation_id)
         return Operation.from_proto(self._stub.Cancel(request, timeout=DEADLINE, metadata=self._metadata))
@@ -66,7 +70,7 @@ def calling(address, token=None):
 
 
 @contextmanager
-def script(code, *arguments):
+def script(code, *arguments, **environment):
     """Run Python code in a process of its own, killed at the end, with its temporary files."""
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
@@ -74,7 +78,8 @@ def script(code, *arguments):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TMPDIR": folder},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TMPDIR": folder}
+            | {name: str(value) for name, value in environment.items()},
         )
         with process:
             try:
@@ -128,3 +133,9 @@ def process_id():
 def die():
     """End the process as a crash does."""
     os._exit(9)
+
+
+def until_told(path):
+    """Run until a file is there."""
+    wait_until(path.exists)
+    return "told"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import stat
 
 import pytest
 
@@ -45,7 +44,7 @@ def test_what_is_no_address_is_refused(given):
         addresses.check(given)
 
 
-@pytest.mark.parametrize("given", ["unix:", "unix:/" + "x" * 200])
+@pytest.mark.parametrize("given", ["unix:", "unix:/" + "x" * 200, "unix:/tmp/a\0b"])
 def test_a_path_that_no_socket_can_have_is_refused(given):
     with pytest.raises(ValueError, match="path of a unix socket"):
         addresses.check(given)
@@ -67,8 +66,6 @@ def test_a_socket_in_use_is_told_and_one_left_behind_is_not(tmp_path):
         taken.listen()
         with pytest.raises(OperationsError, match="already in use"):
             addresses.check_free(f"unix:{path}")
-        addresses.make_private(f"unix:{path}")
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
     addresses.check_free(f"unix:{path}")
 
 

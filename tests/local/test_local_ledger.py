@@ -8,8 +8,9 @@ import pytest
 
 from ds_ops_magic.local import owners
 from ds_ops_magic.local.courses import OUTCOMES, Course
-from ds_ops_magic.local.ledger import Ledger, Refusal, begin_work
+from ds_ops_magic.local.ledger import Ledger, begin_work
 from ds_ops_magic.local.outcomes import returned
+from ds_ops_magic.local.refusals import Refusal
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.operation import Operation, Status
 

@@ -197,5 +197,7 @@ def test_bad_arguments_are_one_sentence(arguments):
 def test_files_that_cannot_be_written_are_one_sentence(tmp_path):
     code, words = failed("--db", tmp_path / "no" / "ops.sqlite")
     assert (code, "cannot be used as a database" in words) == (1, True)
+    code, words = failed("--db", "~nosuchuser/ops.sqlite")
+    assert (code, "home directory" in words) == (1, True)
     code, words = failed("--token-file", tmp_path / "no" / "token")
     assert (code, "cannot be written: No such file or directory." in words) == (1, True)

@@ -1,0 +1,131 @@
+"""Temporary folders that go with their process: by itself, or by the next one where the process was killed.
+
+A process holds a lock on a file in each of its folders. The kernel frees it when the process ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+import weakref
+from pathlib import Path
+
+from ds_ops_magic import wording
+from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.local import locks
+
+_PREFIX = "ds-ops-"
+_LOCK = "owner.lock"
+
+
+class Folder:
+    """A folder of mode 0700 that this process has made.
+
+    Args:
+        path: The folder.
+        lock: Descriptor of its lock, which is held.
+    """
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path = path
+        self._lock: int | None = lock
+        _FOLDERS.add(self)
+
+    def remove(self) -> None:
+        """Remove it with all that is in it; doing so twice is no error."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
+
+
+def make(longest: int | None = None) -> Folder:
+    """Make a folder, and remove what killed processes have left beside it.
+
+    Args:
+        longest: The most bytes of its path; it is in ``/tmp`` where the usual place has a longer one.
+
+    Raises:
+        OperationsError: No folder can be made.
+    """
+    try:
+        parent = Path(tempfile.gettempdir()).resolve()
+        if longest is not None and len(os.fsencode(parent / _name())) > longest:
+            parent = Path("/tmp").resolve()  # noqa: S108  what is made in it is new, and of mode 0700
+        sweep(parent)
+        while True:
+            folder = _made(parent / _name())
+            if folder is not None:
+                return folder
+    except OSError as error:
+        raise OperationsError(
+            f"No temporary folder can be made: {wording.tidy(error.strerror or str(error))}.",
+            "Make room, or set TMPDIR to a folder that can be written to.",
+        ) from error
+
+
+def sweep(parent: Path) -> None:
+    """Remove the folders of processes that have ended; of this user alone, and following no link."""
+    with contextlib.suppress(OSError), os.scandir(parent) as found:
+        for entry in found:
+            if entry.name.startswith(_PREFIX):
+                with contextlib.suppress(OSError):
+                    _sweep_one(Path(entry.path))
+
+
+def _name() -> str:
+    return f"{_PREFIX}{secrets.token_hex(4)}"
+
+
+def _made(path: Path) -> Folder | None:
+    """Make a folder and lock it; None where another process swept it in the instant before, or the name is taken."""
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        return None
+    try:
+        descriptor = locks.create(path / _LOCK)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        path.rmdir()
+        raise
+    if locks.take(descriptor) and locks.is_at(descriptor, path / _LOCK):
+        return Folder(path, descriptor)
+    os.close(descriptor)
+    return None
+
+
+def _sweep_one(path: Path) -> None:
+    found = os.lstat(path)
+    if not stat.S_ISDIR(found.st_mode) or stat.S_IMODE(found.st_mode) != 0o700 or found.st_uid != os.geteuid():
+        return
+    try:
+        descriptor = locks.open_(path / _LOCK)
+    except FileNotFoundError:
+        os.rmdir(path)  # only where it is empty: its process was killed, or has to make another
+        return
+    try:
+        if locks.take(descriptor):
+            shutil.rmtree(path, ignore_errors=True)
+    finally:
+        os.close(descriptor)
+
+
+_FOLDERS: weakref.WeakSet[Folder] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Let go in a forked child of what it inherits: it must not keep the lock for a parent that dies."""
+    for folder in list(_FOLDERS):
+        folder._let_go()
+
+
+os.register_at_fork(after_in_child=_after_fork)

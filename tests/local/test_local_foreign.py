@@ -1,0 +1,146 @@
+"""Files and sockets that others could have made, or could use."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.local import LocalService, owners
+from ds_ops_magic.local.store import Store
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+NOBODY = 65534
+
+
+def mode(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Where others can write too."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    return folder / "ops.sqlite"
+
+
+def given_away(path):
+    for name in path.parent.iterdir():
+        os.chown(name, NOBODY, NOBODY)
+        name.chmod(0o666)
+
+
+@needs_root
+def test_a_database_that_another_user_made_is_refused_and_left_alone(path):
+    with LocalService(path) as service:
+        service.simulate(0)
+    given_away(path)
+    before = path.read_bytes(), mode(path)
+    with pytest.raises(OperationsError) as caught:
+        LocalService(path).start()
+    assert str(caught.value) == (
+        f"{path} cannot be used as a database of operations: "
+        "it was made by another user, in a folder that others can write to."
+    )
+    assert (path.read_bytes(), mode(path)) == before
+    assert os.listdir(path.parent) == [path.name]
+
+
+@needs_root
+@pytest.mark.parametrize("companion", ["-wal", "-journal"])
+def test_what_another_user_put_beside_a_database_is_refused(path, companion):
+    LocalService(path).start().close()
+    other = path.with_name(path.name + companion)
+    other.write_bytes(b"")
+    os.chown(other, NOBODY, NOBODY)
+    with pytest.raises(OperationsError, match="made by another user"):
+        LocalService(path).start()
+
+
+@needs_root
+def test_who_is_quicker_than_the_service_is_refused_too(path, monkeypatch):
+    opened = sqlite3.connect
+
+    def connect(*args, **options):
+        given_away(path)
+        return opened(*args, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    with pytest.raises(PermissionError, match="made by another user"):
+        Store(path)
+
+
+def test_a_database_of_ones_own_is_closed_to_others(path):
+    with LocalService(path) as service:
+        service.simulate(0)
+    path.chmod(0o666)
+    with LocalService(path) as service:
+        assert len(service.operations()) == 1
+        assert {mode(name) for name in path.parent.iterdir()} == {0o600}
+
+
+@contextmanager
+def held(path):
+    """Hold the lock that says that an owner lives."""
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def lock_of(path, owner="0123456789abcdef"):
+    return path.with_name(f"{path.name}.owner-{owner}.lock")
+
+
+@needs_root
+def test_a_lock_of_another_user_says_nothing_and_stays(path):
+    with held(lock_of(path)):
+        assert owners.alive(path, "0123456789abcdef")
+        os.chown(lock_of(path), NOBODY, NOBODY)
+        assert not owners.alive(path, "0123456789abcdef")
+    owners.sweep(path)
+    assert lock_of(path).exists(), "it is not ours to remove"
+
+
+def test_a_link_in_the_place_of_a_lock_is_not_followed(path, tmp_path):
+    with held(tmp_path / "held"):
+        lock_of(path).symlink_to(tmp_path / "held")
+        assert not owners.alive(path, "0123456789abcdef")
+    owners.sweep(path)
+    assert (tmp_path / "held").exists()
+
+
+@pytest.mark.parametrize("owner", ["", "../../etc/passwd", "a\0b"])
+def test_what_is_no_owner_does_not_live(path, owner):
+    assert not owners.alive(path, owner)
+
+
+@pytest.fixture
+def open_umask():
+    before = os.umask(0)
+    yield
+    assert os.umask(before) == 0, "it was left as it was"
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_a_socket_is_never_open_to_others(path, monkeypatch):
+    monkeypatch.delattr(os, "chmod")  # nothing has to be closed afterwards
+    with LocalService(path, listen=f"unix:{path.parent}/ops.sock"):
+        assert mode(path.parent / "ops.sock") & 0o077 == 0
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_services_that_start_together_leave_the_umask_as_it_was(path):
+    def start(number):
+        with LocalService(path, listen=f"unix:{path.parent}/{number}.sock"):
+            return mode(path.parent / f"{number}.sock") & 0o077
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(start, range(12))) == {0}
