@@ -209,14 +209,14 @@ def test_attempts_grow_rarer_and_end_when_all_is_written(store, work, monkeypatc
 
 
 def test_nothing_is_kept_for_a_database_that_is_gone():
-    go_on = threading.Event()
+    go_on, before = threading.Event(), threading.enumerate()
     with LocalService() as service:
         path = service.path
         service.submit(go_on.wait, 20)
         wait_until(lambda: begun(service, service.operations()[0]))
     assert not path.exists()
     go_on.set()
-    wait_until(lambda: not any(thread.name.startswith("ds_ops_magic") for thread in threading.enumerate()))
+    wait_until(lambda: not set(threading.enumerate()) - set(before))
     ends.of(path).keep("loc1", returned(1), 7)
     wait_until(lambda: not ends.of(path).retrying)
 
