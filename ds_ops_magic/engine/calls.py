@@ -195,8 +195,9 @@ class OperationServiceCalls:
     async def _attempt(self, name: str, request: bytes, timeout: float) -> bytes | CallFailed | None:
         """Make a call: an answer, why there is none, or None when the channel was closed under it."""
         # In an outage a call waits for the service's return. Otherwise, and before the first answer, gRPC should say
-        # at once what is wrong.
-        waits = self.answered and self.failures > 0
+        # at once what is wrong: of a connection that went away the first call says that, and the next one why there is
+        # no other.
+        waits = self.answered and self.failures > 1
         call = self._methods[name](request, timeout=timeout, metadata=self._connection.metadata(), wait_for_ready=waits)
         self._overdue_at[call] = self._loop.time() + timeout + 1.0
         self._look_for_overdue()
