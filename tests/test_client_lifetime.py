@@ -258,7 +258,7 @@ def test_watches_that_nobody_holds_any_more_are_asked_for_no_more_and_let_their_
         watches.clear()
         gc.collect()
         until(lambda: set(engine._followed) == {"kept", "shared"})
-        assert len(engine._ids) == 1
+        assert len(engine._listeners) == 1
         clients.clear()
         gc.collect()
         asked = server.gets("kept")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
 import logging
 import random
-import weakref
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -18,6 +16,7 @@ from ds_ops_magic.engine.background import BackgroundLoop
 from ds_ops_magic.engine.calls import UNREADABLE_RETRIES, CallFailed, Health, OperationServiceCalls, read
 from ds_ops_magic.engine.due import Due
 from ds_ops_magic.engine.followed import Followed, is_older
+from ds_ops_magic.engine.listeners import Listeners, Reference, reference_to
 from ds_ops_magic.engine.pace import Pace
 from ds_ops_magic.engine.reports import Listener, Report
 from ds_ops_magic.engine.request import Requests, refusal
@@ -68,9 +67,7 @@ class Engine:
         self._connect_timeout = connect_timeout
         self._followed: dict[str, Followed] = {}
         self._due = Due(in_flight)
-        self._reports: dict[weakref.ref[Listener], list[Report]] = {}
-        self._ids: dict[weakref.ref[Listener], list[str]] = {}  # what each listener follows
-        self._gone: collections.deque[weakref.ref[Listener]] = collections.deque()  # of whom nothing is left
+        self._listeners = Listeners(lambda work: self._background.loop.call_soon(work))
         self._background = BackgroundLoop("ds_ops_magic engine", self._open, self._shut, self._died, owner)
         self.left_in_parent = False
         forks.tell(self)
@@ -103,13 +100,12 @@ class Engine:
 
     def follow(self, ids: Iterable[str], listener: Listener) -> None:
         """Ask for these until each is done; an id that is followed already is still asked for once."""
-        reference, ids = _reference(listener, self._gone.append), list(ids)
-        self._ids.setdefault(reference, []).extend(ids)
-        self._background.soon(self._follow, ids, reference)
+        ids = list(ids)
+        self._background.soon(self._follow, ids, self._listeners.add(listener, ids))
 
     def unfollow(self, ids: Iterable[str], listener: Listener) -> None:
         """Stop telling a listener about these, and asking where nobody else wants to know."""
-        self._background.soon(self._unfollow, list(ids), _reference(listener))
+        self._background.soon(self._unfollow, list(ids), reference_to(listener))
 
     def cancel_followed(self, ids: Iterable[str]) -> None:
         """Ask for these to be cancelled; what comes of it is reported to their listeners."""
@@ -168,7 +164,7 @@ class Engine:
     async def _shut(self) -> None:
         if not self._background.at_exit:
             self._give_up(failures.closed())
-            self._hand_over()
+            self._listeners.hand_over()
         await self._calls.close()
 
     def _spawn_cancel(self, operation_id: str) -> None:
@@ -177,11 +173,9 @@ class Engine:
     def _died(self, why: OperationsError) -> None:
         """End every wait: the loop is gone, and this the last that its thread does."""
         self._followed.clear()
-        for listener, ids in list(self._ids.items()):
-            self._reports.setdefault(listener, []).extend(Report(operation_id, error=why) for operation_id in ids)
-        self._hand_over()
+        self._listeners.end_all(why)
 
-    def _follow(self, ids: list[str], listener: weakref.ref[Listener]) -> None:
+    def _follow(self, ids: list[str], listener: Reference) -> None:
         if listener() is None:
             return
         now = self._background.time()
@@ -193,13 +187,12 @@ class Engine:
                 followed = self._followed[operation_id] = Followed(operation_id, now)
                 self._due.put(operation_id, now)
             elif followed.operation is not None:
-                self._tell(listener, Report(operation_id, followed.operation))
+                self._listeners.tell(listener, Report(operation_id, followed.operation))
             followed.listeners.append(listener)
         self._pace.spend()
 
-    def _unfollow(self, ids: Iterable[str], listener: weakref.ref[Listener]) -> None:
-        self._reports.pop(listener, None)
-        self._ids.pop(listener, None)
+    def _unfollow(self, ids: Iterable[str], listener: Reference) -> None:
+        self._listeners.drop(listener)
         for operation_id in ids:
             followed = self._followed.get(operation_id)
             if followed is None or listener not in followed.listeners:
@@ -219,15 +212,10 @@ class Engine:
         if followed.question is not None and followed.question is not asyncio.current_task():
             followed.question.cancel()
 
-    def _let_go_of_gone(self) -> None:
-        """Forget the listeners that are no more; here, because whoever drops them may be anywhere, amid a lock too."""
-        while self._gone:
-            listener = self._gone.popleft()
-            self._unfollow(self._ids.get(listener, ()), listener)
-
     def next_due(self) -> float | None:
         """Return when the next one is due (`pace.Following`), None while enough calls are under way."""
-        self._let_go_of_gone()
+        for listener, ids in self._listeners.gone():
+            self._unfollow(ids, listener)
         return self._due.next_due(outage=self._silence.is_away)
 
     def ask_next(self) -> None:
@@ -297,7 +285,7 @@ class Engine:
             return
         followed.raw, followed.operation = raw, operation
         for listener in followed.listeners:
-            self._tell(listener, Report(followed.id, operation))
+            self._listeners.tell(listener, Report(followed.id, operation))
         if operation.done:
             self._forget(followed)
 
@@ -326,7 +314,7 @@ class Engine:
 
     def _end(self, followed: Followed, error: OperationsError) -> None:
         for listener in followed.listeners:
-            self._tell(listener, Report(followed.id, error=error))
+            self._listeners.tell(listener, Report(followed.id, error=error))
         self._forget(followed)
 
     def _give_up(self, error: OperationsError) -> None:
@@ -341,7 +329,7 @@ class Engine:
         except OperationsError as error:
             followed = self._followed.get(operation_id)
             for listener in followed.listeners if followed else ():
-                self._tell(listener, Report(operation_id, cancel_error=error))
+                self._listeners.tell(listener, Report(operation_id, cancel_error=error))
             return
         followed = self._followed.get(operation_id)
         if followed is not None:
@@ -349,28 +337,3 @@ class Engine:
             followed.since = self._background.time()  # a cancelled operation ends soon, however old it is
             self._ask_again(followed, self._schedule.shortest)
             self._pace.spend()
-
-    def _tell(self, listener: weakref.ref[Listener], report: Report) -> None:
-        """Note a report; what one turn of the loop brings is handed over in one go."""
-        if not self._reports:
-            self._background.loop.call_soon(self._hand_over)
-        self._reports.setdefault(listener, []).append(report)
-
-    def _hand_over(self) -> None:
-        reports, self._reports = self._reports, {}
-        for reference, batch in reports.items():
-            listener = reference()
-            if listener is None:
-                continue
-            try:
-                listener.receive(batch)
-            except BaseException:  # whatever is wrong with one, the others are told
-                _log.exception("a listener failed: %r", listener)
-
-
-def _reference(
-    listener: Listener, gone: Callable[[weakref.ref[Listener]], None] | None = None
-) -> weakref.ref[Listener]:
-    reference = weakref.ref(listener, gone)
-    hash(reference)  # which it keeps from now on; of a listener that is no more there would be none
-    return reference

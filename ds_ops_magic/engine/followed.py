@@ -11,10 +11,9 @@ from ds_ops_magic.engine.silence import CALL_TIMEOUT, LONGEST_CALL
 
 if TYPE_CHECKING:
     import asyncio
-    import weakref
 
     from ds_ops_magic.engine.calls import CallFailed
-    from ds_ops_magic.engine.reports import Listener
+    from ds_ops_magic.engine.listeners import Reference
     from ds_ops_magic.engine.schedule import Schedule
     from ds_ops_magic.operation import Operation
 
@@ -27,7 +26,7 @@ class Followed:
 
     id: str
     since: float  # on the loop's clock: when it was created, as far as that is known
-    listeners: list[weakref.ref[Listener]] = field(default_factory=list)
+    listeners: list[Reference] = field(default_factory=list)
     raw: bytes | None = None  # an answer may have no bytes
     operation: Operation | None = None
     question: asyncio.Task[None] | None = None
