@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic import wording
+from ds_ops_magic import threads, wording
 from ds_ops_magic.client import DEFAULT_RATE, OperationClient
 from ds_ops_magic.connections import sdk, yandex
 from ds_ops_magic.connections.addresses import check_no_scheme, is_address, plain
 from ds_ops_magic.connections.cloud import DISCOVERY, Cloud
 from ds_ops_magic.connections.connection import Connection, EndpointConnection, LocalConnection, read_certificates
 from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, KeyFile, Source, default_sources
-from ds_ops_magic.connections.patience import Beside
 from ds_ops_magic.errors import NotConnected
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _FLAGS = {
     "token_env": "--iam-token-env",
@@ -76,10 +75,8 @@ def connection_to(
     _refuse_tokens({"": target, **options})
     if target is None or target == "yandex":
         _allow(given, {"token_env", "sa_key", "profile", "ca", "discovery"}, "Yandex Cloud")
-        cloud = Cloud(discovery or _region(), read_certificates(ca) if ca is not None else None)
-        sources = _sources(token_env, sa_key, profile)
-        # Beside, because gRPC's blocking calls leave locks held where Stop interrupts them.
-        return Beside(lambda: yandex.connect(cloud, sources, yandex.CONNECT_TIMEOUT)).result()
+        # An interrupt would leave locks of gRPC's blocking calls held, and files open.
+        return threads.uninterrupted(lambda: _to_yandex(discovery, ca, _sources(token_env, sa_key, profile)))
     if isinstance(target, Connection):
         _allow(given, set(), "a connection that there is already")
         return target
@@ -90,11 +87,19 @@ def connection_to(
         check_no_scheme(target)
         if is_address(target):
             _allow(given, {"token_env", "ca"}, "an address")
-            return EndpointConnection(plain(target), token_env=token_env, ca=ca)
+            address = plain(target)
+            return threads.uninterrupted(lambda: EndpointConnection(address, token_env=token_env, ca=ca))
     elif hasattr(target, "client") and hasattr(target, "waiter"):
         _allow(given, set(), "an SDK, which has credentials of its own")
-        return Beside(lambda: sdk.connect(target)).result()
+        return threads.uninterrupted(lambda: sdk.connect(target))
     raise _nothing(target)
+
+
+def _to_yandex(
+    discovery: str | None, ca: str | os.PathLike[str] | None, sources: Sequence[Source]
+) -> yandex.YandexConnection:
+    cloud = Cloud(discovery or _region(), read_certificates(ca) if ca is not None else None)
+    return yandex.connect(cloud, sources, yandex.CONNECT_TIMEOUT)
 
 
 def _refuse_tokens(given: Mapping[str, object]) -> None:

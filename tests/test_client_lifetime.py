@@ -242,8 +242,7 @@ client.close()
 """
     with ScriptedServer(running_then(message(done=True))) as server, client_of(server) as client:
         client.get("a")
-        client.watch("b")
-        with python(code, pickle.dumps(client).hex()) as process:
+        with client.watch("b"), python(code, pickle.dumps(client).hex()) as process:
             out, err = process.communicate(timeout=20)
         assert (out, process.returncode) == ("a b\n", 0), err
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from ds_ops_magic.engine.schedule import Schedule
 
@@ -45,11 +46,13 @@ def _follow(who: str, address: str, names: list[str], seconds: float, computing:
     """Follow, and give the main thread something to do; return from when to when, on the Unix clock."""
     spend = pure_python if computing else time.sleep
     with client_of(address, rate=_RATE, schedule=Schedule(longest=1.0)) as client:
+        following: Any = None  # held: a watch that nobody holds stops
         if who == _OURS:
-            client.watch(*names)
+            following = client.watch(*names)
         else:
             in_threads(WAITERS[who](address), names, Noticed())
         spend(seconds / 2)  # until it has found its pace
         start = time.time()
         spend(seconds)
+        del following
         return start, time.time()

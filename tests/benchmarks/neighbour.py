@@ -33,8 +33,7 @@ def _measure(address: str, name: str, number: int, rounds: int, seconds: float) 
     compute_for = _WAYS[name]
     names = ids("neighbour", [FOR_EVER] * number)
     speeds: dict[str, list[float]] = {"without": [], "with": []}
-    with client_of(address, rate=_RATE) as client:
-        client.watch(*names)
+    with client_of(address, rate=_RATE) as client, client.watch(*names):
         time.sleep(number / _RATE + 1.0)  # until each was answered about
         engine = client._engine.started()
         for _ in range(rounds):

@@ -56,7 +56,8 @@ def _work(server: Server, number: int, seconds: float) -> dict[str, float]:
 def _follow(address: str, number: int, seconds: float) -> tuple[float, float, float]:
     names = ids("scale", [FOR_EVER] * number)
     with client_of(address, rate=_RATE, schedule=Schedule(shortest=1.0, longest=1.0)) as client:
-        client._engine.started().follow(names, Noticed())
+        listener = Noticed()
+        client._engine.started().follow(names, listener)
         time.sleep(number / _RATE if number <= 10_000 else 10.0)
         usage, start = Usage(), time.time()
         time.sleep(seconds)

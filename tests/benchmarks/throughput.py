@@ -67,9 +67,10 @@ class _Counted(EndpointConnection):
 def _engine(address: str, names: list[str], in_flight: int, seconds: float) -> tuple[float, float]:
     connection = _Counted(address)
     always_due = Schedule(fraction=0.0, shortest=0.0, longest=0.0)
-    engine = Engine(connection, always_due, WITHOUT_END, 2.0, in_flight=in_flight)
+    engine, listener = Engine(connection, always_due, WITHOUT_END, 2.0, in_flight=in_flight), Noticed()
     try:
-        engine.follow(names, Noticed())
+        engine.start()
+        engine.follow(names, listener)
         time.sleep(_WARM)
         usage, start, before = Usage(), time.perf_counter(), connection.calls
         time.sleep(seconds)
