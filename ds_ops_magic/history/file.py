@@ -152,7 +152,7 @@ class HistoryFile:
         now = self._clock()
         rows = [{**record._asdict(), "now": now} for record in records]
         seen = [row for row in rows if row["seen_at"]]
-        with self._writing():
+        with self._transaction("IMMEDIATE"):
             self._connection.executemany(_DROP_NEVER_SEEN, forgotten)
             self._connection.executemany(_ADD, rows)
             self._connection.executemany(_CHANGE, seen)
@@ -166,7 +166,7 @@ class HistoryFile:
         Old is what was left alone for 90 days before others were used, a week ago or earlier: a clock that is wrong for
         some days drops nothing, in however many kernels, and real disuse ends in pruning a week later.
         """
-        with self._writing():
+        with self._transaction("IMMEDIATE"):
             self._connection.execute(_DROP_DAMAGED)
             self._connection.execute(_DROP_OLD, {"now": self._clock(), "while": _WEEK, "oldest": OLDEST})
             self._connection.execute(_DROP_SUPERFLUOUS, (MOST,))
@@ -177,9 +177,9 @@ class HistoryFile:
             self._connection.close()
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _transaction(self, kind: str) -> Iterator[None]:
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(f"BEGIN {kind}")
             yield
             self._connection.execute("COMMIT")
         finally:
@@ -190,11 +190,13 @@ class HistoryFile:
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def _prepare(self, path: Path, patience: float) -> None:
-        is_ours = self._is_ours()
+        # In one, so that another kernel that is just making the table is seen before or after, and not amid.
+        with self._transaction("DEFERRED"):
+            is_ours = self._is_ours()
         make_private(path)  # not before it is known to be a history, or empty
         if not is_ours:
             self._choose_journal(path, patience)
-            with self._writing():
+            with self._transaction("IMMEDIATE"):
                 if not self._is_ours():  # another kernel may have been quicker
                     self._connection.execute(_SCHEMA)
                     self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")

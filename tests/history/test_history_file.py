@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -236,3 +237,24 @@ def test_what_is_ours_is_made_private(path: Path, is_empty: bool) -> None:
     opened.write([Record("host:1", "a", time.time())])
     assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
     opened.close()
+
+
+def test_kernels_that_open_a_new_file_at_the_same_moment_all_have_it(tmp_path: Path) -> None:
+    together, troubles = threading.Barrier(3), list[Exception]()
+
+    def open_each(number: int) -> None:
+        for round_ in range(60):
+            together.wait(30)
+            try:
+                opened = HistoryFile(tmp_path / f"{round_}.sqlite")
+                opened.write([Record("here", f"of {number}", time.time())])
+                opened.close()
+            except Exception as error:
+                troubles.append(error)
+
+    threads = [threading.Thread(target=open_each, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert troubles == []
