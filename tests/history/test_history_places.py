@@ -119,10 +119,10 @@ from ds_ops_magic import load_ipython_extension, recorder, unload_ipython_extens
 from ds_ops_magic.history.history import History
 
 closed, ipython = sys.argv[1:]
-os.environ["DS_OPS_MAGIC_HISTORY"] = "none"
+os.environ["DS_OPS_MAGIC_HISTORY"] = f"{ipython}/first.sqlite"
 shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}), ipython_dir=ipython)
 load_ipython_extension(shell)
-shell.run_line_magic("op", "help list")  # what it imports may be where another user cannot read
+shell.run_line_magic("op", "list;")  # what it imports may be where another user cannot read
 unload_ipython_extension(shell)
 os.environ["DS_OPS_MAGIC_HISTORY"] = f"{closed}/history.sqlite"
 os.chmod(closed, 0)
