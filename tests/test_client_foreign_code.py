@@ -30,6 +30,7 @@ def test_a_subscriber_may_raise_anything(error: BaseException, caplog: pytest.Lo
     with caplog.at_level(logging.ERROR), ScriptedServer(stage) as server, client_of(server) as client:
         watch = client.watch("a")
         watch.subscribe(fail)
+        stage.set("a", description="the first answer may have come before")
         until(raised.is_set)
         stage.set("a", done=True)
         assert watch.wait(10)[0].done
@@ -181,6 +182,7 @@ def test_a_subscriber_that_would_wait_for_itself_is_refused(how: str) -> None:
     with ScriptedServer(stage) as server, client_of(server) as client:
         watch = client.watch("a")
         watch.subscribe(block)
+        stage.set("a", description="the first answer may have come before")
         until(lambda: said)
         stage.set("a", done=True)
         assert watch.wait(10)[0].done
