@@ -89,6 +89,7 @@ def test_a_shutdown_waits_for_what_it_does_not_drop(executor, cancel):
     go_on, ending = threading.Event(), threading.Event()
     going = [executor.submit(go_on.wait, DEADLINE) for _ in range(2)]
     waiting = executor.submit(lambda: "ran")
+    until(lambda: all(future.running() for future in going))  # else they would be dropped too
     waiter = threading.Thread(target=lambda: (executor.shutdown(cancel_futures=cancel), ending.set()))
     waiter.start()
     if cancel:
