@@ -47,7 +47,7 @@ class BackgroundLoop:
         self._owner = owner
         self._tasks: set[asyncio.Task[Any]] = set()
         self._unsettled: set[Pending[Any]] = set()
-        # Re-entrant, because the collector may close a forgotten client from inside a call of another.
+        # Re-entrant: the collector may run somebody's finalizer amid a call, which stops a watch or closes this.
         self._lock = threading.RLock()
         self._closed = self._abandoned = self._has_loop = False
         self.at_exit = False
@@ -242,9 +242,8 @@ class BackgroundLoop:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
-            await asyncio.sleep(
-                0
-            )  # for those that were done: `wait` returns at once, and they have yet to leave the set
+            # Where all were done `wait` returns at once, and they have yet to leave the set.
+            await asyncio.sleep(0)
         await self._teardown()
 
 
