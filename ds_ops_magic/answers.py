@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.history.history import EndpointHistory
     from ds_ops_magic.operation import Operation
-    from ds_ops_magic.pending import Pending
+    from ds_ops_magic.util.pending import Pending
 
     Ask = Callable[[str], Pending[Operation]]
 

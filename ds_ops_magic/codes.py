@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from ds_ops_magic import wording
 from ds_ops_magic.errors import (
     MAX_ID_LENGTH,
     AuthenticationError,
@@ -17,6 +16,7 @@ from ds_ops_magic.errors import (
     ServiceRefused,
     ServiceUnavailable,
 )
+from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,9 +117,9 @@ def refused(code: str, words: str, operation_id: str, doing: str = "wait", sourc
         doing: ``wait``, ``get`` or ``cancel``: what the user can try again.
         source: Where the credentials came from, for example ``YC_IAM_TOKEN``; never their value.
     """
-    name = wording.tidy(operation_id, MAX_ID_LENGTH)
-    origin = f" from {wording.tidy(source, 100)}" if source else ""
-    said = f"{code}: {wording.one_line(words)}" if words.strip() else code
+    name = tidy(operation_id, MAX_ID_LENGTH)
+    origin = f" from {tidy(source, 100)}" if source else ""
+    said = f"{code}: {one_line(words)}" if words.strip() else code
     kind = meaning_of(code).error
     what, hint = _WORDS.get(
         code, ("{id}: the service refused to {deed}.", "The operation itself goes on: %op get {id}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic import threads, wording
 from ds_ops_magic.client import DEFAULT_RATE, OperationClient
 from ds_ops_magic.connections import sdk, yandex
 from ds_ops_magic.connections.addresses import check_no_scheme, is_address, plain
@@ -13,6 +12,8 @@ from ds_ops_magic.connections.cloud import DISCOVERY, Cloud
 from ds_ops_magic.connections.connection import Connection, EndpointConnection, LocalConnection, read_certificates
 from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, KeyFile, Source, default_sources
 from ds_ops_magic.errors import NotConnected
+from ds_ops_magic.util import threads
+from ds_ops_magic.util.text import masked, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,7 +110,7 @@ def _refuse_tokens(given: Mapping[str, object]) -> None:
         NotConnected: Something looks like one.
     """
     for name, value in given.items():
-        if isinstance(value, str) and wording.masked(value) != value:
+        if isinstance(value, str) and masked(value) != value:
             raise NotConnected(
                 f"What was given {f'for {_FLAGS[name]}' if name else 'to connect to'} looks like a token.",
                 "Put it into an environment variable, give the variable's name to --iam-token-env, "
@@ -118,7 +119,7 @@ def _refuse_tokens(given: Mapping[str, object]) -> None:
 
 
 def _nothing(target: Any) -> NotConnected:
-    shown = wording.one_line(target if isinstance(target, str) else type(target).__name__, 60)
+    shown = one_line(target if isinstance(target, str) else type(target).__name__, 60)
     return NotConnected(
         f"{shown!r} is nothing to connect to.",
         "Give local, yandex, an address (host:port or unix:/path) or a yandexcloud.SDK.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import wording
+from ds_ops_magic.util.text import one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ class _Brief(BaseException):
         """Give IPython the lines to show instead of a traceback; from the second time on (``%tb``) all of it."""
         if self._shown:
             # The errors it was raised from may carry a server's words as they came.
-            return wording.printable("".join(traceback.format_exception(self))).splitlines()
+            return printable("".join(traceback.format_exception(self))).splitlines()
         self._shown = True
         return f"{type(self).__name__}: {self}".splitlines()
 
@@ -166,13 +166,13 @@ def check_id(operation_id: str) -> str:
         raise InvalidOperationId("An operation id cannot be empty.", "Name the operation: %op wait ID")
     if len(operation_id) > MAX_ID_LENGTH:
         raise InvalidOperationId(
-            f"{wording.one_line(operation_id, 30)!r} is no operation id: it has {len(operation_id):,} characters, "
+            f"{one_line(operation_id, 30)!r} is no operation id: it has {len(operation_id):,} characters, "
             f"ids have at most {MAX_ID_LENGTH}.",
             "Give the id alone, for example %op wait bt1k9s3c2nq8r5v7m0fd",
         )
     if any("\ud800" <= character <= "\udfff" for character in operation_id):  # no message can carry a lone surrogate
         raise InvalidOperationId(
-            f"{wording.one_line(operation_id)!r} is no operation id: it is not text.",
+            f"{one_line(operation_id)!r} is no operation id: it is not text.",
             "Give the id alone, for example %op wait bt1k9s3c2nq8r5v7m0fd",
         )
     return operation_id

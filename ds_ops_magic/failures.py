@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from google.rpc import code_pb2
 
-from ds_ops_magic import wording
 from ds_ops_magic.codes import is_about_certificate
 from ds_ops_magic.errors import (
     MAX_ID_LENGTH,
@@ -25,6 +24,7 @@ from ds_ops_magic.errors import (
     WatchStopped,
 )
 from ds_ops_magic.payloads.messages import in_words
+from ds_ops_magic.util.text import counted, duration, one_line, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ def unavailable(words: str, endpoint: str) -> ServiceUnavailable:
     """Make the error for a service that has never answered; ``words`` are gRPC's own."""
     if "WRONG_VERSION_NUMBER" in words:  # OpenSSL's name for an answer that is no TLS
         return ServiceUnavailable(
-            f"No answer from {wording.tidy(endpoint, 100)} over TLS: what answers there speaks plaintext.",
+            f"No answer from {tidy(endpoint, 100)} over TLS: what answers there speaks plaintext.",
             "Plaintext is for this host alone, loopback and unix sockets: anyone on the way could read the token.",
             "Give that service a certificate, or bring its port here by an SSH tunnel and connect to that.",
         )
@@ -51,22 +51,22 @@ def unavailable(words: str, endpoint: str) -> ServiceUnavailable:
             "Connect by a name or an address that it is for, or have it made again with this one. Operations go on.",
         )
     return ServiceUnavailable(
-        f"No answer from {wording.tidy(endpoint, 100)}.",
-        wording.one_line(words) or "it stayed silent",
+        f"No answer from {tidy(endpoint, 100)}.",
+        one_line(words) or "it stayed silent",
         "Check the address, TLS and the network, then %op connect again. Operations go on by themselves.",
     )
 
 
 def not_for_that_name(endpoint: str) -> str:
     """Say what is wrong with the certificate of a server."""
-    shown = wording.tidy(endpoint, 100)
+    shown = tidy(endpoint, 100)
     return f"the certificate at {shown} is not for that name: it has to be in there as a subjectAltName"
 
 
 def no_service(refused: ServiceRefused, endpoint: str) -> ServiceRefused:
     """Make the error for what refuses the first question at an address: there is no operation to speak of yet."""
     error = ServiceRefused(
-        f"{wording.tidy(endpoint, 100)} does not answer as an OperationService.",
+        f"{tidy(endpoint, 100)} does not answer as an OperationService.",
         *refused.args[1:2],
         "Connect to the endpoint of one: %op connect ENDPOINT",
     )
@@ -76,28 +76,28 @@ def no_service(refused: ServiceRefused, endpoint: str) -> ServiceRefused:
 
 def unreadable(operation_id: str, size: int | None, why: str) -> UnreadableAnswer:
     """Make the error for an answer that cannot be read; ``size`` in bytes, None where it is not known."""
-    weight = f" of {wording.counted(size, 'byte')}" if size is not None else ""
-    name = wording.tidy(operation_id, MAX_ID_LENGTH)
+    weight = f" of {counted(size, 'byte')}" if size is not None else ""
+    name = tidy(operation_id, MAX_ID_LENGTH)
     return UnreadableAnswer(
-        f"{name}: the answer{weight} cannot be read: {wording.one_line(why)}.",
+        f"{name}: the answer{weight} cannot be read: {one_line(why)}.",
         f"The operation itself goes on; try again: %op get {name}",
     )
 
 
 def another_operation(operation_id: str, answered: str) -> UnreadableAnswer:
     """Make the error for an answer that is about another operation than the one that was asked about."""
-    name = wording.tidy(operation_id, MAX_ID_LENGTH)
+    name = tidy(operation_id, MAX_ID_LENGTH)
     return UnreadableAnswer(
-        f"{name}: the answer is about another operation, {wording.tidy(answered, MAX_ID_LENGTH)}.",
+        f"{name}: the answer is about another operation, {tidy(answered, MAX_ID_LENGTH)}.",
         f"The operation itself goes on; try again: %op get {name}",
     )
 
 
 def fault(operation_id: str, error: BaseException) -> OperationsError:
     """Make the error for a question that failed on this side, by code that is not of the engine."""
-    name = wording.tidy(operation_id, MAX_ID_LENGTH)
+    name = tidy(operation_id, MAX_ID_LENGTH)
     return OperationsError(
-        f"{name}: it cannot be asked about ({wording.one_line(f'{type(error).__name__}: {error}')}).",
+        f"{name}: it cannot be asked about ({one_line(f'{type(error).__name__}: {error}')}).",
         f"The operation itself goes on; the log of ds_ops_magic has the whole error. Try again: %op get {name}",
     )
 
@@ -113,10 +113,10 @@ def failure(operation: Operation) -> OperationFailed:
         raise ValueError(f"{operation!r} has no error")
     cancelled = status.code == code_pb2.CANCELLED
     kind = OperationCancelled if cancelled else OperationFailed
-    name = wording.tidy(operation.id, MAX_ID_LENGTH)
-    title = wording.tidy(operation.title, 80)
-    title = "" if title == wording.tidy(operation.id, 80) else f" ({title})"
-    said = ": ".join(filter(None, (status.name, wording.one_line(status.message))))
+    name = tidy(operation.id, MAX_ID_LENGTH)
+    title = tidy(operation.title, 80)
+    title = "" if title == tidy(operation.id, 80) else f" ({title})"
+    said = ": ".join(filter(None, (status.name, one_line(status.message))))
     said += f" ({in_words(status.details[0])})" if status.details else ""
     error = kind(
         f"Operation {name}{title} {'was cancelled' if cancelled else 'failed'}.",
@@ -129,7 +129,7 @@ def failure(operation: Operation) -> OperationFailed:
 
 def not_cancelled(operation: Operation) -> NotCancelled:
     """Make the error of an operation that was to be cancelled and succeeded."""
-    name = wording.tidy(operation.id, MAX_ID_LENGTH)
+    name = tidy(operation.id, MAX_ID_LENGTH)
     error = NotCancelled(f"Operation {name} was not cancelled: it succeeded before.", f"Its result: %op get {name}")
     error.operation = operation
     return error
@@ -143,7 +143,7 @@ def failures(
     more = f"; and {len(errors) - 3:,} more" if len(errors) > 3 else ""
     option = "; --no-raise returns instead of raising" if what == FAILED else ""  # the other commands have none
     error = OperationsFailed(
-        f"{len(errors):,} of {wording.counted(total)} {what}.",
+        f"{len(errors):,} of {counted(total)} {what}.",
         "; ".join(named) + more,
         f"All of them are in .operations, the errors by id in .errors{option}.",
     )
@@ -177,7 +177,7 @@ def one_of(
 
 def _named(operation_id: str, error: OperationsError) -> str:
     said = str(error.args[1 if isinstance(error, OperationFailed) else 0])
-    return f"{wording.tidy(operation_id, MAX_ID_LENGTH)}: {wording.tidy(said, 100)}"
+    return f"{tidy(operation_id, MAX_ID_LENGTH)}: {tidy(said, 100)}"
 
 
 def timed_out(
@@ -191,10 +191,10 @@ def timed_out(
         timeout: What the wait was given, in seconds.
         last_status: gRPC's words for the last call that failed, None when calls are answered.
     """
-    tried = f"Stopped waiting after {wording.duration(timeout)}" if timeout else "Asked once"
+    tried = f"Stopped waiting after {duration(timeout)}" if timeout else "Asked once"
     error = WaitTimeout(
         f"{tried}: {_of(len(unfinished), len(operations))} not done. Nothing was cancelled.",
-        *([f"The service does not answer: {wording.one_line(last_status)}"] if last_status else []),
+        *([f"The service does not answer: {one_line(last_status)}"] if last_status else []),
         f"To go on waiting: {_command('wait', unfinished)}",
     )
     error.operations, error.last_status = operations, last_status
@@ -213,17 +213,17 @@ def interrupted(ids: Sequence[str]) -> WaitInterrupted:
 
 
 def _of(some: int, total: int) -> str:
-    return "the operation is" if total == 1 else f"{some:,} of {wording.counted(total)} are"
+    return "the operation is" if total == 1 else f"{some:,} of {counted(total)} are"
 
 
 def _goes_on(number: int) -> str:
-    return "the operation goes on" if number == 1 else f"{wording.counted(number)} go on"
+    return "the operation goes on" if number == 1 else f"{counted(number)} go on"
 
 
 def _command(verb: str, ids: Sequence[str]) -> str:
     """Word a command that can be typed as it stands; for many ids, say what to type."""
     if 0 < len(ids) <= 3:
-        return f"%op {verb} {' '.join(wording.tidy(name, MAX_ID_LENGTH) for name in ids)}"
+        return f"%op {verb} {' '.join(tidy(name, MAX_ID_LENGTH) for name in ids)}"
     return f"%op {verb} with their ids or a variable that holds them"
 
 
@@ -237,7 +237,7 @@ def stopped(ids: Sequence[str]) -> WatchStopped:
 
 def not_watched(ids: Sequence[str]) -> NotWatched:
     """Make the error for operations that were to be cancelled through a watch which does not follow them."""
-    named = ", ".join(wording.tidy(name, MAX_ID_LENGTH) for name in ids[:3])
+    named = ", ".join(tidy(name, MAX_ID_LENGTH) for name in ids[:3])
     more = f" and {len(ids) - 3:,} more" if len(ids) > 3 else ""
     return NotWatched(
         f"This watch does not follow {named}{more}.", f"To cancel without a watch: {_command('cancel', ids)}"

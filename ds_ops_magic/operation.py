@@ -13,11 +13,11 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.rpc import code_pb2
 
-from ds_ops_magic import wording
 from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.failures import failure
 from ds_ops_magic.payloads.messages import UnknownPayload, decode, target_id, to_plain, type_words
 from ds_ops_magic.payloads.progress import Progress, progress_of
+from ds_ops_magic.util.text import one_line, tidy
 
 try:
     from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
@@ -217,7 +217,7 @@ class Operation:
     def title(self) -> str:
         """One line that says what it is: the description, else the metadata's type in words, else the id."""
         words = " ".join(type_words(self.kind)).capitalize()
-        return wording.one_line(self.description) or words or wording.tidy(self.id)
+        return one_line(self.description) or words or tidy(self.id)
 
     @property
     def elapsed(self) -> float | None:
@@ -245,8 +245,8 @@ class Operation:
         """
         if not self.done:
             raise OperationsError(
-                f"Operation {wording.tidy(self.id)} is not done yet ({self.status_word}).",
-                f"Wait for it: %op wait {wording.tidy(self.id)}",
+                f"Operation {tidy(self.id)} is not done yet ({self.status_word}).",
+                f"Wait for it: %op wait {tidy(self.id)}",
             )
         if self.error is not None:
             raise failure(self)
@@ -266,8 +266,8 @@ class Operation:
         return Operation.from_bytes, (self._message.SerializeToString(),)
 
     def __repr__(self) -> str:
-        words = f"Operation({wording.tidy(self.id, 50)!r}, {self.status_word}"
-        return f"{words}, {self.title!r})" if self.title != wording.tidy(self.id) else f"{words})"
+        words = f"Operation({tidy(self.id, 50)!r}, {self.status_word}"
+        return f"{words}, {self.title!r})" if self.title != tidy(self.id) else f"{words})"
 
 
 def _time(message: OperationMessage, field: str) -> datetime | None:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
-from ds_ops_magic import wording
 from ds_ops_magic.errors import NotAnOperation
+from ds_ops_magic.util.text import one_line
 
 
 class Snapshot(Protocol):
@@ -147,9 +147,9 @@ def _read(value: object) -> object:
     try:
         return _documents(value)
     except (ValueError, RecursionError) as error:
-        why = wording.one_line(str(error), 100)
+        why = one_line(str(error), 100)
         raise NotAnOperation(
-            f"{wording.one_line(value, 40)!r} begins as JSON does, and cannot be read: {why}. "
+            f"{one_line(value, 40)!r} begins as JSON does, and cannot be read: {why}. "
             "Give all that the command printed, or an id."
         ) from None
 
@@ -177,8 +177,8 @@ def _documents(text: str) -> object:
 
 
 def _not_one(value: object, name: str) -> str:
-    kind = wording.one_line(type(value).__name__, 60)
-    what = f"{wording.one_line(name, 80)} is no operation but {_article(kind)}"
+    kind = one_line(type(value).__name__, 60)
+    what = f"{one_line(name, 80)} is no operation but {_article(kind)}"
     if getattr(value, "ndim", 1) == 2:
         return f"{what}. Give the column that has the ids."
     if hasattr(value, "__await__"):

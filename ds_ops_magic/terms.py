@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ds_ops_magic.threads import LONGEST_SLEEP
+from ds_ops_magic.util.threads import LONGEST_SLEEP
 from ds_ops_magic.view import ReturnWhen
 
 

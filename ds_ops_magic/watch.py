@@ -15,7 +15,7 @@ from ds_ops_magic.errors import WatchStopped
 from ds_ops_magic.operations import Operations
 from ds_ops_magic.standing import Standing
 from ds_ops_magic.terms import Terms
-from ds_ops_magic.threads import LONGEST_SLEEP, Signal
+from ds_ops_magic.util.threads import LONGEST_SLEEP, Signal
 from ds_ops_magic.view import Change, ReturnWhen, View
 
 if TYPE_CHECKING:

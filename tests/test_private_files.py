@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ds_ops_magic import private_files
+from ds_ops_magic.util import private_files
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 NOBODY = 65534

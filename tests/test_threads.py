@@ -11,7 +11,7 @@ import pytest
 from following import DEADLINE, until
 
 from ds_ops_magic.errors import OperationsError
-from ds_ops_magic.threads import DaemonThreads, join_all, uninterrupted
+from ds_ops_magic.util.threads import DaemonThreads, join_all, uninterrupted
 
 
 def running(name="a job"):

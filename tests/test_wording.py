@@ -11,9 +11,9 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.status_pb2 import Status
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic import wording
 from ds_ops_magic.operation import Operation
 from ds_ops_magic.operations import Operations
+from ds_ops_magic.util.text import counted, duration, length_range, masked, one_line, printable, tidy
 
 HOSTILE = [
     "\x1b[31mred\x1b[0m",  # colour
@@ -98,13 +98,13 @@ def test_of_all_characters_those_pass_that_are_drawn() -> None:
         drawn = is_drawn(character) and not 0x13430 <= code <= 0x1343F
         given, kept = f"a{character}b", f"a{character if drawn else '�'}b"
         folds = character in " \t\r\n"
-        assert wording.one_line(given) == wording.tidy(given) == ("a b" if folds else kept), hex(code)
-        assert wording.printable(given) == (given if character in "\t\n" else kept), hex(code)
+        assert one_line(given) == tidy(given) == ("a b" if folds else kept), hex(code)
+        assert printable(given) == (given if character in "\t\n" else kept), hex(code)
 
 
 @pytest.mark.parametrize("unseen", [*UNSEEN, *FILLERS])
 def test_two_names_that_only_seem_alike_are_told_apart(unseen: str) -> None:
-    for shown in (wording.tidy, wording.one_line, wording.printable):
+    for shown in (tidy, one_line, printable):
         assert shown(f"op{unseen}1") == shown(f"op{unseen * 100}1") == "op\ufffd1"
         assert shown(f"{unseen}op1") == "\ufffdop1"
 
@@ -113,42 +113,42 @@ def test_two_names_that_only_seem_alike_are_told_apart(unseen: str) -> None:
 @pytest.mark.parametrize("around", ["ab", "пя", "12", "א1", "अआ", "اب", "👩b", "a👩", "\u094da"])
 def test_a_joiner_stays_only_where_it_is_written(joiner: str, around: str) -> None:
     kept = around == "👩b" and joiner == "\ufe0f"
-    assert wording.tidy(joiner.join(around)) == (joiner if kept else "\ufffd").join(around)
+    assert tidy(joiner.join(around)) == (joiner if kept else "\ufffd").join(around)
 
 
 @pytest.mark.parametrize("mark", ["\u0301", "\u0489", "\u20dd", "\u0e49", "\U0001e94a"])
 def test_marks_are_not_piled_up(mark: str) -> None:
-    for shown in (wording.one_line, wording.tidy, wording.printable):
+    for shown in (one_line, tidy, printable):
         for base in "aя訓👩�":
             assert shown(base + mark * 200 + "b" + mark) == base + mark * 5 + "\ufffdb" + mark
             assert shown((base + mark * 5) * 5) == (base + mark * 5) * 5
-    assert wording.one_line(mark * 200) == mark * 5 + "\ufffd"
+    assert one_line(mark * 200) == mark * 5 + "\ufffd"
 
 
 def test_marks_of_many_kinds_are_not_piled_up() -> None:
     zalgo = "".join(letter + "\u0316\u0489\u0353\u030d\u030e" * 9 for letter in "Zalgo")
-    assert wording.one_line(zalgo) == "".join(letter + "\u0316\u0489\u0353\u030d\u030e\ufffd" for letter in "Zalgo")
+    assert one_line(zalgo) == "".join(letter + "\u0316\u0489\u0353\u030d\u030e\ufffd" for letter in "Zalgo")
     hidden = "a" + ("\u0301" * 5 + "\u034f") * 9  # each is followed by one that is not drawn
-    assert wording.one_line(hidden) == "a" + ("\u0301" * 5 + "\ufffd") * 9
+    assert one_line(hidden) == "a" + ("\u0301" * 5 + "\ufffd") * 9
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_one_line_leaves_nothing_a_terminal_would_obey(text: str) -> None:
-    assert is_safe(wording.one_line(text))
+    assert is_safe(one_line(text))
 
 
 @pytest.mark.parametrize("number", [*range(0x20), *range(0x7F, 0xA0)])
 def test_one_line_leaves_no_control_character(number: int) -> None:
-    assert is_safe(wording.one_line(f"a{chr(number)}b"))
+    assert is_safe(one_line(f"a{chr(number)}b"))
 
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_writing_is_left_alone(text: str) -> None:
-    assert wording.one_line(text) == wording.tidy(text) == wording.printable(text) == text
+    assert one_line(text) == tidy(text) == printable(text) == text
 
 
 def test_one_line_can_be_written_to_any_stream() -> None:
-    wording.one_line("file \udcff name").encode()
+    one_line("file \udcff name").encode()
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_one_line_can_be_written_to_any_stream() -> None:
     ],
 )
 def test_one_line_folds_and_cuts(text: str, line: str) -> None:
-    assert wording.one_line(text, 8) == line
+    assert one_line(text, 8) == line
 
 
 @pytest.mark.parametrize(
@@ -178,36 +178,36 @@ def test_one_line_folds_and_cuts(text: str, line: str) -> None:
     ],
 )
 def test_what_looks_like_a_token_is_masked_in_foreign_words_and_kept_in_a_name(secret: str) -> None:
-    assert wording.masked(f"bad token\n{secret}, sorry") == "bad token\n(token), sorry"
-    assert wording.one_line(f"bad token\n{secret}, sorry") == "bad token (token), sorry"
-    assert wording.one_line(f"bad token {secret}", 20) == "bad token (token)"  # masked before it is cut
-    assert wording.printable(f"bad token\n{secret}") == "bad token\n(token)"
-    assert wording.tidy(f" a\n{secret}\x1b") == f"a {secret}\ufffd"
+    assert masked(f"bad token\n{secret}, sorry") == "bad token\n(token), sorry"
+    assert one_line(f"bad token\n{secret}, sorry") == "bad token (token), sorry"
+    assert one_line(f"bad token {secret}", 20) == "bad token (token)"  # masked before it is cut
+    assert printable(f"bad token\n{secret}") == "bad token\n(token)"
+    assert tidy(f" a\n{secret}\x1b") == f"a {secret}\ufffd"
 
 
 def test_masking_is_cheap() -> None:
     worst = "eyJ-" * 1_000
     start = time.perf_counter()
     for _ in range(100):
-        wording.one_line(worst)
+        one_line(worst)
     assert time.perf_counter() - start < 1.0
 
 
 @pytest.mark.parametrize("text", ["x" * 10_000_000, "\x1b" * 10_000_000, " " * 10_000_000 + "x", "a " * 5_000_000])
 def test_ten_megabytes_are_cut_quickly(text: str) -> None:
     start = time.perf_counter()
-    line = wording.one_line(text)
+    line = one_line(text)
     assert time.perf_counter() - start < 0.5
     assert 0 < len(line) <= 256
 
 
 def test_printable_keeps_lines_and_indentation() -> None:
-    assert wording.printable('File "x"\n\tdef f():\n') == 'File "x"\n\tdef f():\n'
+    assert printable('File "x"\n\tdef f():\n') == 'File "x"\n\tdef f():\n'
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_printable_leaves_nothing_else_a_terminal_would_obey(text: str) -> None:
-    assert is_safe(wording.printable(text).replace("\n", "").replace("\t", ""))
+    assert is_safe(printable(text).replace("\n", "").replace("\t", ""))
 
 
 @pytest.mark.parametrize(
@@ -232,25 +232,25 @@ def test_printable_leaves_nothing_else_a_terminal_would_obey(text: str) -> None:
     ],
 )
 def test_duration(seconds: float, words: str) -> None:
-    assert wording.duration(seconds) == words
+    assert duration(seconds) == words
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(-1, "0 s"), (0.9, "0 s"), (3.99, "3 s"), (9.99, "9 s"), (59.9, "59 s"), (60, "1 min 00 s")]
 )
 def test_a_ticking_duration_counts_full_seconds(seconds: float, words: str) -> None:
-    assert wording.duration(seconds, ticking=True) == words
+    assert duration(seconds, ticking=True) == words
 
 
 @pytest.mark.parametrize(
     ("number", "words"), [(0, "0 operations"), (1, "1 operation"), (2, "2 operations"), (10_000, "10,000 operations")]
 )
 def test_counted(number: int, words: str) -> None:
-    assert wording.counted(number) == words
+    assert counted(number) == words
 
 
 def test_counted_takes_a_noun() -> None:
-    assert (wording.counted(1, "run"), wording.counted(12, "run")) == ("1 run", "12 runs")
+    assert (counted(1, "run"), counted(12, "run")) == ("1 run", "12 runs")
 
 
 def of_type(type_url: str) -> AnyMessage:
@@ -315,4 +315,4 @@ def test_repr(message: OperationMessage, shown: str) -> None:
     ],
 )
 def test_a_range_of_lengths(shortest: float, longest: float, said: str) -> None:
-    assert wording.length_range(shortest, longest) == said
+    assert length_range(shortest, longest) == said

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from ds_ops_magic import wording
 from ds_ops_magic.errors import NotConnected
+from ds_ops_magic.util.text import one_line, tidy
 
 
 def is_address(text: str) -> bool:
@@ -15,7 +15,7 @@ def is_address(text: str) -> bool:
         path = plain(text).removeprefix("unix:")
         return path.startswith("/") and not path.startswith("//")
     host, _, port = text.rpartition(":")
-    is_shown = text.isprintable() and wording.tidy(text, len(text)) == text  # as it is, not only like another one
+    is_shown = text.isprintable() and tidy(text, len(text)) == text  # as it is, not only like another one
     return bool(host) and port.isdecimal() and is_shown and not set(text) & set(" /\\")
 
 
@@ -54,7 +54,7 @@ def check_host(text: str) -> str:
     if is_address(text if ":" in text else f"{text}:443") and not text.startswith("unix:"):
         return text
     raise NotConnected(
-        f"{wording.one_line(text, 60)!r} is no host to ask for the endpoints of a cloud.",
+        f"{one_line(text, 60)!r} is no host to ask for the endpoints of a cloud.",
         "Give a host, with a port where it is not 443, for example api.cloud.yandex.net",
     )
 
@@ -68,11 +68,11 @@ def check_no_scheme(text: str) -> None:
     scheme, separator, rest = text.partition("://")
     if not separator or is_address(text):
         return
-    address = wording.tidy(rest.rstrip("/"), 60)
-    why = f"{wording.one_line(text, 60)!r} is a URL, and an address is wanted: host:port or unix:/path."
+    address = tidy(rest.rstrip("/"), 60)
+    why = f"{one_line(text, 60)!r} is a URL, and an address is wanted: host:port or unix:/path."
     if scheme.lower() in ("http", "grpc", "tcp") and not is_on_this_host(rest.rstrip("/")):
         why = (
-            f"{wording.one_line(text, 60)!r} asks for plaintext: anyone on the way could read the token. "
+            f"{one_line(text, 60)!r} asks for plaintext: anyone on the way could read the token. "
             "Plaintext is spoken on this host alone, to loopback and unix sockets."
         )
     if scheme.lower() == "unix":

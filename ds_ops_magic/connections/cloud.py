@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic import failures, wording
+from ds_ops_magic import failures
 from ds_ops_magic.codes import OnGet, code_of, is_about_certificate, meaning_of
 from ds_ops_magic.connections.addresses import channel_options, check_host, is_address
 from ds_ops_magic.connections.patience import Beside
 from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.connections.tokens import NoToken, Token
+from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -160,4 +161,4 @@ def _said(error: Any, *secrets: str) -> str:
 
 def _words(error: Any, address: str, *secrets: str) -> str:
     said = _said(error, *secrets)
-    return failures.not_for_that_name(address) if is_about_certificate(said) else wording.one_line(said, 160)
+    return failures.not_for_that_name(address) if is_about_certificate(said) else one_line(said, 160)

@@ -6,13 +6,13 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic import wording
 from ds_ops_magic.connections.addresses import channel_options, is_on_this_host
 from ds_ops_magic.connections.credentials import read_variable
 from ds_ops_magic.connections.files import Unreadable, contents
 from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.connections.tokens import NoToken, Token, Tokens
 from ds_ops_magic.errors import AuthenticationError, NotConnected
+from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:
     import grpc
@@ -144,7 +144,7 @@ class EndpointConnection(TokenConnection):
         number, token = self._tokens.held
         if number != refused:
             return
-        shown = wording.tidy(self.endpoint, 100)
+        shown = tidy(self.endpoint, 100)
         if self._token_env is None:
             hint = f"Put the token into an environment variable, then: %op connect {shown} --iam-token-env NAME"
             raise AuthenticationError(f"{shown} wants credentials, and none were given.", hint)
@@ -195,7 +195,7 @@ def _read_token(variable: str) -> Token:
     try:
         return read_variable(variable)
     except NoToken as error:
-        shown = wording.one_line(variable, 100)
+        shown = one_line(variable, 100)
         raise NotConnected(f"${shown} is {error}.", "Set it to the token alone, then connect again.") from None
 
 
@@ -205,7 +205,7 @@ def read_certificates(path: str | os.PathLike[str]) -> bytes:
     Raises:
         NotConnected: It cannot be read, or holds none.
     """
-    shown = wording.tidy(os.fspath(path), 100)
+    shown = tidy(os.fspath(path), 100)
     try:
         found = contents(path)
     except Unreadable as error:

@@ -9,11 +9,11 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic import wording
 from ds_ops_magic.connections import programs, web
 from ds_ops_magic.connections.files import Unreadable, contents
 from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.connections.tokens import NoToken, NotThere, Token
+from ds_ops_magic.util.text import duration, one_line, tidy
 
 if TYPE_CHECKING:
     from ds_ops_magic.connections.cloud import Cloud
@@ -62,7 +62,7 @@ class EnvironmentToken(Source):
     is_static = True
 
     def __init__(self, variable: str, *, is_iam: bool) -> None:
-        self.name = f"${wording.one_line(variable, 100)}"
+        self.name = f"${one_line(variable, 100)}"
         self.identity = f"the bearer of {self.name}"
         self._variable = variable
         self._is_iam = is_iam
@@ -88,7 +88,7 @@ class MetadataService(Source):
 
     def __init__(self) -> None:
         self._address = os.environ.get("YC_METADATA_ADDR", "").strip() or "169.254.169.254"
-        self.name = f"the metadata service at {wording.tidy(self._address, 60)}"
+        self.name = f"the metadata service at {tidy(self._address, 60)}"
 
     def fetch(self, cloud: Cloud, seconds: float) -> Token:
         """Ask for the token of the default service account; never through a proxy, which would see it."""
@@ -97,9 +97,9 @@ class MetadataService(Source):
         try:
             status, said = web.get(self._address, path, {"Metadata-Flavor": "Google"}, seconds)
         except TimeoutError:
-            raise NotThere(f"no answer within {wording.duration(seconds)}", may_pass=True) from None
+            raise NotThere(f"no answer within {duration(seconds)}", may_pass=True) from None
         except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:
-            words = wording.one_line(getattr(error, "strerror", None) or type(error).__name__, 100)
+            words = one_line(getattr(error, "strerror", None) or type(error).__name__, 100)
             raise NotThere(words, may_pass=isinstance(error, (OSError, http.client.HTTPException))) from None
         if status != http.client.OK:
             words = f"HTTP {status}" + (", no service account here" if status == 404 else "")
@@ -116,9 +116,9 @@ class CommandLine(Source):
     """
 
     def __init__(self, profile: str | None = None) -> None:
-        shown = "" if profile is None else f" --profile {wording.tidy(profile, 60)}"
+        shown = "" if profile is None else f" --profile {tidy(profile, 60)}"
         self.name = f"yc iam create-token{shown}"
-        self.identity = "the account of " + (f"yc's profile {wording.tidy(profile, 60)}" if profile else "yc")
+        self.identity = "the account of " + (f"yc's profile {tidy(profile, 60)}" if profile else "yc")
         self._words = ["iam", "create-token", *(() if profile is None else ("--profile", profile))]
 
     def fetch(self, cloud: Cloud, seconds: float) -> Token:
@@ -134,14 +134,14 @@ class CommandLine(Source):
         try:
             ended = programs.run([program, *self._words], environment, seconds)
         except TimeoutError:
-            raise NoToken(f"no answer within {wording.duration(seconds)}", may_pass=True) from None
+            raise NoToken(f"no answer within {duration(seconds)}", may_pass=True) from None
         except programs.TooMuch:
             raise NoToken("it printed more than 64 KB, and a token is one line") from None
         except (OSError, ValueError) as error:
             raise NoToken(f"yc cannot be run: {getattr(error, 'strerror', None) or type(error).__name__}") from None
         if ended.code != 0:
             last = ended.complaint.decode(errors="replace").strip().rpartition("\n")[2]
-            words = wording.one_line(redacted(last), 200) or f"yc ended with code {ended.code}"
+            words = one_line(redacted(last), 200) or f"yc ended with code {ended.code}"
             raise NoToken(words, may_pass=any(code in last for code in _SILENCE_OF_YC))
         return Token.checked(ended.output.decode(errors="replace"))
 
@@ -157,7 +157,7 @@ class KeyFile(Source):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = os.fspath(path)
-        self.name = f"the key in {wording.tidy(self._path, 100)}"
+        self.name = f"the key in {tidy(self._path, 100)}"
 
     def fetch(self, cloud: Cloud, seconds: float) -> Token:
         """Sign a JSON Web Token with the key, and exchange it for an IAM token."""
@@ -172,11 +172,11 @@ class KeyFile(Source):
             requester: Any = get_auth_token_requester(service_account_key=key, endpoint=cloud.host)
             request = requester.get_token_request()
         except RuntimeError as error:  # the words of yandexcloud: which part is missing
-            raise NoToken(wording.one_line(redacted(str(error), str(key.get("private_key") or "")), 200)) from None
+            raise NoToken(one_line(redacted(str(error), str(key.get("private_key") or "")), 200)) from None
         except Exception as error:  # of cryptography, which cannot load it
             raise NoToken(f"its private key cannot be used ({type(error).__name__})") from None
         token = cloud.iam_token(request, deadline - time.monotonic())
-        account = wording.one_line(str(key["service_account_id"]), 60)
+        account = one_line(str(key["service_account_id"]), 60)
         return Token(token.value, token.lifetime, f"service account {account}")
 
 

@@ -6,8 +6,9 @@ import math
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ds_ops_magic import threads, wording
-from ds_ops_magic.pending import Pending
+from ds_ops_magic.util import threads
+from ds_ops_magic.util.pending import Pending
+from ds_ops_magic.util.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ class Beside(Generic[ResultT]):
             TimeoutError: It has not ended in so many seconds. It goes on.
         """
         if not self.ended_within(seconds):
-            raise TimeoutError(f"no answer within {wording.duration(seconds)}")
+            raise TimeoutError(f"no answer within {duration(seconds)}")
         return self._pending.result()
 
     def _run(self, work: Callable[[], ResultT]) -> None:

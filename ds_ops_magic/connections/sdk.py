@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ds_ops_magic import wording
 from ds_ops_magic.connections.addresses import channel_options
 from ds_ops_magic.connections.cloud import OPERATION
 from ds_ops_magic.connections.connection import Connection, Options
@@ -13,7 +12,8 @@ from ds_ops_magic.connections.patience import Beside
 from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.connections.tokens import Token, Tokens
 from ds_ops_magic.errors import NotConnected, OperationsError
-from ds_ops_magic.threads import DaemonThreads
+from ds_ops_magic.util.text import one_line, tidy
+from ds_ops_magic.util.threads import DaemonThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +46,7 @@ class SdkConnection(Connection):
         self._tokens = Tokens()
         self._credentials = _credentials(channels, endpoints["iam"], lambda token: self._tokens.use(Token(token)))
         self._address = endpoints[OPERATION]
-        self.endpoint = wording.tidy(self._address)
+        self.endpoint = tidy(self._address)
 
     def channel(self, options: Options) -> grpc.aio.Channel:
         """Open a TLS channel that adds the SDK's token to each call."""
@@ -222,7 +222,7 @@ def connect(sdk: Any) -> Connection:
                 raise missing from None
     except AttributeError as error:
         raise NotConnected(
-            f"This yandexcloud.SDK cannot be used: it has no {wording.one_line(str(error.name), 50)}.",
+            f"This yandexcloud.SDK cannot be used: it has no {one_line(str(error.name), 50)}.",
             "Install yandexcloud 0.382 or later, or name the endpoint: %op connect ENDPOINT",
         ) from None
     except OperationsError:
@@ -231,6 +231,6 @@ def connect(sdk: Any) -> Connection:
         said = error.details() if isinstance(error, grpc.RpcError) else str(error)
         raise NotConnected(
             f"Yandex Cloud's endpoint discovery did not answer to {SOURCE}.",
-            wording.one_line(redacted(said or type(error).__name__)),
+            one_line(redacted(said or type(error).__name__)),
             "Check the network; without a cloud at hand: %op connect local",
         ) from None

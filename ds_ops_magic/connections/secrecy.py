@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ds_ops_magic.wording import HIDDEN, masked
+from ds_ops_magic.util.text import HIDDEN, masked
 
 _LEAST = 4  # bytes of a secret that is looked for in data: shorter ones are in anything, and guessed in an hour
 

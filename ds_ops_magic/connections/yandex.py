@@ -7,13 +7,13 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic import wording
 from ds_ops_magic.connections.addresses import channel_options
 from ds_ops_magic.connections.cloud import OPERATION, Cloud, CloudSilent
 from ds_ops_magic.connections.connection import Options, TokenConnection
 from ds_ops_magic.connections.patience import Beside
 from ds_ops_magic.connections.tokens import NotNow, NoToken, NotThere, Token, Tokens
 from ds_ops_magic.errors import AuthenticationError, NotConnected, OperationsError
+from ds_ops_magic.util.text import tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -203,7 +203,7 @@ def _in_turn(cloud: Cloud, sources: Sequence[Source], deadline: float) -> Iterat
 
 def _no_discovery(cloud: Cloud, source: Source, words: str) -> NotConnected:
     return NotConnected(
-        f"Yandex Cloud's endpoint discovery at {wording.tidy(cloud.discovery, 100)} did not answer.",
+        f"Yandex Cloud's endpoint discovery at {tidy(cloud.discovery, 100)} did not answer.",
         f"{words}; the credentials would have been: {source.name}",
         "Check the network, --discovery and --ca; without a cloud at hand: %op connect local",
     )

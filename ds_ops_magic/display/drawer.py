@@ -7,8 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import threads
-from ds_ops_magic.threads import Signal
+from ds_ops_magic.util import threads
+from ds_ops_magic.util.threads import Signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

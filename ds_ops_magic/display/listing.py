@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, overload
 
-from ds_ops_magic import wording
 from ds_ops_magic.display import static
 from ds_ops_magic.history.record import FIRST_MOMENT, LAST_MOMENT
 from ds_ops_magic.payloads.messages import type_words
+from ds_ops_magic.util.text import counted, duration, one_line, tidy
 
 if TYPE_CHECKING:
     from ds_ops_magic.history.record import Record
@@ -59,7 +59,7 @@ class Listing(Sequence["Record"]):
 
     def __init__(self, records: Sequence[Record], remarks: Sequence[str], now: float, *, by_endpoint: bool) -> None:
         self._records = tuple(records)
-        self.foot = tuple(wording.tidy(remark, 400) for remark in remarks)
+        self.foot = tuple(tidy(remark, 400) for remark in remarks)
         self.lines = tuple(_line(record, now, by_endpoint) for record in records)
 
     @overload
@@ -75,7 +75,7 @@ class Listing(Sequence["Record"]):
         return len(self._records)
 
     def __repr__(self) -> str:
-        return f"<Listing of {wording.counted(len(self))}>"
+        return f"<Listing of {counted(len(self))}>"
 
 
 def html(listing: Listing) -> str:
@@ -95,19 +95,19 @@ def text(listing: Listing) -> str:
 
 
 def _line(record: Record, now: float, by_endpoint: bool) -> Line:
-    name = wording.tidy(record.id, 50)
-    kind = wording.tidy(record.kind, 120)
+    name = tidy(record.id, 50)
+    kind = tidy(record.kind, 120)
     facts = {
         "created": _utc(record.created_at),
         "ended": _utc(record.changed_at) if record.done else "",
-        "error": wording.one_line(record.error, 40),
+        "error": one_line(record.error, 40),
         "kind": kind,
-        "at": (wording.tidy(record.endpoint, 100) or "Yandex Cloud") if by_endpoint else "",
+        "at": (tidy(record.endpoint, 100) or "Yandex Cloud") if by_endpoint else "",
     }
     return Line(
         id=name,
-        title=wording.one_line(record.description) or " ".join(type_words(kind)).capitalize() or name,
-        word=wording.one_line(record.state, 20) or "asked about",
+        title=one_line(record.description) or " ".join(type_words(kind)).capitalize() or name,
+        word=one_line(record.state, 20) or "asked about",
         symbol=_SYMBOLS.get(record.state, "?"),
         note=_note(record, now),
         facts=tuple((label, said) for label, said in facts.items() if said),
@@ -119,7 +119,7 @@ def _note(record: Record, now: float) -> str:
         return f"{_age(record.used_at, now)}, and never seen since"
     seen = None if _is_ahead(record.seen_at, now) else record.seen_at
     end = record.changed_at if record.done else seen
-    took = "" if record.created_at is None or end is None else wording.duration(max(0.0, end - record.created_at))
+    took = "" if record.created_at is None or end is None else duration(max(0.0, end - record.created_at))
     if record.done:
         return f"{'in' if record.state == 'succeeded' else 'after'} {took}" if took else ""
     is_fresh = abs(now - record.seen_at) <= _FRESH
@@ -127,7 +127,7 @@ def _note(record: Record, now: float) -> str:
 
 
 def _age(moment: float, now: float) -> str:
-    return "by a clock that was ahead" if _is_ahead(moment, now) else f"{wording.duration(now - moment)} ago"
+    return "by a clock that was ahead" if _is_ahead(moment, now) else f"{duration(now - moment)} ago"
 
 
 def _is_ahead(moment: float, now: float) -> bool:

@@ -8,11 +8,11 @@ from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic import wording
 from ds_ops_magic.display.links import console_link
 from ds_ops_magic.display.notes import note_of
 from ds_ops_magic.operation import Operation, Status
 from ds_ops_magic.payloads.messages import UnknownPayload, in_words, to_plain
+from ds_ops_magic.util.text import duration, one_line, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -156,8 +156,8 @@ def row_of(entry: Entry, now: datetime, durations: Mapping[str, Durations] = _NO
     age = (operation.elapsed_at(now) if operation else None) or 0.0
     response = operation.response if operation else None
     return Row(
-        id=wording.tidy(entry.id, 50),
-        title=operation.title if operation else wording.tidy(entry.id, 50),
+        id=tidy(entry.id, 50),
+        title=operation.title if operation else tidy(entry.id, 50),
         word=_word(entry),
         symbol=symbol,
         tone=tone,
@@ -192,11 +192,11 @@ def _word(entry: Entry) -> str:
 
 def _error(entry: Entry) -> str:
     if entry.error is not None:
-        return wording.tidy(" ".join(str(line) for line in entry.error.args[:2]), 300)
+        return tidy(" ".join(str(line) for line in entry.error.args[:2]), 300)
     error = entry.operation.error if entry.operation else None
     if error is None:
         return ""
-    return ": ".join(filter(None, (error.name, wording.one_line(error.message, 300))))
+    return ": ".join(filter(None, (error.name, one_line(error.message, 300))))
 
 
 def _details(operation: Operation | None) -> tuple[str, ...]:
@@ -209,9 +209,9 @@ def _facts(operation: Operation) -> tuple[tuple[str, str], ...]:
     facts = {
         "created": _utc(operation.created_at),
         "ended" if operation.done else "changed": _utc(operation.modified_at),
-        "by": wording.one_line(operation.created_by, 64),
-        "kind": wording.tidy(operation.kind, 120),
-        "resource": wording.one_line(operation.resource_id or "", 64),
+        "by": one_line(operation.created_by, 64),
+        "kind": tidy(operation.kind, 120),
+        "resource": one_line(operation.resource_id or "", 64),
     }
     return tuple((label, text) for label, text in facts.items() if text)
 
@@ -225,7 +225,7 @@ def _result(operation: Operation | None) -> Any:
     if response is None:
         return None
     if isinstance(response, UnknownPayload):
-        return {"@type": wording.tidy(response.type_url), "size": response.size}
+        return {"@type": tidy(response.type_url), "size": response.size}
     plain = to_plain(response)
     return {"@type": response.DESCRIPTOR.full_name, **(plain if isinstance(plain, dict) else {"value": plain})}
 
@@ -257,7 +257,7 @@ def _rest(view: View, hidden: int, running: int) -> str:
         return ""
     words = f"and {hidden:,} more"
     if running and view.pace and not view.stopped:
-        words += f" · about {wording.duration(running / view.pace, ticking=True)} left at this rate"
+        words += f" · about {duration(running / view.pace, ticking=True)} left at this rate"
     return words
 
 
@@ -269,9 +269,9 @@ def _foot(view: View, running: int, hint: str) -> tuple[str, bool]:
         last = view.health.last_answer
         when = f" · last answer {last.astimezone():%H:%M:%S}" if last else ""
         goes_on = "the operation itself goes" if running == 1 else "the operations themselves go"
-        return f"no answer for {wording.duration(silent, ticking=True)}, still trying; {goes_on} on{when}", True
+        return f"no answer for {duration(silent, ticking=True)}, still trying; {goes_on} on{when}", True
     name = next(entry.id for entry in view.entries if not entry.ended)
-    name = wording.tidy(name, 50) if running == 1 else "ID"
+    name = tidy(name, 50) if running == 1 else "ID"
     if view.stopped:
         return f"stopped waiting; to go on: %op wait {name}", False
     return hint.format(name=name), False

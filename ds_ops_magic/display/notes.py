@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import wording
 from ds_ops_magic.operation import Operation, Status
+from ds_ops_magic.util.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,9 +42,9 @@ def _time(operation: Operation, now: datetime, watched_for: float) -> str:
     """Word how long it has taken; of one whose service does not say when it began, how long it was watched."""
     taken = operation.elapsed_at(now)
     if taken is not None:
-        return wording.duration(taken, ticking=not operation.done)
+        return duration(taken, ticking=not operation.done)
     watched = not operation.done and watched_for >= 1.0
-    return f"watched for {wording.duration(watched_for, ticking=True)}" if watched else ""
+    return f"watched for {duration(watched_for, ticking=True)}" if watched else ""
 
 
 def _left(operation: Operation, now: datetime) -> str:
@@ -54,7 +54,7 @@ def _left(operation: Operation, now: datetime) -> str:
     if not fraction or not pace or not 0.05 <= fraction < 1.0 or pace < 5.0:
         return ""
     left = pace * (1.0 - fraction) / fraction - (now - seen).total_seconds()
-    return f"about {wording.duration(left, ticking=True)} left" if left >= 1.0 else ""
+    return f"about {duration(left, ticking=True)} left" if left >= 1.0 else ""
 
 
 def _usual(operation: Operation, now: datetime, durations: Mapping[str, Durations]) -> str:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import markupsafe
 
-from ds_ops_magic import wording
 from ds_ops_magic.display.model import Panel, Row, panel_of
 from ds_ops_magic.engine.calls import Health
+from ds_ops_magic.util.text import counted, duration, one_line, tidy
 from ds_ops_magic.view import Entry, View
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def part(name: str, panel: Panel | None = None) -> str:
 
 def text(panel: Panel) -> str:
     """Render a panel as plain lines."""
-    lines = [] if panel.total == 1 else [": ".join(filter(None, (wording.counted(panel.total), panel.counts)))]
+    lines = [] if panel.total == 1 else [": ".join(filter(None, (counted(panel.total), panel.counts)))]
     for row in panel.rows:
         lines += _row_lines(row)
     return "\n".join([*lines, *filter(None, (panel.rest, panel.foot))])
@@ -74,7 +74,7 @@ def line(panel: Panel) -> str:
         title = row.title if row.title != row.id else ""
         parts = [f"{row.symbol} {row.word}", title, row.id, share, row.note, row.error]
     else:
-        parts = [wording.counted(panel.total), panel.counts]
+        parts = [counted(panel.total), panel.counts]
     if panel.troubled:
         parts.append(panel.foot)
     return " · ".join(part for part in parts if part)
@@ -83,8 +83,8 @@ def line(panel: Panel) -> str:
 def finished(operation: Operation) -> str:
     """Say of an operation that was to be cancelled that it had ended before."""
     ended = operation.modified_at
-    ago = f" {wording.duration((datetime.now(timezone.utc) - ended).total_seconds())} ago" if ended else ""
-    return f"{wording.tidy(operation.id, 50)} finished{ago}: {operation.status_word}"
+    ago = f" {duration((datetime.now(timezone.utc) - ended).total_seconds())} ago" if ended else ""
+    return f"{tidy(operation.id, 50)} finished{ago}: {operation.status_word}"
 
 
 def panel_for(operations: list[Operation | None]) -> Panel:
@@ -149,7 +149,7 @@ def _copy(plain: Any, left: list[int], depth: int) -> Any:
     if isinstance(plain, dict):
         items = ((_safe(str(name), left), inner) for name, inner in plain.items() if left[0] > 0)
         return {
-            name: _safe(inner, left, wording.tidy) if name == "@type" else _copy(inner, left, depth + 1)
+            name: _safe(inner, left, tidy) if name == "@type" else _copy(inner, left, depth + 1)
             for name, inner in items
         }
     if isinstance(plain, list):
@@ -157,7 +157,7 @@ def _copy(plain: Any, left: list[int], depth: int) -> Any:
     return _safe(plain, left) if isinstance(plain, str) else plain
 
 
-def _safe(foreign: Any, left: list[int], made: Callable[[str, int], str] = wording.one_line) -> str:
+def _safe(foreign: Any, left: list[int], made: Callable[[str, int], str] = one_line) -> str:
     safe = made(str(foreign), 200)
     left[0] -= sum(map(_weight, safe))
     return safe
@@ -196,5 +196,5 @@ def _environment() -> jinja2.Environment:
     made.filters["attribute"] = markupsafe.escape
     made.filters["shortened"] = _shortened
     made.filters["breakable"] = _breakable
-    made.filters["count"] = wording.counted
+    made.filters["count"] = counted
     return made

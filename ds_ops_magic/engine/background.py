@@ -8,9 +8,10 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ds_ops_magic import failures, threads
+from ds_ops_magic import failures
 from ds_ops_magic.errors import WatchStopped
-from ds_ops_magic.pending import Pending
+from ds_ops_magic.util import threads
+from ds_ops_magic.util.pending import Pending
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic import failures
 from ds_ops_magic.codes import OnGet
-from ds_ops_magic.engine import forks
 from ds_ops_magic.engine.background import BackgroundLoop
 from ds_ops_magic.engine.calls import UNREADABLE_RETRIES, CallFailed, Health, OperationServiceCalls, read
 from ds_ops_magic.engine.due import Due
@@ -23,13 +22,14 @@ from ds_ops_magic.engine.request import Requests, refusal
 from ds_ops_magic.engine.schedule import RateBudget, Schedule, retry_delay
 from ds_ops_magic.engine.silence import Silence
 from ds_ops_magic.errors import OperationsError, UnreadableAnswer, WatchStopped
+from ds_ops_magic.util import fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ds_ops_magic.connections.connection import Connection
     from ds_ops_magic.operation import Operation
-    from ds_ops_magic.pending import Pending
+    from ds_ops_magic.util.pending import Pending
 
 _log = logging.getLogger(__name__)
 IN_FLIGHT = 128  # calls under way at once, at most: more take memory, and bring nothing
@@ -70,7 +70,7 @@ class Engine:
         self._listeners = Listeners(lambda work: self._background.loop.call_soon(work))
         self._background = BackgroundLoop("ds_ops_magic engine", self._open, self._shut, self._died, owner)
         self.left_in_parent = False
-        forks.tell(self)
+        fork.tell(self)
 
     def start(self) -> None:
         """Start asking; nothing happens where that was done before. May be called again after an interrupt.
@@ -135,7 +135,7 @@ class Engine:
         self._background.close(at_exit=at_exit)
 
     def before_fork(self) -> None:
-        """Close the channel (`ds_ops_magic.engine.forks`); a call that is under way is made again afterwards."""
+        """Close the channel (`ds_ops_magic.util.fork`); a call that is under way is made again afterwards."""
         if not self._background.is_current():
             with contextlib.suppress(WatchStopped, TimeoutError):
                 # In its turn, before any resume: the task may begin when a fork that could not wait is long over.

@@ -9,11 +9,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from ds_ops_magic import wording
 from ds_ops_magic.connections.tokens import NotNow
 from ds_ops_magic.engine.schedule import retry_delay
 from ds_ops_magic.errors import AuthenticationError, OperationsError
-from ds_ops_magic.threads import DaemonThreads
+from ds_ops_magic.util.text import tidy
+from ds_ops_magic.util.threads import DaemonThreads
 
 if TYPE_CHECKING:
     from concurrent import futures
@@ -113,7 +113,7 @@ class Refresher:
             raise NotNow(error) from None
 
     def _too_slow(self) -> OperationsError:
-        shown = wording.tidy(self._connection.endpoint, 100)
+        shown = tidy(self._connection.endpoint, 100)
         return AuthenticationError(
             f"{shown} refused the credentials, and no fresh ones came in time.",
             "The operations go on by themselves; try again later.",

@@ -8,7 +8,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import codes, failures, wording
+from ds_ops_magic import codes, failures
 from ds_ops_magic.codes import OnCancel, OnGet, meaning_of
 from ds_ops_magic.engine.calls import (
     UNREADABLE_RETRIES,
@@ -20,6 +20,7 @@ from ds_ops_magic.engine.calls import (
 from ds_ops_magic.engine.refresher import Refresher
 from ds_ops_magic.engine.schedule import retry_delay
 from ds_ops_magic.errors import UnreadableAnswer
+from ds_ops_magic.util.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -159,7 +160,7 @@ class Requests:
         if min(now - made, health.silent_for or 0.0) >= self._patience():
             raise failures.unavailable(health.last_status or "", self._connection.endpoint)
         if (blocked := self._pace.budget.blocked_for(now)) > self._patience():
-            words = f"RESOURCE_EXHAUSTED: it wants no calls for another {wording.duration(blocked)}"
+            words = f"RESOURCE_EXHAUSTED: it wants no calls for another {duration(blocked)}"
             raise failures.unavailable(words, self._connection.endpoint)
 
     def _patience(self) -> float:

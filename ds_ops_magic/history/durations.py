@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import wording
+from ds_ops_magic.util.text import length_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -86,7 +86,7 @@ class Durations:
         return plain * min(_MOST_CHANGE, max(1 / _MOST_CHANGE, math.sqrt(_SHARE_NEAR / share)))
 
     def _range(self) -> str:
-        return wording.length_range(self.at(0.25), self.at(0.75))
+        return length_range(self.at(0.25), self.at(0.75))
 
 
 class Runs:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.history.record import FIRST_MOMENT, LAST_MOMENT, MOST, OLDEST, Record
-from ds_ops_magic.private_files import make_private, why_foreign
+from ds_ops_magic.util.private_files import make_private, why_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

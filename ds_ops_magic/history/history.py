@@ -12,12 +12,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import wording
 from ds_ops_magic.engine.reports import Report
 from ds_ops_magic.errors import OperationNotFound, OperationsError
 from ds_ops_magic.history.durations import Runs
 from ds_ops_magic.history.record import MOST, Record, kept, record_of
 from ds_ops_magic.history.writer import HistoryWriter
+from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -97,8 +97,8 @@ class History:
             )
         why = trouble.strerror if isinstance(trouble, OSError) and trouble.strerror else str(trouble)
         return (
-            f"No history is kept, because {wording.tidy(str(self.path), 1000)} cannot be used: "
-            f"{wording.one_line(why)}. Operations are not affected; OpMagics.history or ${FILE_VARIABLE} can name "
+            f"No history is kept, because {tidy(str(self.path), 1000)} cannot be used: "
+            f"{one_line(why)}. Operations are not affected; OpMagics.history or ${FILE_VARIABLE} can name "
             "another file."
         )
 
@@ -268,4 +268,4 @@ class EndpointHistory:
 def _last_seen(record: Record, now: float) -> str:
     seen = datetime.fromtimestamp(record.seen_at, timezone.utc)
     when = f", {seen:%Y-%m-%d %H:%M} UTC" if record.seen_at <= now else ""  # else a clock was ahead: nobody knows
-    return f"When last seen{when}: {wording.one_line(record.state, 20)}."
+    return f"When last seen{when}: {one_line(record.state, 20)}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ds_ops_magic import wording
+from ds_ops_magic.util.text import masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +78,7 @@ def record_of(endpoint: str, name: str, operation: Operation, *, used_at: float,
         operation.done,
         operation.error.name if operation.error else "",
         operation.kind[:256],
-        wording.masked(operation.description[:1024])[:256],  # masked before it is cut: half a token looks like none
+        masked(operation.description[:1024])[:256],  # masked before it is cut: half a token looks like none
         _seconds(operation.created_at),
         _seconds(operation.modified_at),
     )

@@ -11,10 +11,10 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import threads
 from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.history.file import BUSY, HistoryFile
 from ds_ops_magic.history.inbox import Inbox
+from ds_ops_magic.util import threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container

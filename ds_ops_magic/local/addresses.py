@@ -10,8 +10,8 @@ import stat
 import threading
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import wording
 from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +123,7 @@ def _split(listen: str) -> tuple[str, int]:
 
 
 def _shown(listen: str) -> str:
-    return repr(wording.one_line(listen, 120))
+    return repr(one_line(listen, 120))
 
 
 def _after_fork() -> None:

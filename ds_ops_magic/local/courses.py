@@ -13,8 +13,8 @@ from google.rpc.status_pb2 import Status
 from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import JobProgress, JobResult
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata, ExecuteProjectJobResponse
 
-from ds_ops_magic import wording
 from ds_ops_magic.local.outcomes import CANCELLED, CANCELLING
+from ds_ops_magic.util.text import one_line
 
 Outcome = Literal["success", "failure", "failing", "cancelled", "no-cancel"]
 
@@ -170,7 +170,7 @@ def _is_number(value: object) -> bool:
 
 
 def _shown(value: object) -> str:
-    return wording.one_line(repr(value), 60)
+    return one_line(repr(value), 60)
 
 
 def _over_quota() -> Status:

@@ -11,7 +11,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import private_files
+from ds_ops_magic.util import private_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,9 +14,9 @@ import tempfile
 import weakref
 from pathlib import Path
 
-from ds_ops_magic import wording
 from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import locks
+from ds_ops_magic.util.text import tidy
 
 _PREFIX = "ds-ops-"
 _LOCK = "owner.lock"
@@ -66,7 +66,7 @@ def make(longest: int | None = None) -> Folder:
                 return folder
     except OSError as error:
         raise OperationsError(
-            f"No temporary folder can be made: {wording.tidy(error.strerror or str(error))}.",
+            f"No temporary folder can be made: {tidy(error.strerror or str(error))}.",
             "Make room, or set TMPDIR to a folder that can be written to.",
         ) from error
 

@@ -21,7 +21,7 @@ from ds_ops_magic.local.ledger import begin_work, packed
 from ds_ops_magic.local.outcomes import ABORTED, CANCELLED, End, JobCancelled, clean, failed, raised, returned
 from ds_ops_magic.local.refusals import TROUBLE, Refusal, refusing
 from ds_ops_magic.local.store import Row, Store
-from ds_ops_magic.threads import DaemonThreads, join_all
+from ds_ops_magic.util.threads import DaemonThreads, join_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -15,7 +15,6 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic import wording
 from ds_ops_magic.errors import MAX_ID_LENGTH
 from ds_ops_magic.local import ends, owners
 from ds_ops_magic.local.courses import Course, state_at
@@ -24,6 +23,7 @@ from ds_ops_magic.local.outcomes import ABORTED, CANCELLED, CANCELLING, failed
 from ds_ops_magic.local.refusals import Refusal, refusing
 from ds_ops_magic.local.retention import Pruning, Retention
 from ds_ops_magic.local.store import Row, Store
+from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +137,7 @@ class Ledger:
 
     def _new(self, description: str) -> Row:
         if not isinstance(description, str):
-            shown = wording.one_line(repr(description), 60)
+            shown = one_line(repr(description), 60)
             raise ValueError(f"description is a string of at most {MAX_DESCRIPTION} characters, not {shown}.")
         if len(description) > MAX_DESCRIPTION:
             raise ValueError(
@@ -154,7 +154,7 @@ class Ledger:
             raise Refusal("INVALID_ARGUMENT", f"An operation id has 1 to {MAX_ID_LENGTH} characters")
         row = self.store.read(operation_id)
         if row is None:
-            raise Refusal("NOT_FOUND", f"Operation {wording.tidy(operation_id)} not found")
+            raise Refusal("NOT_FOUND", f"Operation {tidy(operation_id)} not found")
         return row
 
     def _current(self, row: Row, patience: float | None = None) -> Row:
@@ -240,7 +240,7 @@ def _course(kept: str) -> Course:
     try:
         return Course.from_json(kept)
     except (TypeError, ValueError, RecursionError) as error:
-        raise Damaged(f"the course of a simulated operation is none ({wording.one_line(str(error), 100)})") from error
+        raise Damaged(f"the course of a simulated operation is none ({one_line(str(error), 100)})") from error
 
 
 def _message(row: Row) -> OperationMessage:

@@ -16,7 +16,7 @@ from google.rpc import code_pb2
 from google.rpc.error_details_pb2 import DebugInfo
 from google.rpc.status_pb2 import Status
 
-from ds_ops_magic import wording
+from ds_ops_magic.util.text import one_line
 
 MAX_WORDS = 1000
 """The most characters kept of an error's message, and of the repr of a result."""
@@ -93,7 +93,7 @@ def raised(error: BaseException) -> End:
 
 def clean(text: str, limit: int) -> str:
     """Make text that fits into one line and into protobuf, which refuses lone surrogates."""
-    return wording.one_line(text.encode("utf-8", "replace").decode("utf-8"), limit)
+    return one_line(text.encode("utf-8", "replace").decode("utf-8"), limit)
 
 
 def _response(value: object) -> Message:

@@ -14,8 +14,8 @@ import secrets
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from ds_ops_magic import private_files
 from ds_ops_magic.local import locks
+from ds_ops_magic.util import private_files
 
 if TYPE_CHECKING:
     from pathlib import Path

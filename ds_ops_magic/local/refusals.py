@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
-from ds_ops_magic import wording
 from ds_ops_magic.local.database import Damaged
+from ds_ops_magic.util.text import tidy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def refusing(path: Path) -> Iterator[None]:
     try:
         yield
     except (*TROUBLE, DecodeError, OverflowError) as error:
-        name = wording.tidy(str(path))
+        name = tidy(str(path))
         # SQLite's own errors are kinds of DatabaseError; those that say that the file is none, or torn, are plain ones.
         if isinstance(error, (Damaged, DecodeError, OverflowError)) or type(error) is sqlite3.DatabaseError:
             raise Refusal("DATA_LOSS", f"The database {name} is damaged: {reason(error)}") from error
@@ -57,4 +57,4 @@ def refusing(path: Path) -> Iterator[None]:
 
 def reason(error: BaseException) -> str:
     """Say in one line why a file could not be used."""
-    return wording.tidy(str(error)) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
+    return tidy(str(error)) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)

@@ -8,8 +8,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import wording
 from ds_ops_magic.local.database import Damaged
+from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,4 +96,4 @@ def _is_amount(value: float, kind: type | tuple[type, ...]) -> bool:
 
 
 def _shown(value: object) -> str:
-    return wording.one_line(repr(value), 60)
+    return one_line(repr(value), 60)

@@ -9,12 +9,12 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import wording
 from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import addresses, ends, folders, owners
 from ds_ops_magic.local.jobs import Jobs
 from ds_ops_magic.local.ledger import Ledger
 from ds_ops_magic.local.store import Store
+from ds_ops_magic.util.text import tidy
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -81,8 +81,8 @@ def start(
 
 def unusable(path: object, error: Exception) -> OperationsError:
     """Make the error for a database that cannot be used."""
-    why = wording.tidy(str(getattr(error, "strerror", None) or error).rstrip("."))
-    return OperationsError(f"{wording.tidy(str(path))} cannot be used as a database of operations: {why}.")
+    why = tidy(str(getattr(error, "strerror", None) or error).rstrip("."))
+    return OperationsError(f"{tidy(str(path))} cannot be used as a database of operations: {why}.")
 
 
 def _database_in(folder: Folder, undo: contextlib.ExitStack) -> Path:

@@ -9,7 +9,6 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import threads
 from ds_ops_magic.codes import meaning_of, refused
 from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import addresses, running
@@ -17,6 +16,7 @@ from ds_ops_magic.local.courses import Course
 from ds_ops_magic.local.refusals import Refusal
 from ds_ops_magic.operation import Operation
 from ds_ops_magic.operations import Operations
+from ds_ops_magic.util import threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,11 +13,12 @@ from yandex.cloud.operation import operation_service_pb2
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 
-from ds_ops_magic import threads, wording
 from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import addresses, answering
 from ds_ops_magic.local.answering import AnsweringThreads
 from ds_ops_magic.local.refusals import Refusal
+from ds_ops_magic.util import threads
+from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,7 +107,7 @@ def _bind(server: grpc.Server, listen: str) -> int:
         with addresses.bound_privately(listen):
             return server.add_insecure_port(listen)
     except RuntimeError as error:
-        raise OperationsError(f"Cannot listen on {listen}: {wording.one_line(str(error))}") from error
+        raise OperationsError(f"Cannot listen on {listen}: {one_line(str(error))}") from error
 
 
 def _begin(server: grpc.Server) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ds_ops_magic import threads, wording
 from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.util import threads
+from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
     from ds_ops_magic.watch import Watch
@@ -33,11 +34,11 @@ def functions(named: str | None, on_end: Notified | None, evaluate: Callable[[st
     found = [on_end] if on_end is not None else []
     if named is None:
         return found
-    shown = wording.one_line(named, 80)
+    shown = one_line(named, 80)
     try:
         function = evaluate(named[1:-1] if named.startswith("{") else named)
     except Exception as error:
-        said = wording.one_line(f"{type(error).__name__}: {error}", 200)
+        said = one_line(f"{type(error).__name__}: {error}", 200)
         raise UsageError(f"%op: --notify {shown} cannot be evaluated: {said}") from None
     if not callable(function):
         raise UsageError(f"%op: --notify {shown} cannot be called. Give a function that takes the outcome.")
@@ -58,8 +59,8 @@ def tell(told: list[Notified], outcome: Any) -> None:
             function(outcome)
         except Exception as error:
             name = getattr(function, "__name__", repr(function))
-            said = wording.one_line(f"{type(error).__name__}: {error}", 300)
-            print(f"%op: {wording.one_line(name, 80)} failed to take the outcome: {said}", file=sys.stderr)
+            said = one_line(f"{type(error).__name__}: {error}", 300)
+            print(f"%op: {one_line(name, 80)} failed to take the outcome: {said}", file=sys.stderr)
 
 
 def tell_when_over(watch: Watch, told: list[Notified], outcome: Callable[[], Any]) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
-from ds_ops_magic import wording
 from ds_ops_magic.connections.addresses import is_on_this_host
 from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.magics.targets import Targets
+from ds_ops_magic.util.text import counted, tidy
 
 if TYPE_CHECKING:
     import argparse
@@ -74,7 +74,7 @@ def check_place(history: History | None, ids: Sequence[str], connection: Connect
         places = history.endpoints_of(name)
         if places and not any(_may_be_one(place, known) for known in places):
             raise UsageError(
-                f"%op: {wording.tidy(name, 50)} is of {_shown(places[0])}, and this is {_shown(place)}. "
+                f"%op: {tidy(name, 50)} is of {_shown(places[0])}, and this is {_shown(place)}. "
                 f"Connect there first: %op connect {_target(places[0])}"
             )
 
@@ -118,7 +118,7 @@ def listing(
         ]
     total = len(_chosen(known, options, place, everything=True))
     if total > len(records):
-        remarks.append(f"{len(records):,} of {wording.counted(total)} shown; --limit {total} shows all.")
+        remarks.append(f"{len(records):,} of {counted(total)} shown; --limit {total} shows all.")
     elif not total:
         remarks.append("Nothing that was followed from here is of that sort.")
     where = "all endpoints" if place is None else _shown(place)
@@ -168,7 +168,7 @@ def _is_here(place: str) -> bool:
 
 
 def _shown(place: str) -> str:
-    return wording.tidy(place, 100) or "Yandex Cloud"
+    return tidy(place, 100) or "Yandex Cloud"
 
 
 def _target(place: str) -> str:

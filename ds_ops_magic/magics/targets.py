@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from IPython.core.error import UsageError
 
-from ds_ops_magic import references, wording
+from ds_ops_magic import references
 from ds_ops_magic.errors import NotAnOperation, WaitInterrupted
+from ds_ops_magic.util.text import counted, duration, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -118,8 +119,8 @@ def reported(ids: Iterable[str], name: str, clock: Callable[[], float] = time.mo
         yield found
         taken = clock() - start
         if taken >= due:
-            counted = wording.counted(number)
-            print(f"%op: reading {wording.one_line(name, 80)}: {counted} so far, in {wording.duration(taken)}")
+            so_many = counted(number)
+            print(f"%op: reading {one_line(name, 80)}: {so_many} so far, in {duration(taken)}")
             due = 2 * taken
 
 
@@ -133,7 +134,7 @@ def _resolve_one(word: str, scope: Scope, read: list[str]) -> Targets:
         raise UsageError(f"%op: there is no variable {root!r}. Give an id, a variable or {{an expression}}.")
     name = word.strip("'\"")
     if _NO_ID.search(name):
-        shown = wording.one_line(name, 80)
+        shown = one_line(name, 80)
         raise UsageError(f"%op: {shown} is neither an id nor a variable. An expression stands in braces: {{{shown}}}")
     return Targets((name,), single=True)
 
@@ -159,23 +160,23 @@ def _evaluated(expression: str, scope: Scope) -> Any:
 
 
 def _not_evaluated(expression: str, error: Exception, more: str = "") -> UsageError:
-    said = wording.one_line(f"{type(error).__name__}: {error}", 200)
-    sentence = f"%op: {wording.one_line(expression, 80)} cannot be evaluated: {said}"
+    said = one_line(f"{type(error).__name__}: {error}", 200)
+    sentence = f"%op: {one_line(expression, 80)} cannot be evaluated: {said}"
     return UsageError(f"{sentence}.{more}" if more else sentence)
 
 
 def _already(ids: Sequence[str]) -> str:
     """Word what an iterator had given before it failed."""
-    return f" {wording.counted(len(ids))} came before it; %op wait with no id waits for these." if ids else ""
+    return f" {counted(len(ids))} came before it; %op wait with no id waits for these." if ids else ""
 
 
 def _stopped(name: str, ids: Sequence[str]) -> WaitInterrupted:
-    what = f"Stopped reading {wording.one_line(name, 80)}"
+    what = f"Stopped reading {one_line(name, 80)}"
     if not ids:
         return WaitInterrupted(f"{what} before it had given an operation.")
     goes = "goes on" if len(ids) == 1 else "go on"
     return WaitInterrupted(
-        f"{what} after {wording.counted(len(ids))}, which {goes}.", "To wait for what it gave: %op wait with no id"
+        f"{what} after {counted(len(ids))}, which {goes}.", "To wait for what it gave: %op wait with no id"
     )
 
 

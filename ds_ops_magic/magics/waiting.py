@@ -7,9 +7,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic import wording
 from ds_ops_magic.errors import OperationCancelled, OperationFailed, OperationsFailed, WaitInterrupted
-from ds_ops_magic.threads import Signal
+from ds_ops_magic.util.text import one_line
+from ds_ops_magic.util.threads import Signal
 
 if TYPE_CHECKING:
     from ds_ops_magic.display.plain import Shown
@@ -110,7 +110,7 @@ def _plainer(watch: Watch, shell: Any, error: Exception) -> Shown:
     """Say that a panel cannot be shown, and give what stands in for it: it costs the panel, never the wait."""
     from ds_ops_magic.display.shown import show
 
-    said = wording.one_line(f"{type(error).__name__}: {error}", 200)
+    said = one_line(f"{type(error).__name__}: {error}", 200)
     print(f"The panel cannot be shown, the wait goes on: {said}", file=sys.stderr, flush=True)
     return show(watch, shell, "text")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic import wording
+from ds_ops_magic.util.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -42,7 +42,7 @@ def _precondition_failure(detail: Any) -> str:
 
 def _retry_info(detail: Any) -> str:
     seconds = detail.retry_delay.seconds + detail.retry_delay.nanos / 1e9
-    return f"try again in {wording.duration(seconds)}" if seconds > 0 else "it can be tried again at once"
+    return f"try again in {duration(seconds)}" if seconds > 0 else "it can be tried again at once"
 
 
 def _error_info(detail: Any) -> str:

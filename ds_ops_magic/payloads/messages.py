@@ -11,9 +11,9 @@ from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError, Message
 
-from ds_ops_magic import wording
 from ds_ops_magic.payloads import details
 from ds_ops_magic.payloads.stubs import find_type
+from ds_ops_magic.util.text import counted, one_line, tidy
 
 _LONGEST_NAME = 200  # of a type, as far as it is worth splitting
 _MOST_SENTENCE = 64_000  # bytes of an error detail that are worth wording
@@ -89,8 +89,8 @@ def in_words(payload: Message | UnknownPayload, limit: int = 160) -> str:
                 fields = _without_punctuation(json_format.MessageToDict(payload, preserving_proto_field_name=True))
                 said = ": ".join(filter(None, (payload.DESCRIPTOR.name, fields)))
             if said is not None:
-                return wording.one_line(said, limit)
-    return wording.tidy(f"{name.rpartition('/')[2][-limit:]}, {wording.counted(size, 'byte')}", limit)
+                return one_line(said, limit)
+    return tidy(f"{name.rpartition('/')[2][-limit:]}, {counted(size, 'byte')}", limit)
 
 
 def _without_punctuation(plain: Any) -> str:

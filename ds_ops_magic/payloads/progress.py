@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf.message import Message
 
-from ds_ops_magic import wording
+from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +73,7 @@ def _nested(message: Message) -> Progress | None:
         numbers = {name: number._replace(sent=True) for name, number in _numbers(inner).items()}
         found = _counts(numbers) or _percentage(numbers) or Progress()
         words = getattr(inner, "message", "")
-        text = (wording.one_line(words) if isinstance(words, str) else "") or found.text
+        text = (one_line(words) if isinstance(words, str) else "") or found.text
         if text or found.fraction is not None:
             return Progress(found.fraction, text)
     return None
@@ -96,7 +96,7 @@ def _counts(numbers: Mapping[str, _Number]) -> Progress | None:
         if fraction is not None:
             within = min(max(done, 0), total)
             words = f"{unit.replace('_', ' ')} {round(within):,} of {round(total):,}"
-            return Progress(fraction, wording.one_line(words))  # a double has up to 309 digits
+            return Progress(fraction, one_line(words))  # a double has up to 309 digits
     return None
 
 

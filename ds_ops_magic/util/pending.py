@@ -6,7 +6,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ds_ops_magic.threads import Signal
+from ds_ops_magic.util.threads import Signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

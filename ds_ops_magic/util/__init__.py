@@ -1,0 +1,1 @@
+"""What is not about operations: text, threads, files, forks."""
