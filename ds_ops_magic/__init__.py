@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from ds_ops_magic.client import ALL, FIRST, FIRST_FAILURE, OperationClient
     from ds_ops_magic.connecting import connect
     from ds_ops_magic.engine.schedule import Schedule
-    from ds_ops_magic.errors import (
+    from ds_ops_magic.history.history import History
+    from ds_ops_magic.history.recorder import recorder
+    from ds_ops_magic.local import LocalService
+    from ds_ops_magic.model.errors import (
         AuthenticationError,
         CancelNotSupported,
         InvalidOperationId,
@@ -33,14 +36,11 @@ if TYPE_CHECKING:
         WaitTimeout,
         WatchStopped,
     )
-    from ds_ops_magic.history.history import History
-    from ds_ops_magic.history.recorder import recorder
-    from ds_ops_magic.local import LocalService
-    from ds_ops_magic.operation import ErrorStatus, Operation, Status
-    from ds_ops_magic.operations import Operations
-    from ds_ops_magic.payloads.messages import UnknownPayload
-    from ds_ops_magic.payloads.progress import Progress
-    from ds_ops_magic.view import Change
+    from ds_ops_magic.model.operation import ErrorStatus, Operation, Status
+    from ds_ops_magic.model.operations import Operations
+    from ds_ops_magic.model.payload import UnknownPayload
+    from ds_ops_magic.model.progress import Progress
+    from ds_ops_magic.model.view import Change
     from ds_ops_magic.watch import Watch
 
 __version__ = "0.1.0"
@@ -93,12 +93,12 @@ _HOMES = {
     "history.history": ("History",),
     "history.recorder": ("recorder",),
     "local": ("LocalService",),
-    "payloads.messages": ("UnknownPayload",),
-    "operation": ("ErrorStatus", "Operation", "Status"),
-    "operations": ("Operations",),
-    "payloads.progress": ("Progress",),
+    "model.payload": ("UnknownPayload",),
+    "model.operation": ("ErrorStatus", "Operation", "Status"),
+    "model.operations": ("Operations",),
+    "model.progress": ("Progress",),
     "engine.schedule": ("Schedule",),
-    "view": ("Change",),
+    "model.view": ("Change",),
     "watch": ("Watch",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -6,15 +6,15 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import failures
-from ds_ops_magic.errors import OperationsError, WaitInterrupted
-from ds_ops_magic.operations import Operations
+from ds_ops_magic.model import failures
+from ds_ops_magic.model.errors import OperationsError, WaitInterrupted
+from ds_ops_magic.model.operations import Operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Reversible, Sequence
 
     from ds_ops_magic.history.history import EndpointHistory
-    from ds_ops_magic.operation import Operation
+    from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.util.pending import Pending
 
     Ask = Callable[[str], Pending[Operation]]
@@ -43,7 +43,7 @@ def each(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what: st
         ask: Asks about one.
         ids: The operations.
         history: What is told of the answers.
-        what: What became of those that there is no answer for, as for `ds_ops_magic.failures.one_of`.
+        what: What became of those that there is no answer for, as for `ds_ops_magic.model.failures.one_of`.
 
     Raises:
         OperationsFailed: Some cannot be had; the error of the one that was asked for alone.

@@ -5,17 +5,12 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
-from ds_ops_magic import answers, codes, failures, references
+from ds_ops_magic import answers
 from ds_ops_magic.engine.schedule import Schedule
-from ds_ops_magic.errors import (
-    InvalidOperationId,
-    OperationNotFound,
-    PermissionDenied,
-    ServiceRefused,
-    check_id,
-)
 from ds_ops_magic.lifetime import EngineOwner
-from ds_ops_magic.view import ReturnWhen
+from ds_ops_magic.model import failures, grpc_codes, references
+from ds_ops_magic.model.errors import InvalidOperationId, OperationNotFound, PermissionDenied, ServiceRefused, check_id
+from ds_ops_magic.model.view import ReturnWhen
 from ds_ops_magic.watch import Watch
 
 if TYPE_CHECKING:
@@ -25,9 +20,9 @@ if TYPE_CHECKING:
     from ds_ops_magic.connections.connection import Connection
     from ds_ops_magic.engine.engine import Engine
     from ds_ops_magic.history.history import EndpointHistory, History
-    from ds_ops_magic.operation import Operation
-    from ds_ops_magic.operations import Operations
-    from ds_ops_magic.references import Reference
+    from ds_ops_magic.model.operation import Operation
+    from ds_ops_magic.model.operations import Operations
+    from ds_ops_magic.model.references import Reference
 
 DEFAULT_RATE = 200.0
 """Calls per second that a client makes at most, unless it is told otherwise."""
@@ -110,14 +105,14 @@ class OperationClient:
         except (InvalidOperationId, OperationNotFound, PermissionDenied):
             return
         except ServiceRefused as refused:
-            if not codes.is_service(refused.code, str(refused)):
+            if not grpc_codes.is_service(refused.code, str(refused)):
                 raise failures.no_service(refused, self.connection.endpoint) from None
 
     def get(self, operation: Reference) -> Operation:
         """Ask for an operation as it is now.
 
         Args:
-            operation: Its id, a snapshot, or what else `ds_ops_magic.references.id_of` takes.
+            operation: Its id, a snapshot, or what else `ds_ops_magic.model.references.id_of` takes.
 
         Raises:
             NotAnOperation: What was given stands for no operation, or for several.
@@ -144,7 +139,7 @@ class OperationClient:
         """Ask for an operation to be cancelled.
 
         Args:
-            operation: Its id, a snapshot, or what else `ds_ops_magic.references.id_of` takes.
+            operation: Its id, a snapshot, or what else `ds_ops_magic.model.references.id_of` takes.
 
         Returns:
             The service's answer: often still winding down. An operation that had already ended is returned as it is.
@@ -169,7 +164,7 @@ class OperationClient:
         """Block until an operation has ended.
 
         Args:
-            operation: Its id, a snapshot, or what else `ds_ops_magic.references.id_of` takes.
+            operation: Its id, a snapshot, or what else `ds_ops_magic.model.references.id_of` takes.
             timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
 
         Returns:

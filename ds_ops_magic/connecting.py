@@ -11,7 +11,7 @@ from ds_ops_magic.connections.addresses import check_no_scheme, is_address, plai
 from ds_ops_magic.connections.cloud import DISCOVERY, Cloud
 from ds_ops_magic.connections.connection import Connection, EndpointConnection, LocalConnection, read_certificates
 from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, KeyFile, Source, default_sources
-from ds_ops_magic.errors import NotConnected
+from ds_ops_magic.model.errors import NotConnected
 from ds_ops_magic.util import threads
 from ds_ops_magic.util.text import masked, one_line
 

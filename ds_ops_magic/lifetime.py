@@ -8,7 +8,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import failures
+from ds_ops_magic.model import failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable

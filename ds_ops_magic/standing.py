@@ -6,14 +6,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import failures
-from ds_ops_magic.view import Change, Entry, ReturnWhen
+from ds_ops_magic.model import failures
+from ds_ops_magic.model.view import Change, Entry, ReturnWhen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from ds_ops_magic.engine.reports import Report
-    from ds_ops_magic.errors import OperationsError
+    from ds_ops_magic.model.errors import OperationsError
 
 _ENOUGH = 10  # ends that make a pace
 _LONG_ENOUGH = 5.0  # seconds that make one

@@ -10,13 +10,13 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic import failures, references
-from ds_ops_magic.errors import WatchStopped
-from ds_ops_magic.operations import Operations
+from ds_ops_magic.model import failures, references
+from ds_ops_magic.model.errors import WatchStopped
+from ds_ops_magic.model.operations import Operations
+from ds_ops_magic.model.view import Change, ReturnWhen, View
+from ds_ops_magic.model.waiting import Terms
 from ds_ops_magic.standing import Standing
-from ds_ops_magic.terms import Terms
 from ds_ops_magic.util.threads import LONGEST_SLEEP, Signal
-from ds_ops_magic.view import Change, ReturnWhen, View
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ds_ops_magic.engine.engine import Engine
     from ds_ops_magic.engine.reports import Report
     from ds_ops_magic.history.history import EndpointHistory
-    from ds_ops_magic.operation import Operation
-    from ds_ops_magic.references import Reference
+    from ds_ops_magic.model.operation import Operation
+    from ds_ops_magic.model.references import Reference
 
 _log = logging.getLogger(__name__)
 _TICK = 0.05  # seconds between two calls of a waiter's `tick`

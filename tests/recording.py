@@ -12,7 +12,7 @@ from ds_ops_magic.connections.connection import EndpointConnection
 from ds_ops_magic.engine.engine import Engine
 from ds_ops_magic.engine.reports import Report
 from ds_ops_magic.engine.schedule import Schedule
-from ds_ops_magic.history.durations import Durations
+from ds_ops_magic.model.estimates import Durations
 
 
 class Recorder:

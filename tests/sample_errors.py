@@ -11,11 +11,11 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic import errors, failures
-from ds_ops_magic.codes import refused
-from ds_ops_magic.errors import OperationsError
-from ds_ops_magic.operation import Operation
-from ds_ops_magic.operations import Operations
+from ds_ops_magic.model import errors, failures
+from ds_ops_magic.model.errors import OperationsError
+from ds_ops_magic.model.grpc_codes import refused
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.operations import Operations
 
 # Terminal escapes, a title, one-byte CSI, backspaces, NUL, every sort of line break, overrides of direction.
 HOSTILE = "\x1b[2J\x1b]0;t\x07\x9b31m\x08\x00a\r\nb\x0bc\x0cd\x85e\u2028f\u2029g\u202etxt.exe\u2066\u200b{id}%s"

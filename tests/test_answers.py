@@ -13,8 +13,9 @@ import pytest
 from following import client_of, lasting, until
 from scripted import Call, ScriptedServer, message
 
-from ds_ops_magic import answers, errors
+from ds_ops_magic import answers
 from ds_ops_magic.client import OperationClient
+from ds_ops_magic.model import errors
 
 RATE = 20.0  # calls a second, five of them at once
 NAMES = [f"o{number}" for number in range(300)]

@@ -18,14 +18,14 @@ from yandex.cloud.datasphere.v2.project_pb2 import Project
 from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic import errors
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connections.connection import EndpointConnection
 from ds_ops_magic.engine.schedule import Schedule
 from ds_ops_magic.local import LocalService
-from ds_ops_magic.operation import ErrorStatus, Operation, Status
-from ds_ops_magic.operations import Operations
-from ds_ops_magic.payloads.messages import to_plain
+from ds_ops_magic.model import errors
+from ds_ops_magic.model.operation import ErrorStatus, Operation, Status
+from ds_ops_magic.model.operations import Operations
+from ds_ops_magic.model.payload import to_plain
 
 START = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 

@@ -11,8 +11,8 @@ import pytest
 from following import client_of, lasting, until
 from scripted import Call, ScriptedServer, Stage, message, running_then
 
-from ds_ops_magic import errors
-from ds_ops_magic.operation import Status
+from ds_ops_magic.model import errors
+from ds_ops_magic.model.operation import Status
 
 Code = grpc.StatusCode
 CODES = [code for code in Code if code is not Code.OK]

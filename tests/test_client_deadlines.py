@@ -12,10 +12,10 @@ import pytest
 from following import BUSY, client_of, lasting, until
 from scripted import Call, ScriptedServer, Stage, message
 
-from ds_ops_magic import errors
 from ds_ops_magic.client import FIRST, OperationClient
 from ds_ops_magic.engine.followed import CALL_TIMEOUT
 from ds_ops_magic.engine.schedule import Schedule
+from ds_ops_magic.model import errors
 
 Wait = Callable[[OperationClient, list[str], "float | None"], Any]
 WAYS = pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import pytest
 from following import client_of, lasting, until
 from scripted import Call, ScriptedServer, Stage, message
 
-from ds_ops_magic import errors
 from ds_ops_magic.client import ALL, FIRST, FIRST_FAILURE, OperationClient
-from ds_ops_magic.operation import Operation
-from ds_ops_magic.operations import Operations
-from ds_ops_magic.view import ReturnWhen
+from ds_ops_magic.model import errors
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.operations import Operations
+from ds_ops_magic.model.view import ReturnWhen
 
 Wait = Callable[..., Operations[Any]]
 

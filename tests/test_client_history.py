@@ -14,9 +14,9 @@ from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 from yandex.cloud.operation.operation_pb2 import Operation
 
 from ds_ops_magic import connect
-from ds_ops_magic.errors import OperationNotFound, WaitTimeout
 from ds_ops_magic.history.history import History
 from ds_ops_magic.local import close_shared
+from ds_ops_magic.model.errors import OperationNotFound, WaitTimeout
 
 
 @pytest.fixture

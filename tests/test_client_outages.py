@@ -14,10 +14,10 @@ from following import client_of, lasting, until
 from ports import own_port
 from scripted import Call, ScriptedServer, Stage, message
 
-from ds_ops_magic import errors
 from ds_ops_magic.client import CONNECT_TIMEOUT, OperationClient
 from ds_ops_magic.engine.schedule import Schedule
-from ds_ops_magic.operation import Status
+from ds_ops_magic.model import errors
+from ds_ops_magic.model.operation import Status
 
 ASKS: list[Callable[[OperationClient], object]] = [
     OperationClient.check,

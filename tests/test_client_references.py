@@ -15,7 +15,7 @@ from yandexcloud.operations import OperationResult
 
 from ds_ops_magic import Operation, Operations
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.errors import InvalidOperationId, NotAnOperation
+from ds_ops_magic.model.errors import InvalidOperationId, NotAnOperation
 
 ONE = [message("a"), OperationResult(message("a")), Operation(message("a")), {"id": "a"}, '{"id": "a"}', "a", "a\n"]
 SEVERAL: list[Any] = [

@@ -17,7 +17,7 @@ from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connections.connection import EndpointConnection
 from ds_ops_magic.engine import calls
 from ds_ops_magic.engine.schedule import Schedule
-from ds_ops_magic.errors import WaitTimeout
+from ds_ops_magic.model.errors import WaitTimeout
 
 RATE = 200.0
 RESUMED = 1.5  # seconds within which a wait goes on

@@ -7,9 +7,9 @@ import re
 import grpc
 import pytest
 
-from ds_ops_magic import errors
-from ds_ops_magic.codes import CODES, Meaning, OnCancel, OnGet, meaning_of, refused
-from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.model import errors
+from ds_ops_magic.model.errors import OperationsError
+from ds_ops_magic.model.grpc_codes import CODES, Meaning, OnCancel, OnGet, meaning_of, refused
 
 RETRIED = Meaning(OnGet.AGAIN, OnCancel.AGAIN, errors.ServiceUnavailable)
 REFUSED = Meaning(OnGet.END, OnCancel.RAISE, errors.ServiceRefused)

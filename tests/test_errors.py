@@ -13,8 +13,8 @@ import pytest
 from sample_errors import HOSTILE, every_error, refused_id
 
 import ds_ops_magic
-from ds_ops_magic import errors, failures
-from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.model import errors, failures
+from ds_ops_magic.model.errors import OperationsError
 
 TREE: dict[type[BaseException], tuple[type[BaseException], ...]] = {
     OperationsError: (Exception,),

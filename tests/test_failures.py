@@ -10,11 +10,11 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from sample_errors import RUNNING, failed, group
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic import errors, failures
-from ds_ops_magic.codes import refused
-from ds_ops_magic.failures import failure
-from ds_ops_magic.operation import Operation
-from ds_ops_magic.operations import Operations
+from ds_ops_magic.model import errors, failures
+from ds_ops_magic.model.failures import failure
+from ds_ops_magic.model.grpc_codes import refused
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.operations import Operations
 
 INFO = ErrorInfo(reason="Q")
 

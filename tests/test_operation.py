@@ -25,10 +25,10 @@ from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 import ds_ops_magic
-from ds_ops_magic.errors import OperationCancelled, OperationFailed, OperationsError
-from ds_ops_magic.operation import ErrorStatus, Operation, Status
-from ds_ops_magic.payloads.messages import UnknownPayload
-from ds_ops_magic.payloads.progress import Progress
+from ds_ops_magic.model.errors import OperationCancelled, OperationFailed, OperationsError
+from ds_ops_magic.model.operation import ErrorStatus, Operation, Status
+from ds_ops_magic.model.payload import UnknownPayload
+from ds_ops_magic.model.progress import Progress
 
 START = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 UNKNOWN = AnyMessage(type_url="x/vendor.v1.Secret", value=b"123")

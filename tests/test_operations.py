@@ -12,8 +12,8 @@ import pytest
 from google.rpc.status_pb2 import Status as StatusMessage
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic.operation import Operation
-from ds_ops_magic.operations import Operations
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.operations import Operations
 
 START = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 

@@ -16,9 +16,9 @@ from yandex.cloud.datasphere.v2.project_service_pb2 import ListProjectsResponse
 from yandexcloud.operations import OperationResult
 
 from ds_ops_magic import Operation, Operations
-from ds_ops_magic.errors import NotAnOperation, OperationsError
-from ds_ops_magic.failures import failure, timed_out
-from ds_ops_magic.references import id_of, ids_in, ids_of, only_id_of
+from ds_ops_magic.model.errors import NotAnOperation, OperationsError
+from ds_ops_magic.model.failures import failure, timed_out
+from ds_ops_magic.model.references import id_of, ids_in, ids_of, only_id_of
 
 REST = {
     "done": True,

@@ -13,9 +13,9 @@ import pytest
 from following import client_of
 from scripted import ScriptedServer, Stage, message, running_then
 
-from ds_ops_magic import errors
-from ds_ops_magic.terms import LONGEST_SLEEP, Terms
-from ds_ops_magic.view import ReturnWhen
+from ds_ops_magic.model import errors
+from ds_ops_magic.model.view import ReturnWhen
+from ds_ops_magic.model.waiting import LONGEST_SLEEP, Terms
 
 Wait = Callable[..., Any]
 WAYS = pytest.mark.parametrize(

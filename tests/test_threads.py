@@ -10,7 +10,7 @@ from concurrent import futures
 import pytest
 from following import DEADLINE, until
 
-from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util.threads import DaemonThreads, join_all, uninterrupted
 
 

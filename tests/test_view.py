@@ -8,10 +8,10 @@ import pytest
 from scripted import message
 
 from ds_ops_magic.engine.calls import Health
-from ds_ops_magic.errors import OperationCancelled, OperationFailed
-from ds_ops_magic.failures import stopped
-from ds_ops_magic.operation import Operation
-from ds_ops_magic.view import Change, Entry, View
+from ds_ops_magic.model.errors import OperationCancelled, OperationFailed
+from ds_ops_magic.model.failures import stopped
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.view import Change, Entry, View
 
 RUNNING = Operation(message("a"))
 FAILING = Operation(message("a", error=(8, "no quota")))

@@ -14,11 +14,11 @@ import pytest
 from following import client_of, lasting, until
 from scripted import Call, ScriptedServer, Stage, message, running_then
 
-from ds_ops_magic import errors
 from ds_ops_magic.history.history import EndpointHistory, History
-from ds_ops_magic.operation import Status
-from ds_ops_magic.operations import Operations
-from ds_ops_magic.view import ReturnWhen
+from ds_ops_magic.model import errors
+from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.operations import Operations
+from ds_ops_magic.model.view import ReturnWhen
 
 
 def test_a_view_before_the_first_answer_and_after() -> None:

@@ -14,8 +14,8 @@ import pytest
 from following import client_of, lasting, until
 from scripted import Call, ScriptedServer, Stage, message, running_then
 
-from ds_ops_magic.operation import Status
-from ds_ops_magic.view import Change
+from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.view import Change
 from ds_ops_magic.watch import Watch
 
 

@@ -11,8 +11,8 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.status_pb2 import Status
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic.operation import Operation
-from ds_ops_magic.operations import Operations
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.util.text import counted, duration, length_range, masked, one_line, printable, tidy
 
 HOSTILE = [

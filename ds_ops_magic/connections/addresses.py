@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from ds_ops_magic.errors import NotConnected
+from ds_ops_magic.model.errors import NotConnected
 from ds_ops_magic.util.text import one_line, tidy
 
 

@@ -11,7 +11,7 @@ from ds_ops_magic.connections.credentials import read_variable
 from ds_ops_magic.connections.files import Unreadable, contents
 from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.connections.tokens import NoToken, Token, Tokens
-from ds_ops_magic.errors import AuthenticationError, NotConnected
+from ds_ops_magic.model.errors import AuthenticationError, NotConnected
 from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from ds_ops_magic.connections.connection import Connection, Options
 from ds_ops_magic.connections.patience import Beside
 from ds_ops_magic.connections.secrecy import redacted
 from ds_ops_magic.connections.tokens import Token, Tokens
-from ds_ops_magic.errors import NotConnected, OperationsError
+from ds_ops_magic.model.errors import NotConnected, OperationsError
 from ds_ops_magic.util.text import one_line, tidy
 from ds_ops_magic.util.threads import DaemonThreads
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ds_ops_magic.connections.secrecy import overwritten, redacted
 
 if TYPE_CHECKING:
-    from ds_ops_magic.errors import OperationsError
+    from ds_ops_magic.model.errors import OperationsError
 
 _REMEMBERED = 8  # tokens: a call lasts for seconds, and a token for longer
 

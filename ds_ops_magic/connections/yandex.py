@@ -12,7 +12,7 @@ from ds_ops_magic.connections.cloud import OPERATION, Cloud, CloudSilent
 from ds_ops_magic.connections.connection import Options, TokenConnection
 from ds_ops_magic.connections.patience import Beside
 from ds_ops_magic.connections.tokens import NotNow, NoToken, NotThere, Token, Tokens
-from ds_ops_magic.errors import AuthenticationError, NotConnected, OperationsError
+from ds_ops_magic.model.errors import AuthenticationError, NotConnected, OperationsError
 from ds_ops_magic.util.text import tidy
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, overload
 
 from ds_ops_magic.display import static
 from ds_ops_magic.history.record import FIRST_MOMENT, LAST_MOMENT
-from ds_ops_magic.payloads.messages import type_words
+from ds_ops_magic.model.payload import type_words
 from ds_ops_magic.util.text import counted, duration, one_line, tidy
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ds_ops_magic.display import static
 from ds_ops_magic.display.drawer import Drawer
 from ds_ops_magic.display.plain import PATIENCE, Shown, panel, publish
-from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.model.errors import OperationsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.display.links import console_link
 from ds_ops_magic.display.notes import note_of
-from ds_ops_magic.operation import Operation, Status
-from ds_ops_magic.payloads.messages import UnknownPayload, in_words, to_plain
+from ds_ops_magic.model.operation import Operation, Status
+from ds_ops_magic.model.payload import UnknownPayload, in_words, to_plain
 from ds_ops_magic.util.text import duration, one_line, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ds_ops_magic.history.durations import Durations
-    from ds_ops_magic.view import Entry, View
+    from ds_ops_magic.model.estimates import Durations
+    from ds_ops_magic.model.view import Entry, View
 
 FOLD_ABOVE = 20
 """The most operations that are all shown while they run."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.operation import Operation, Status
+from ds_ops_magic.model.operation import Operation, Status
 from ds_ops_magic.util.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from ds_ops_magic.history.durations import Durations
-    from ds_ops_magic.view import Entry
+    from ds_ops_magic.model.estimates import Durations
+    from ds_ops_magic.model.view import Entry
 
 
 def note_of(entry: Entry, now: datetime, durations: Mapping[str, Durations], watched_for: float) -> str:

@@ -13,15 +13,15 @@ import markupsafe
 
 from ds_ops_magic.display.model import Panel, Row, panel_of
 from ds_ops_magic.engine.calls import Health
+from ds_ops_magic.model.view import Entry, View
 from ds_ops_magic.util.text import counted, duration, one_line, tidy
-from ds_ops_magic.view import Entry, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import jinja2
 
-    from ds_ops_magic.operation import Operation
+    from ds_ops_magic.model.operation import Operation
 
 MOST_ROWS = 50
 """The most operations that a static panel lists one by one."""

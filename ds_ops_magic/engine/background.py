@@ -8,8 +8,8 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ds_ops_magic import failures
-from ds_ops_magic.errors import WatchStopped
+from ds_ops_magic.model import failures
+from ds_ops_magic.model.errors import WatchStopped
 from ds_ops_magic.util import threads
 from ds_ops_magic.util.pending import Pending
 

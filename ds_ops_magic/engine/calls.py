@@ -16,9 +16,9 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status as StatusMessage
 from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 
-from ds_ops_magic.codes import OnGet, code_of, meaning_of
-from ds_ops_magic.failures import another_operation, unreadable
-from ds_ops_magic.operation import Operation
+from ds_ops_magic.model.failures import another_operation, unreadable
+from ds_ops_magic.model.grpc_codes import OnGet, code_of, meaning_of
+from ds_ops_magic.model.operation import Operation
 
 if TYPE_CHECKING:
     from ds_ops_magic.connections.connection import Connection

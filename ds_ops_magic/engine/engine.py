@@ -9,8 +9,6 @@ import random
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import failures
-from ds_ops_magic.codes import OnGet
 from ds_ops_magic.engine.background import BackgroundLoop
 from ds_ops_magic.engine.calls import UNREADABLE_RETRIES, CallFailed, Health, OperationServiceCalls, read
 from ds_ops_magic.engine.due import Due
@@ -21,14 +19,16 @@ from ds_ops_magic.engine.reports import Listener, Report
 from ds_ops_magic.engine.request import Requests, refusal
 from ds_ops_magic.engine.schedule import RateBudget, Schedule, retry_delay
 from ds_ops_magic.engine.silence import Silence
-from ds_ops_magic.errors import OperationsError, UnreadableAnswer, WatchStopped
+from ds_ops_magic.model import failures
+from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer, WatchStopped
+from ds_ops_magic.model.grpc_codes import OnGet
 from ds_ops_magic.util import fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ds_ops_magic.connections.connection import Connection
-    from ds_ops_magic.operation import Operation
+    from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.util.pending import Pending
 
 _log = logging.getLogger(__name__)

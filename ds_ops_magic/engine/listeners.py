@@ -12,7 +12,7 @@ from ds_ops_magic.engine.reports import Listener, Report
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ds_ops_magic.errors import OperationsError
+    from ds_ops_magic.model.errors import OperationsError
 
 _log = logging.getLogger(__name__)
 

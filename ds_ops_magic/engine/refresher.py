@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ds_ops_magic.connections.tokens import NotNow
 from ds_ops_magic.engine.schedule import retry_delay
-from ds_ops_magic.errors import AuthenticationError, OperationsError
+from ds_ops_magic.model.errors import AuthenticationError, OperationsError
 from ds_ops_magic.util.text import tidy
 from ds_ops_magic.util.threads import DaemonThreads
 

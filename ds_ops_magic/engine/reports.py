@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ds_ops_magic.errors import OperationsError
-    from ds_ops_magic.history.durations import Durations
-    from ds_ops_magic.operation import Operation
+    from ds_ops_magic.model.errors import OperationsError
+    from ds_ops_magic.model.estimates import Durations
+    from ds_ops_magic.model.operation import Operation
 
 
 class Report(NamedTuple):

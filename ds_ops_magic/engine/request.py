@@ -8,8 +8,6 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from ds_ops_magic import codes, failures
-from ds_ops_magic.codes import OnCancel, OnGet, meaning_of
 from ds_ops_magic.engine.calls import (
     UNREADABLE_RETRIES,
     CallFailed,
@@ -19,7 +17,9 @@ from ds_ops_magic.engine.calls import (
 )
 from ds_ops_magic.engine.refresher import Refresher
 from ds_ops_magic.engine.schedule import retry_delay
-from ds_ops_magic.errors import UnreadableAnswer
+from ds_ops_magic.model import failures, grpc_codes
+from ds_ops_magic.model.errors import UnreadableAnswer
+from ds_ops_magic.model.grpc_codes import OnCancel, OnGet, meaning_of
 from ds_ops_magic.util.text import duration
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.connections.connection import Connection
     from ds_ops_magic.engine.pace import Pace
-    from ds_ops_magic.errors import OperationsError
-    from ds_ops_magic.operation import Operation
+    from ds_ops_magic.model.errors import OperationsError
+    from ds_ops_magic.model.operation import Operation
 
 REQUEST_TIMEOUT = 10.0
 """Seconds that a single get or cancel goes on trying."""
@@ -171,7 +171,7 @@ def refusal(failed: CallFailed, operation_id: str, doing: str, connection: Conne
     """Make the error a user reads of a call that was refused for good."""
     if is_over_the_limit(failed):
         return failures.unreadable(operation_id, None, failed.words)
-    return codes.refused(failed.code, failed.words, operation_id, doing, connection.source)
+    return grpc_codes.refused(failed.code, failed.words, operation_id, doing, connection.source)
 
 
 def _step(failed: CallFailed, doing: str) -> OnGet | OnCancel:

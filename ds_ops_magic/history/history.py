@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.engine.reports import Report
-from ds_ops_magic.errors import OperationNotFound, OperationsError
-from ds_ops_magic.history.durations import Runs
 from ds_ops_magic.history.record import MOST, Record, kept, record_of
 from ds_ops_magic.history.writer import HistoryWriter
+from ds_ops_magic.model.errors import OperationNotFound, OperationsError
+from ds_ops_magic.model.estimates import Runs
 from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ds_ops_magic.history.durations import Durations
-    from ds_ops_magic.operation import Operation
+    from ds_ops_magic.model.estimates import Durations
+    from ds_ops_magic.model.operation import Operation
 
 FILE_VARIABLE = "DS_OPS_MAGIC_HISTORY"
 """Environment variable with the path of the file; ``none`` keeps no history."""

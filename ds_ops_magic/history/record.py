@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from ds_ops_magic.operation import Operation
+    from ds_ops_magic.model.operation import Operation
 
 MOST = 20_000
 """Operations past which the oldest of those that have ended go; what still runs is kept, however many that is."""

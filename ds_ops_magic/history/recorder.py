@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from ds_ops_magic.history.histories import history_in
-from ds_ops_magic.operation import Operation
+from ds_ops_magic.model.operation import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,9 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.history.file import BUSY, HistoryFile
 from ds_ops_magic.history.inbox import Inbox
+from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util import threads
 
 if TYPE_CHECKING:

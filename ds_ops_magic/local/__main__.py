@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     # Not before the signals are taken care of: it is most of the time of starting.
-    from ds_ops_magic.errors import OperationsError
+    from ds_ops_magic.model.errors import OperationsError
 
     try:
         with _database(options.db) as database:
@@ -130,7 +130,7 @@ def _say(line: str) -> None:
 
 def _write_private(path: Path, text: str) -> None:
     """Write a file of mode 0600 whole: nobody reads half of it, and one of another mode is replaced."""
-    from ds_ops_magic.errors import OperationsError
+    from ds_ops_magic.model.errors import OperationsError
 
     try:
         descriptor, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")

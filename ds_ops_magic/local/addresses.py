@@ -10,7 +10,7 @@ import stat
 import threading
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:

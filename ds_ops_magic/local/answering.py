@@ -15,7 +15,7 @@ import time
 from concurrent import futures
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
-from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util import threads
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import os
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import owners as _owners  # noqa: F401  its locks go after what is done here at exit
 from ds_ops_magic.local.refusals import TROUBLE
 from ds_ops_magic.local.store import Row, Store
+from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util import threads
 
 if TYPE_CHECKING:

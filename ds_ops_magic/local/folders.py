@@ -14,8 +14,8 @@ import tempfile
 import weakref
 from pathlib import Path
 
-from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import locks
+from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util.text import tidy
 
 _PREFIX = "ds-ops-"

@@ -15,7 +15,6 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic.errors import MAX_ID_LENGTH
 from ds_ops_magic.local import ends, owners
 from ds_ops_magic.local.courses import Course, state_at
 from ds_ops_magic.local.database import Damaged
@@ -23,6 +22,7 @@ from ds_ops_magic.local.outcomes import ABORTED, CANCELLED, CANCELLING, failed
 from ds_ops_magic.local.refusals import Refusal, refusing
 from ds_ops_magic.local.retention import Pruning, Retention
 from ds_ops_magic.local.store import Row, Store
+from ds_ops_magic.model.errors import MAX_ID_LENGTH
 from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import addresses, ends, folders, owners
 from ds_ops_magic.local.jobs import Jobs
 from ds_ops_magic.local.ledger import Ledger
 from ds_ops_magic.local.store import Store
+from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util.text import tidy
 
 if TYPE_CHECKING:

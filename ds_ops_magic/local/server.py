@@ -9,13 +9,13 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.codes import meaning_of, refused
-from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import addresses, running
 from ds_ops_magic.local.courses import Course
 from ds_ops_magic.local.refusals import Refusal
-from ds_ops_magic.operation import Operation
-from ds_ops_magic.operations import Operations
+from ds_ops_magic.model.errors import OperationsError
+from ds_ops_magic.model.grpc_codes import meaning_of, refused
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.util import threads
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from yandex.cloud.operation import operation_service_pb2
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 
-from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import addresses, answering
 from ds_ops_magic.local.answering import AnsweringThreads
 from ds_ops_magic.local.refusals import Refusal
+from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util import threads
 from ds_ops_magic.util.text import one_line
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from ds_ops_magic.watch import Watch
 
 _TYPES = (
-    ("ds_ops_magic.operation", "Operation"),
-    ("ds_ops_magic.operations", "Operations"),
+    ("ds_ops_magic.model.operation", "Operation"),
+    ("ds_ops_magic.model.operations", "Operations"),
     ("ds_ops_magic.watch", "Watch"),
     ("ds_ops_magic.display.listing", "Listing"),
     ("ds_ops_magic.client", "OperationClient"),
@@ -76,7 +76,7 @@ def _text(value: Any) -> str:
 
 def _panel(value: Any) -> Panel:
     from ds_ops_magic.display import plain, static
-    from ds_ops_magic.operation import Operation
+    from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.watch import Watch
 
     if isinstance(value, Watch):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util import threads
 from ds_ops_magic.util.text import one_line
 

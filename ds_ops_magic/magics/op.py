@@ -9,13 +9,13 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Callable, Enum, Float, TraitError, Unicode, validate
 
-from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.history import histories
 from ds_ops_magic.magics import cell as cells
 from ds_ops_magic.magics import commands, completion, notify, recall
 from ds_ops_magic.magics.session import Session
 from ds_ops_magic.magics.targets import Targets, resolve, resolve_value, scope_of, service
 from ds_ops_magic.magics.waiting import wait_and_show, wait_for_answers, wait_for_the_cancelled
+from ds_ops_magic.model.errors import OperationsError
 
 if TYPE_CHECKING:
     import argparse
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ds_ops_magic.client import OperationClient
     from ds_ops_magic.display.listing import Listing
     from ds_ops_magic.history.history import History
-    from ds_ops_magic.operation import Operation
-    from ds_ops_magic.operations import Operations
+    from ds_ops_magic.model.operation import Operation
+    from ds_ops_magic.model.operations import Operations
     from ds_ops_magic.watch import Watch
 
 ResultT = TypeVar("ResultT")

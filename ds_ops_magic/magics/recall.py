@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError
 
 from ds_ops_magic.connections.addresses import is_on_this_host
-from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.magics.targets import Targets
+from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util.text import counted, tidy
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from IPython.core.error import UsageError
 
-from ds_ops_magic import references
-from ds_ops_magic.errors import NotAnOperation, WaitInterrupted
+from ds_ops_magic.model import references
+from ds_ops_magic.model.errors import NotAnOperation, WaitInterrupted
 from ds_ops_magic.util.text import counted, duration, one_line
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def resolve_value(value: Any, name: str, read: list[str] | None = None) -> Targe
     """Find the operations that a value stands for.
 
     Args:
-        value: What `ds_ops_magic.references` takes for one operation or for several.
+        value: What `ds_ops_magic.model.references` takes for one operation or for several.
         name: How the user called it, for the message.
         read: Takes the ids that an iterator has given, which cannot be asked for them again: what it has started
             must not be lost where it fails or is stopped on the way.

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.errors import OperationCancelled, OperationFailed, OperationsFailed, WaitInterrupted
+from ds_ops_magic.model.errors import OperationCancelled, OperationFailed, OperationsFailed, WaitInterrupted
 from ds_ops_magic.util.text import one_line
 from ds_ops_magic.util.threads import Signal
 
@@ -24,7 +24,7 @@ def wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, wh
         shell: The IPython shell whose cell runs.
         mode: How to show it, as for `ds_ops_magic.display.shown.show`.
         timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
-        when: The name of a `ds_ops_magic.view.ReturnWhen`.
+        when: The name of a `ds_ops_magic.model.view.ReturnWhen`.
 
     Raises:
         WaitInterrupted: Stop was pressed, at whatever moment.
@@ -35,7 +35,7 @@ def wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, wh
     except WaitInterrupted:
         raise
     except KeyboardInterrupt:  # before the wait had begun, or while its result was drawn
-        from ds_ops_magic import failures  # which imports protobuf
+        from ds_ops_magic.model import failures  # which imports protobuf
 
         raise failures.interrupted([entry.id for entry in watch.view().entries if not entry.ended]) from None
     finally:
@@ -49,8 +49,8 @@ def wait_for_the_cancelled(watch: Watch, shell: Any, mode: str, timeout: float |
         OperationsError: An operation failed, or went through.
         WaitInterrupted: Stop was pressed.
     """
-    from ds_ops_magic import failures
-    from ds_ops_magic.operation import Status
+    from ds_ops_magic.model import failures
+    from ds_ops_magic.model.operation import Status
 
     # Cancelled is a failure to who waits for a result; here it is what was asked for.
     with contextlib.suppress(OperationFailed, OperationsFailed):
@@ -83,7 +83,7 @@ def wait_for_answers(watch: Watch, timeout: float = 2.0) -> None:
 def _wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, when: str) -> None:
     from ds_ops_magic.display.pump import pumped
     from ds_ops_magic.display.shown import show
-    from ds_ops_magic.view import ReturnWhen
+    from ds_ops_magic.model.view import ReturnWhen
 
     shown = show(watch, shell, mode)
     with pumped(shell) as pump:

@@ -17,7 +17,7 @@ import time
 from concurrent import futures
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
-from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.model.errors import OperationsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

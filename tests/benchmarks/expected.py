@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ds_ops_magic.engine.schedule import Schedule
-from ds_ops_magic.history.durations import Durations
+from ds_ops_magic.model.estimates import Durations
 
 from .report import Bar, Row
 from .simulator import Intervals, Outcome, Policy, Span, by_schedule, log_normal, simulate

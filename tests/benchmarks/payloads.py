@@ -23,7 +23,7 @@ _START = """
 import sys, time, timeit
 from google.protobuf.any_pb2 import Any
 from ds_ops_magic import Operation
-from ds_ops_magic.payloads.messages import decode
+from ds_ops_magic.model.payload import decode
 payload = Any(type_url="type.googleapis.com/" + sys.argv[1])
 start = time.perf_counter()
 """

@@ -18,7 +18,7 @@ from ds_ops_magic.connections.cloud import Cloud
 from ds_ops_magic.connections.connection import EndpointConnection
 from ds_ops_magic.connections.credentials import EnvironmentToken
 from ds_ops_magic.connections.tokens import NoToken
-from ds_ops_magic.errors import AuthenticationError, NotConnected, ServiceUnavailable
+from ds_ops_magic.model.errors import AuthenticationError, NotConnected, ServiceUnavailable
 
 SECRET = "t1.s3cr3t-t0ken"
 SENTENCE = r"[Tt]he certificate at .* is not for that name"

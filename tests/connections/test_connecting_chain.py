@@ -20,7 +20,7 @@ from ds_ops_magic.connections import yandex
 from ds_ops_magic.connections.cloud import Cloud
 from ds_ops_magic.connections.credentials import Source
 from ds_ops_magic.connections.tokens import NoToken, Token
-from ds_ops_magic.errors import NotConnected, ServiceUnavailable
+from ds_ops_magic.model.errors import NotConnected, ServiceUnavailable
 
 Connected = Callable[..., OperationClient]
 

@@ -12,7 +12,7 @@ from IPython.core.error import UsageError
 from kernels import started
 from stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, ServiceAccountKey, path_with
 
-from ds_ops_magic.errors import NotConnected
+from ds_ops_magic.model.errors import NotConnected
 
 Op = Callable[[str], Any]
 

@@ -12,7 +12,7 @@ from stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, path_wi
 
 from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, MetadataService
 from ds_ops_magic.engine.engine import IN_FLIGHT
-from ds_ops_magic.errors import AuthenticationError
+from ds_ops_magic.model.errors import AuthenticationError
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ds_ops_magic.connections import yandex
 from ds_ops_magic.connections.cloud import Cloud
 from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, MetadataService
 from ds_ops_magic.engine.engine import IN_FLIGHT
-from ds_ops_magic.errors import AuthenticationError
+from ds_ops_magic.model.errors import AuthenticationError
 
 
 class Nothing(set[str]):

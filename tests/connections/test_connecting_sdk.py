@@ -19,7 +19,7 @@ from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connecting import connect, connection_to
 from ds_ops_magic.connections import sdk as sdk_module
 from ds_ops_magic.connections.sdk import SdkConnection, StubConnection
-from ds_ops_magic.errors import AuthenticationError, NotConnected, OperationNotFound
+from ds_ops_magic.model.errors import AuthenticationError, NotConnected, OperationNotFound
 
 SECRET = "t1.s3cr3t-t0ken"
 

@@ -12,7 +12,7 @@ from stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, Service
 
 from ds_ops_magic.connecting import connect
 from ds_ops_magic.connections.secrecy import redacted
-from ds_ops_magic.errors import NotConnected
+from ds_ops_magic.model.errors import NotConnected
 
 IAM, OAUTH, OF_YC, BEARER = "t1.iam.s3cr3t", "y0_oauth-s3cr3t", "t1.yc.s3cr3t", "plain-s3cr3t"
 

@@ -10,7 +10,7 @@ from following import lasting
 from stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, ServiceAccountKey, path_with
 
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.errors import NotConnected
+from ds_ops_magic.model.errors import NotConnected
 
 Connected = Callable[..., OperationClient]
 SECRET = "t1.s3cr3t-t0ken"

@@ -19,7 +19,7 @@ from ds_ops_magic.connections import yandex
 from ds_ops_magic.connections.cloud import Cloud
 from ds_ops_magic.connections.credentials import MetadataService, Source
 from ds_ops_magic.connections.tokens import Token
-from ds_ops_magic.errors import OperationsError, ServiceUnavailable
+from ds_ops_magic.model.errors import OperationsError, ServiceUnavailable
 
 SECRET = "t1.s3cr3t-t0ken"
 SENTENCE = "No thread can be started here"

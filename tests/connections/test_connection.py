@@ -20,9 +20,9 @@ from ds_ops_magic import local
 from ds_ops_magic.connecting import connect, connection_to
 from ds_ops_magic.connections.addresses import is_address, is_on_this_host
 from ds_ops_magic.connections.connection import EndpointConnection, LocalConnection
-from ds_ops_magic.errors import NotConnected, OperationNotFound, ServiceUnavailable
 from ds_ops_magic.local import LocalService
-from ds_ops_magic.operation import Status
+from ds_ops_magic.model.errors import NotConnected, OperationNotFound, ServiceUnavailable
+from ds_ops_magic.model.operation import Status
 
 SECRET = "t1.s3cr3t-t0ken"
 UNREADABLE = [

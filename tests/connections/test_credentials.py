@@ -13,7 +13,7 @@ from scripted import Call, ScriptedServer, message
 
 from ds_ops_magic.connecting import connect
 from ds_ops_magic.connections.connection import EndpointConnection
-from ds_ops_magic.errors import AuthenticationError, NotConnected, PermissionDenied
+from ds_ops_magic.model.errors import AuthenticationError, NotConnected, PermissionDenied
 
 SECRET = "t1.s3cr3t-t0ken"
 

@@ -25,7 +25,7 @@ from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic import connect, unload_ipython_extension
 from ds_ops_magic.connections.secrecy import overwritten
-from ds_ops_magic.errors import OperationFailed, OperationsError, OperationsFailed
+from ds_ops_magic.model.errors import OperationFailed, OperationsError, OperationsFailed
 
 OPAQUE = "opaque/of=no+shape~s3cr3t"
 SHORT = "hunt3r"

@@ -22,7 +22,7 @@ from ds_ops_magic.connections.cloud import Cloud
 from ds_ops_magic.connections.connection import EndpointConnection
 from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, KeyFile, MetadataService, Source
 from ds_ops_magic.connections.tokens import NoToken
-from ds_ops_magic.errors import NotConnected
+from ds_ops_magic.model.errors import NotConnected
 
 SECONDS = 1.0  # that a source is given
 TOKEN = "t1.of-the-source"

@@ -10,13 +10,13 @@ from panels import packed, panel, snapshot
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
 from yandex.cloud.datasphere.v2.project_pb2 import Project
 
-from ds_ops_magic import failures
 from ds_ops_magic.display import listing, static
 from ds_ops_magic.display.listing import Listing
 from ds_ops_magic.history.record import Record
-from ds_ops_magic.operation import Operation
-from ds_ops_magic.operations import Operations
-from ds_ops_magic.view import Entry
+from ds_ops_magic.model import failures
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.operations import Operations
+from ds_ops_magic.model.view import Entry
 
 TOKENS = [
     "t1.9euelZqMyJ_6.x-Yz==",

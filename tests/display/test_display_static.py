@@ -11,7 +11,7 @@ from google.rpc.error_details_pb2 import QuotaFailure
 from panels import packed, panel, snapshot
 
 from ds_ops_magic.display import static
-from ds_ops_magic.operation import Operation
+from ds_ops_magic.model.operation import Operation
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -12,7 +12,7 @@ from comm.base_comm import BaseComm
 from panels import panel, snapshot
 
 from ds_ops_magic.display.widget import SPARE, WidgetPanel
-from ds_ops_magic.view import Entry
+from ds_ops_magic.model.view import Entry
 
 Sent = Counter[str]
 

@@ -12,7 +12,7 @@ import pytest
 from following import lasting, until
 
 from ds_ops_magic.engine.background import BackgroundLoop
-from ds_ops_magic.errors import WatchStopped
+from ds_ops_magic.model.errors import WatchStopped
 
 NAME = "a loop under test"
 

@@ -25,8 +25,8 @@ from ds_ops_magic.engine.calls import (
     is_over_the_limit,
     read,
 )
-from ds_ops_magic.errors import UnreadableAnswer
-from ds_ops_magic.operation import Operation
+from ds_ops_magic.model.errors import UnreadableAnswer
+from ds_ops_magic.model.operation import Operation
 
 Code = grpc.StatusCode
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from recording import Recorder, engine_of
 from scripted import ScriptedServer, message
 
 from ds_ops_magic.engine.engine import Engine
-from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.model.errors import OperationsError
 
 
 @pytest.mark.parametrize("ask", [Engine.get, Engine.cancel])

@@ -14,7 +14,7 @@ from ds_ops_magic.connections.connection import Connection
 from ds_ops_magic.connections.tokens import NotNow
 from ds_ops_magic.engine import refresher as module
 from ds_ops_magic.engine.refresher import Refresher
-from ds_ops_magic.errors import AuthenticationError
+from ds_ops_magic.model.errors import AuthenticationError
 
 
 class Credentials(Connection):

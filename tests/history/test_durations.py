@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from ds_ops_magic.history.durations import LEAST, Durations
+from ds_ops_magic.model.estimates import LEAST, Durations
 
 MINUTES = Durations(tuple(60.0 * minutes for minutes in (1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 9, 30)))
 

@@ -10,11 +10,11 @@ import pytest
 from following import until
 from scripted import message
 
-from ds_ops_magic.codes import refused
 from ds_ops_magic.history.file import HistoryFile
 from ds_ops_magic.history.history import History
 from ds_ops_magic.history.record import OLDEST, Record
-from ds_ops_magic.operation import Operation
+from ds_ops_magic.model.grpc_codes import refused
+from ds_ops_magic.model.operation import Operation
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=timezone.utc).timestamp()
 DAY = 86400.0

@@ -12,7 +12,7 @@ from ds_ops_magic.history import file as history_file
 from ds_ops_magic.history import record
 from ds_ops_magic.history.file import HistoryFile
 from ds_ops_magic.history.history import History
-from ds_ops_magic.operation import Operation
+from ds_ops_magic.model.operation import Operation
 
 MANY = 25_000
 

@@ -12,7 +12,7 @@ from following import python, until
 from scripted import message
 
 from ds_ops_magic.history.history import History
-from ds_ops_magic.operation import Operation
+from ds_ops_magic.model.operation import Operation
 
 COMPLAINT = "No history is kept yet. No thread can be started here (can't start new thread): "
 
@@ -124,7 +124,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 from ds_ops_magic import load_ipython_extension, unload_ipython_extension
 from ds_ops_magic.history.histories import history_in
-from ds_ops_magic.operation import Operation
+from ds_ops_magic.model.operation import Operation
 from scripted import message
 
 ended = Operation.from_proto(message("early", done=True))  # of which %op list has nothing to ask

@@ -13,7 +13,7 @@ from following import client_of, python, until
 from scripted import ScriptedServer, message
 
 from ds_ops_magic.history.history import History
-from ds_ops_magic.operation import Operation
+from ds_ops_magic.model.operation import Operation
 
 RUNNING = Operation.from_proto(message("op1"))
 

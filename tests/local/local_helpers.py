@@ -17,7 +17,7 @@ from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest,
 from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceStub
 
 from ds_ops_magic.local.store import Store
-from ds_ops_magic.operation import Operation
+from ds_ops_magic.model.operation import Operation
 
 DEADLINE = 20.0
 

@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import addresses
+from ds_ops_magic.model.errors import OperationsError
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 from half_sent import DATA, HEADERS, MAX_CONCURRENT_STREAMS, half_sent
 from local_helpers import DEADLINE, calling, ended, wait_until
 
-from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import LocalService, answering
 from ds_ops_magic.local.answering import AnsweringThreads
+from ds_ops_magic.model.errors import OperationsError
 
 _TOKEN = secrets.token_urlsafe()
 _LONG = 1000.0

@@ -17,7 +17,7 @@ from ds_ops_magic.local.ends import Ends
 from ds_ops_magic.local.ledger import Ledger
 from ds_ops_magic.local.outcomes import returned
 from ds_ops_magic.local.store import Store
-from ds_ops_magic.operation import Operation, Status
+from ds_ops_magic.model.operation import Operation, Status
 
 
 @contextmanager

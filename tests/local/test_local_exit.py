@@ -9,7 +9,7 @@ import pytest
 from local_helpers import script
 
 from ds_ops_magic.local import LocalService
-from ds_ops_magic.operation import Status
+from ds_ops_magic.model.operation import Status
 
 PROMPTLY = 10.0
 """Seconds, most of them for a busy machine."""

@@ -12,8 +12,8 @@ import time
 import pytest
 from local_helpers import script, wait_until
 
-from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import LocalService, folders
+from ds_ops_magic.model.errors import OperationsError
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import LocalService, owners
 from ds_ops_magic.local.store import Store
+from ds_ops_magic.model.errors import OperationsError
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 NOBODY = 65534

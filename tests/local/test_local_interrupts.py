@@ -10,8 +10,8 @@ import threading
 import pytest
 from local_helpers import calling, script, wait_until
 
-from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import LocalService
+from ds_ops_magic.model.errors import OperationsError
 
 _INTERRUPTED = """
 import os, random, signal, sys, tempfile, threading

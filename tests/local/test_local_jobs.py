@@ -12,8 +12,8 @@ from google.protobuf.duration_pb2 import Duration
 from local_helpers import begun, count, ended, process_id, until_cancelled, wait_until
 
 from ds_ops_magic.local import LocalService, Reporter
-from ds_ops_magic.operation import Status
-from ds_ops_magic.payloads.messages import to_plain
+from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.payload import to_plain
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from ds_ops_magic.local.ledger import Ledger, begin_work
 from ds_ops_magic.local.outcomes import returned
 from ds_ops_magic.local.refusals import Refusal
 from ds_ops_magic.local.store import Store
-from ds_ops_magic.operation import Operation, Status
+from ds_ops_magic.model.operation import Operation, Status
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest,
 from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceStub
 
 from ds_ops_magic.local import LocalService
-from ds_ops_magic.operation import Operation, Status
+from ds_ops_magic.model.operation import Operation, Status
 
 _COMMAND = [sys.executable, "-m", "ds_ops_magic.local"]
 

@@ -12,7 +12,7 @@ from google.rpc.error_details_pb2 import DebugInfo
 from google.rpc.status_pb2 import Status
 
 from ds_ops_magic.local.outcomes import MAX_RESPONSE, MAX_WORDS, JobCancelled, raised, returned
-from ds_ops_magic.payloads.messages import decode, to_plain
+from ds_ops_magic.model.payload import decode, to_plain
 
 
 def response(value):

@@ -12,7 +12,7 @@ import pytest
 from local_helpers import begun, count, die, ended, process_id, script, until_cancelled, wait_until
 
 from ds_ops_magic.local import JobCancelled, LocalService, Reporter
-from ds_ops_magic.operation import Status
+from ds_ops_magic.model.operation import Status
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from ds_ops_magic.local import LocalService, Retention, owners
 from ds_ops_magic.local.courses import Course
 from ds_ops_magic.local.ledger import Ledger
 from ds_ops_magic.local.outcomes import returned
-from ds_ops_magic.operation import Status
+from ds_ops_magic.model.operation import Status
 
 DAY = 86_400 * 10**9
 

@@ -16,10 +16,10 @@ import grpc
 import pytest
 from local_helpers import calling, ended, until_cancelled, wait_until
 
-from ds_ops_magic.errors import CancelNotSupported, InvalidOperationId, OperationNotFound, OperationsError
 from ds_ops_magic.local import LocalService
-from ds_ops_magic.operation import Operation, Status
-from ds_ops_magic.operations import Operations
+from ds_ops_magic.model.errors import CancelNotSupported, InvalidOperationId, OperationNotFound, OperationsError
+from ds_ops_magic.model.operation import Operation, Status
+from ds_ops_magic.model.operations import Operations
 
 
 def mode(path):

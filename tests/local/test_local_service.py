@@ -14,7 +14,7 @@ from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceSt
 
 from ds_ops_magic.local import LocalService
 from ds_ops_magic.local.courses import OUTCOMES
-from ds_ops_magic.operation import Status
+from ds_ops_magic.model.operation import Status
 
 _TOKEN = secrets.token_urlsafe()
 

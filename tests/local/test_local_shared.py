@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from local_helpers import calling, script
 
-from ds_ops_magic.errors import OperationsError
 from ds_ops_magic.local import close_shared, shared
+from ds_ops_magic.model.errors import OperationsError
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,9 @@ from local_helpers import calling, script, wait_until
 
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connections.connection import EndpointConnection
-from ds_ops_magic.errors import OperationsError, ServiceRefused, ServiceUnavailable
 from ds_ops_magic.local import LocalService, database, owners
-from ds_ops_magic.operation import Status
+from ds_ops_magic.model.errors import OperationsError, ServiceRefused, ServiceUnavailable
+from ds_ops_magic.model.operation import Status
 
 _IN_TROUBLE = """
 import os, resource, sys, threading

@@ -22,8 +22,8 @@ from ds_ops_magic import (
     connect,
     unload_ipython_extension,
 )
-from ds_ops_magic.codes import refused
 from ds_ops_magic.local import close_shared, shared
+from ds_ops_magic.model.grpc_codes import refused
 
 Op = Callable[..., Any]
 

@@ -15,8 +15,8 @@ from scripted import ScriptedServer, message
 from yandexcloud.operations import OperationResult
 
 from ds_ops_magic import Operation, Operations, connect
-from ds_ops_magic.errors import WaitInterrupted
 from ds_ops_magic.magics.targets import Scope, Targets, reported, resolve, resolve_value
+from ds_ops_magic.model.errors import WaitInterrupted
 
 
 def op(name: str) -> Operation:

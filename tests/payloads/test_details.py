@@ -19,9 +19,9 @@ from google.rpc.error_details_pb2 import (
 )
 from sample_errors import HOSTILE, failed
 
-from ds_ops_magic.failures import failure
-from ds_ops_magic.payloads.details import sentence
-from ds_ops_magic.payloads.messages import in_words
+from ds_ops_magic.model.error_details import sentence
+from ds_ops_magic.model.failures import failure
+from ds_ops_magic.model.payload import in_words
 
 Violation = BadRequest.FieldViolation
 Exceeded = QuotaFailure.Violation

@@ -23,7 +23,7 @@ from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 from yandex.cloud.logging.v1.export_service_pb2 import RunExportMetadata
 from yandex.cloud.mdb.postgresql.v1.database_service_pb2 import CreateDatabaseMetadata
 
-from ds_ops_magic.payloads.messages import UnknownPayload, decode, in_words, target_id, to_plain, type_words
+from ds_ops_magic.model.payload import UnknownPayload, decode, in_words, target_id, to_plain, type_words
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -60,7 +60,7 @@ def test_a_type_inside_a_payload_is_found_without_being_imported_first() -> None
     code = """
 import json, sys
 from google.protobuf.any_pb2 import Any
-from ds_ops_magic.payloads.messages import to_plain
+from ds_ops_magic.model.payload import to_plain
 print(json.dumps(to_plain(Any.FromString(bytes.fromhex(input())))))
 """
     plain = fresh(code, packed(Status(code=5, details=[inner])).SerializeToString().hex())

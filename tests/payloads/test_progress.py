@@ -22,8 +22,8 @@ from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import JobProgress
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
 from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 
-from ds_ops_magic.payloads.messages import UnknownPayload
-from ds_ops_magic.payloads.progress import Progress, progress_of
+from ds_ops_magic.model.payload import UnknownPayload
+from ds_ops_magic.model.progress import Progress, progress_of
 
 Field = descriptor_pb2.FieldDescriptorProto
 NAN = math.nan

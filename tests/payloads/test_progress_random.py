@@ -10,8 +10,8 @@ from yandex.cloud.backup.v1.backup_service_pb2 import StartRecoveryMetadata
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic.operation import Operation
-from ds_ops_magic.payloads.progress import Progress, progress_of
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.progress import Progress, progress_of
 
 KNOWN: list[type[Message]] = [ExecuteProjectJobMetadata, StartRecoveryMetadata, TuningMetadata, AnyMessage]
 

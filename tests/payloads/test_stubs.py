@@ -9,12 +9,12 @@ from fresh import fresh
 from google.protobuf import any_pb2
 from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 
-from ds_ops_magic.payloads.stubs import find_type
+from ds_ops_magic.model.type_registry import find_type
 
 DECODE = """
 import json, sys
 from google.protobuf.any_pb2 import Any
-from ds_ops_magic.payloads.messages import decode
+from ds_ops_magic.model.payload import decode
 before = set(sys.modules)
 found = {}
 for name, value in json.loads(input()).items():
@@ -88,7 +88,7 @@ def test_every_other_message_of_the_stubs_is_found() -> None:
     names = fresh(STUBS + "print(json.dumps([type.full_name for type in types]))")
     missing = """
 import json
-from ds_ops_magic.payloads.stubs import find_type
+from ds_ops_magic.model.type_registry import find_type
 print(json.dumps([name for name in json.loads(input()) if find_type(name) is None]))
 """
     assert len(names) > 5000
@@ -107,13 +107,13 @@ print(json.dumps([name for name in json.loads(input()) if find_type(name) is Non
 def test_one_lookup_imports_no_more_than_the_module_itself_does(name: str) -> None:
     imported = """
 import json, sys
-from ds_ops_magic.payloads.stubs import find_type
+from ds_ops_magic.model.type_registry import find_type
 before = set(sys.modules)
 {how}
 print(json.dumps(sorted(name for name in set(sys.modules) - before if name.endswith("_pb2"))))
 """
     module = fresh(
-        "import json; from ds_ops_magic.payloads.stubs import find_type; "
+        "import json; from ds_ops_magic.model.type_registry import find_type; "
         f"print(json.dumps(find_type('{name}').__module__))"
     )
     found = fresh(imported.format(how=f"find_type('{name}')"))
@@ -125,7 +125,7 @@ def test_a_type_that_is_nowhere_is_looked_for_once() -> None:
     assert fresh(
         """
 import json, sys
-from ds_ops_magic.payloads.stubs import find_type
+from ds_ops_magic.model.type_registry import find_type
 read = []
 sys.addaudithook(lambda event, given: event == "open" and str(given[0]).endswith("_pb2.py") and read.append(given[0]))
 unknown = [find_type("yandex.cloud.compute.v1.FlyMetadata")]
@@ -141,7 +141,7 @@ def test_a_type_that_is_registered_later_is_found_then() -> None:
         """
 import json
 from google.protobuf import descriptor_pb2, descriptor_pool
-from ds_ops_magic.payloads.stubs import find_type
+from ds_ops_magic.model.type_registry import find_type
 name = "tests.later.ThingMetadata"
 before = find_type(name)
 own = descriptor_pb2.FileDescriptorProto(name="later.proto", package="tests.later", syntax="proto3")

@@ -22,7 +22,7 @@ def register(file, package, **messages):
 
 def test_a_stub_that_cannot_be_imported_is_an_unknown_type() -> None:
     code = """
-from ds_ops_magic.payloads.messages import decode
+from ds_ops_magic.model.payload import decode
 register("own.proto", "yandex.cloud.datasphere.v2", CreateProjectRequest="")
 unknown = decode(Any(type_url="x/yandex.cloud.datasphere.v2.CreateProjectMetadata", value=b"123"))
 print(json.dumps([type(unknown).__name__, unknown.size]))
@@ -34,7 +34,7 @@ def test_a_type_that_another_package_has_registered_is_read_with_it() -> None:
     code = """
 file = "yandex/cloud/datasphere/v2/project_service.proto"
 register(file, "yandex.cloud.datasphere.v2", CreateProjectMetadata="project_id")
-from ds_ops_magic.payloads.messages import decode
+from ds_ops_magic.model.payload import decode
 other = decode(Any(type_url="x/yandex.cloud.datasphere.v2.CreateProjectMetadata", value=b"\\n\\x01p"))
 ours = decode(Any(type_url="x/yandex.cloud.compute.v1.CreateDiskMetadata", value=b"\\n\\x01d"))
 missing = decode(Any(type_url="x/yandex.cloud.datasphere.v2.DeleteProjectMetadata", value=b"\\n\\x01p"))
@@ -46,7 +46,7 @@ print(json.dumps([other.project_id, ours.disk_id, type(missing).__name__]))
 def test_another_copy_of_the_operation_itself_is_a_sentence() -> None:
     code = """
 register("yandex/cloud/operation/operation.proto", "yandex.cloud.operation", Operation="id description")
-from ds_ops_magic.errors import OperationsError
+from ds_ops_magic.model.errors import OperationsError
 try:
     from ds_ops_magic import Operation
 except OperationsError as error:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from google.rpc import code_pb2
 
-from ds_ops_magic.codes import is_about_certificate
-from ds_ops_magic.errors import (
+from ds_ops_magic.model.errors import (
     MAX_ID_LENGTH,
     AuthenticationError,
     NotCancelled,
@@ -23,14 +22,15 @@ from ds_ops_magic.errors import (
     WaitTimeout,
     WatchStopped,
 )
-from ds_ops_magic.payloads.messages import in_words
+from ds_ops_magic.model.grpc_codes import is_about_certificate
+from ds_ops_magic.model.payload import in_words
 from ds_ops_magic.util.text import counted, duration, one_line, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ds_ops_magic.operation import Operation
-    from ds_ops_magic.operations import Operations
+    from ds_ops_magic.model.operation import Operation
+    from ds_ops_magic.model.operations import Operations
 
 FAILED, NOT_ASKED, NOT_CANCELLED = "failed", "could not be asked about", "could not be cancelled"
 """What became of those of a group that have an error, by what was done: waiting, asking, cancelling."""

@@ -10,8 +10,8 @@ from ds_ops_magic.util.text import one_line, printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ds_ops_magic.operation import ErrorStatus, Operation
-    from ds_ops_magic.operations import Operations
+    from ds_ops_magic.model.operation import ErrorStatus, Operation
+    from ds_ops_magic.model.operations import Operations
 
 MAX_ID_LENGTH = 50
 """The most characters an operation id has (``operation_service.proto``: length ``<=50``)."""

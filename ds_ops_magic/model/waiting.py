@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ds_ops_magic.model.view import ReturnWhen
 from ds_ops_magic.util.threads import LONGEST_SLEEP
-from ds_ops_magic.view import ReturnWhen
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.failures import failure
-from ds_ops_magic.operation import Operation, Status
+from ds_ops_magic.model.failures import failure
+from ds_ops_magic.model.operation import Operation, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ds_ops_magic.engine.calls import Health
-    from ds_ops_magic.errors import OperationsError
-    from ds_ops_magic.history.durations import Durations
+    from ds_ops_magic.model.errors import OperationsError
+    from ds_ops_magic.model.estimates import Durations
 
 
 class ReturnWhen(enum.Enum):

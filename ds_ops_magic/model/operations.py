@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ds_ops_magic.operation import Operation, Status
+from ds_ops_magic.model.operation import Operation, Status
 
 if TYPE_CHECKING:
     import pandas as pd

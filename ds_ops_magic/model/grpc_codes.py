@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from ds_ops_magic.errors import (
+from ds_ops_magic.model.errors import (
     MAX_ID_LENGTH,
     AuthenticationError,
     CancelNotSupported,

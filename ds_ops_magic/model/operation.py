@@ -13,10 +13,10 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.rpc import code_pb2
 
-from ds_ops_magic.errors import OperationsError
-from ds_ops_magic.failures import failure
-from ds_ops_magic.payloads.messages import UnknownPayload, decode, target_id, to_plain, type_words
-from ds_ops_magic.payloads.progress import Progress, progress_of
+from ds_ops_magic.model.errors import OperationsError
+from ds_ops_magic.model.failures import failure
+from ds_ops_magic.model.payload import UnknownPayload, decode, target_id, to_plain, type_words
+from ds_ops_magic.model.progress import Progress, progress_of
 from ds_ops_magic.util.text import one_line, tidy
 
 try:

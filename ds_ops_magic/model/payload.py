@@ -11,8 +11,8 @@ from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError, Message
 
-from ds_ops_magic.payloads import details
-from ds_ops_magic.payloads.stubs import find_type
+from ds_ops_magic.model import error_details
+from ds_ops_magic.model.type_registry import find_type
 from ds_ops_magic.util.text import counted, one_line, tidy
 
 _LONGEST_NAME = 200  # of a type, as far as it is worth splitting
@@ -84,7 +84,7 @@ def in_words(payload: Message | UnknownPayload, limit: int = 160) -> str:
     else:
         name, size = payload.DESCRIPTOR.full_name, payload.ByteSize()
         with contextlib.suppress(Exception):  # an Any inside that is broken or bottomless
-            said = details.sentence(payload) if size <= _MOST_SENTENCE else None
+            said = error_details.sentence(payload) if size <= _MOST_SENTENCE else None
             if said is None and size <= 16 * limit:
                 fields = _without_punctuation(json_format.MessageToDict(payload, preserving_proto_field_name=True))
                 said = ": ".join(filter(None, (payload.DESCRIPTOR.name, fields)))

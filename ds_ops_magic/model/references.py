@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
-from ds_ops_magic.errors import NotAnOperation
+from ds_ops_magic.model.errors import NotAnOperation
 from ds_ops_magic.util.text import one_line
 
 

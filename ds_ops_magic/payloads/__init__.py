@@ -1,1 +1,0 @@
-"""What the bytes of an operation mean: typed messages, error details in words, progress."""
