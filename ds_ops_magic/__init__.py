@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ds_ops_magic.client import ALL, FIRST, FIRST_FAILURE, OperationClient
     from ds_ops_magic.connecting import connect
-    from ds_ops_magic.engine.schedule import Schedule
     from ds_ops_magic.history.history import History
     from ds_ops_magic.history.recorder import recorder
     from ds_ops_magic.local import LocalService
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.payload import UnknownPayload
     from ds_ops_magic.model.progress import Progress
     from ds_ops_magic.model.view import Change
+    from ds_ops_magic.polling.schedule import Schedule
     from ds_ops_magic.watch import Watch
 
 __version__ = "0.1.0"
@@ -97,7 +97,7 @@ _HOMES = {
     "model.operation": ("ErrorStatus", "Operation", "Status"),
     "model.operations": ("Operations",),
     "model.progress": ("Progress",),
-    "engine.schedule": ("Schedule",),
+    "polling.schedule": ("Schedule",),
     "model.view": ("Change",),
     "watch": ("Watch",),
 }

@@ -6,11 +6,11 @@ import functools
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from ds_ops_magic import answers
-from ds_ops_magic.engine.schedule import Schedule
-from ds_ops_magic.lifetime import EngineOwner
 from ds_ops_magic.model import failures, grpc_codes, references
 from ds_ops_magic.model.errors import InvalidOperationId, OperationNotFound, PermissionDenied, ServiceRefused, check_id
 from ds_ops_magic.model.view import ReturnWhen
+from ds_ops_magic.polling.owner import EngineOwner
+from ds_ops_magic.polling.schedule import Schedule
 from ds_ops_magic.watch import Watch
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ds_ops_magic.connections.connection import Connection
-    from ds_ops_magic.engine.engine import Engine
     from ds_ops_magic.history.history import EndpointHistory, History
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.operations import Operations
     from ds_ops_magic.model.references import Reference
+    from ds_ops_magic.polling.poller import Engine
 
 DEFAULT_RATE = 200.0
 """Calls per second that a client makes at most, unless it is told otherwise."""
@@ -66,7 +66,7 @@ class OperationClient:
         self._schedule = schedule
 
         def engine(owner: Callable[[], object]) -> Engine:
-            from ds_ops_magic.engine.engine import Engine  # gRPC takes a quarter of a second to import
+            from ds_ops_magic.polling.poller import Engine  # gRPC takes a quarter of a second to import
 
             return Engine(connection, schedule or Schedule(), rate, connect_timeout, owner=owner)
 

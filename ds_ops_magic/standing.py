@@ -12,8 +12,8 @@ from ds_ops_magic.model.view import Change, Entry, ReturnWhen
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from ds_ops_magic.engine.reports import Report
     from ds_ops_magic.model.errors import OperationsError
+    from ds_ops_magic.polling.updates import Report
 
 _ENOUGH = 10  # ends that make a pace
 _LONG_ENOUGH = 5.0  # seconds that make one

@@ -21,11 +21,11 @@ from ds_ops_magic.util.threads import LONGEST_SLEEP, Signal
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 
-    from ds_ops_magic.engine.engine import Engine
-    from ds_ops_magic.engine.reports import Report
     from ds_ops_magic.history.history import EndpointHistory
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.references import Reference
+    from ds_ops_magic.polling.poller import Engine
+    from ds_ops_magic.polling.updates import Report
 
 _log = logging.getLogger(__name__)
 _TICK = 0.05  # seconds between two calls of a waiter's `tick`
@@ -247,7 +247,7 @@ class Watch:
                 return None
 
     def receive(self, reports: list[Report]) -> None:
-        """Take over what the engine learned (`ds_ops_magic.engine.reports.Listener`)."""
+        """Take over what the engine learned (`ds_ops_magic.polling.updates.Listener`)."""
         with self._lock:  # who waits sees it when the history was told too
             changes = [change for report in reports if (change := self._standing.apply(report)) is not None]
             over = self._standing.all_ended

@@ -16,7 +16,7 @@ from scripted import ScriptedServer
 
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connections.connection import EndpointConnection
-from ds_ops_magic.engine.schedule import Schedule
+from ds_ops_magic.polling.schedule import Schedule
 
 QUICK = Schedule(shortest=0.01, longest=0.02)
 DEADLINE = 10.0

@@ -9,10 +9,10 @@ from following import QUICK
 from scripted import ScriptedServer
 
 from ds_ops_magic.connections.connection import EndpointConnection
-from ds_ops_magic.engine.engine import Engine
-from ds_ops_magic.engine.reports import Report
-from ds_ops_magic.engine.schedule import Schedule
 from ds_ops_magic.model.estimates import Durations
+from ds_ops_magic.polling.poller import Engine
+from ds_ops_magic.polling.schedule import Schedule
+from ds_ops_magic.polling.updates import Report
 
 
 class Recorder:

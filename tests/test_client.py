@@ -20,12 +20,12 @@ from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connections.connection import EndpointConnection
-from ds_ops_magic.engine.schedule import Schedule
 from ds_ops_magic.local import LocalService
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.operation import ErrorStatus, Operation, Status
 from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.payload import to_plain
+from ds_ops_magic.polling.schedule import Schedule
 
 START = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 

@@ -14,7 +14,7 @@ from scripted import ScriptedServer, Stage, message, running_then
 from ds_ops_magic import OperationsError, WatchStopped
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connections.connection import EndpointConnection
-from ds_ops_magic.engine.schedule import Schedule
+from ds_ops_magic.polling.schedule import Schedule
 
 FATAL = [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), ValueError("a fault"), StopIteration()]
 ids = pytest.mark.parametrize("error", FATAL, ids=lambda error: type(error).__name__)

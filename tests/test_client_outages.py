@@ -15,9 +15,9 @@ from ports import own_port
 from scripted import Call, ScriptedServer, Stage, message
 
 from ds_ops_magic.client import CONNECT_TIMEOUT, OperationClient
-from ds_ops_magic.engine.schedule import Schedule
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.operation import Status
+from ds_ops_magic.polling.schedule import Schedule
 
 ASKS: list[Callable[[OperationClient], object]] = [
     OperationClient.check,

@@ -15,9 +15,9 @@ from scripted import Call, ScriptedServer, Stage, message, running_then
 
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connections.connection import EndpointConnection
-from ds_ops_magic.engine import calls
-from ds_ops_magic.engine.schedule import Schedule
 from ds_ops_magic.model.errors import WaitTimeout
+from ds_ops_magic.polling import calls
+from ds_ops_magic.polling.schedule import Schedule
 
 RATE = 200.0
 RESUMED = 1.5  # seconds within which a wait goes on
@@ -87,7 +87,7 @@ def test_a_connection_that_falls_silent_is_replaced(monkeypatch: pytest.MonkeyPa
 
 
 def test_answers_that_hang_hold_up_nobody_for_longer_than_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ds_ops_magic.engine.followed.CALL_TIMEOUT", 0.5)
+    monkeypatch.setattr("ds_ops_magic.polling.tracked.CALL_TIMEOUT", 0.5)
     hanging = threading.Event()
     hanging.set()
     done = running_then(message(done=True), after=3)
@@ -110,8 +110,8 @@ def test_answers_that_hang_hold_up_nobody_for_longer_than_a_call(monkeypatch: py
 
 @pytest.mark.parametrize("number", [40, 150])
 def test_a_part_that_hangs_does_not_hold_up_the_rest(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ds_ops_magic.engine.followed.CALL_TIMEOUT", 0.5)
-    monkeypatch.setattr("ds_ops_magic.engine.silence.PROBE_TIMEOUT", 0.2)
+    monkeypatch.setattr("ds_ops_magic.polling.tracked.CALL_TIMEOUT", 0.5)
+    monkeypatch.setattr("ds_ops_magic.polling.health.PROBE_TIMEOUT", 0.2)
     hanging, stage = threading.Event(), Stage()
 
     def get(call: Call) -> Any:
@@ -129,7 +129,7 @@ def test_a_part_that_hangs_does_not_hold_up_the_rest(number: int, monkeypatch: p
 
 
 def test_answers_that_take_longer_than_a_call_may_are_heard_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ds_ops_magic.engine.followed.CALL_TIMEOUT", 0.2)
+    monkeypatch.setattr("ds_ops_magic.polling.tracked.CALL_TIMEOUT", 0.2)
     pause = threading.Event()
 
     def get(call: Call) -> Any:
@@ -147,10 +147,10 @@ def test_answers_that_take_longer_than_a_call_may_are_heard_in_the_end(monkeypat
 @pytest.mark.parametrize("number", [1, 60])
 def test_a_service_that_has_become_slow_is_heard_by_all_who_ask(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if answers took 25 s where a call has 5 s at first, in a fiftieth of the time."""
-    monkeypatch.setattr("ds_ops_magic.engine.followed.CALL_TIMEOUT", 0.1)
+    monkeypatch.setattr("ds_ops_magic.polling.tracked.CALL_TIMEOUT", 0.1)
     for module in ("followed", "silence"):
-        monkeypatch.setattr(f"ds_ops_magic.engine.{module}.LONGEST_CALL", 2.4)
-    monkeypatch.setattr("ds_ops_magic.engine.silence.PROBE_TIMEOUT", 0.02)
+        monkeypatch.setattr(f"ds_ops_magic.polling.{module}.LONGEST_CALL", 2.4)
+    monkeypatch.setattr("ds_ops_magic.polling.health.PROBE_TIMEOUT", 0.02)
     pause = threading.Event()
 
     def get(call: Call) -> Any:

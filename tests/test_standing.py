@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from scripted import message
 
-from ds_ops_magic.engine.followed import is_older
-from ds_ops_magic.engine.reports import Report
 from ds_ops_magic.model.errors import CancelNotSupported, OperationFailed
 from ds_ops_magic.model.grpc_codes import refused
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.view import Change, Entry, ReturnWhen
+from ds_ops_magic.polling.tracked import is_older
+from ds_ops_magic.polling.updates import Report
 from ds_ops_magic.standing import Standing
 
 ALL, FIRST, FIRST_FAILURE = ReturnWhen.ALL, ReturnWhen.FIRST, ReturnWhen.FIRST_FAILURE

@@ -7,11 +7,11 @@ import dataclasses
 import pytest
 from scripted import message
 
-from ds_ops_magic.engine.calls import Health
 from ds_ops_magic.model.errors import OperationCancelled, OperationFailed
 from ds_ops_magic.model.failures import stopped
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.view import Change, Entry, View
+from ds_ops_magic.polling.calls import Health
 
 RUNNING = Operation(message("a"))
 FAILING = Operation(message("a", error=(8, "no quota")))

@@ -12,11 +12,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.engine.reports import Report
 from ds_ops_magic.history.record import MOST, Record, kept, record_of
 from ds_ops_magic.history.writer import HistoryWriter
 from ds_ops_magic.model.errors import OperationNotFound, OperationsError
 from ds_ops_magic.model.estimates import Runs
+from ds_ops_magic.polling.updates import Report
 from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from ds_ops_magic.model.operation import Operation, Status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ds_ops_magic.engine.calls import Health
     from ds_ops_magic.model.errors import OperationsError
     from ds_ops_magic.model.estimates import Durations
+    from ds_ops_magic.polling.calls import Health
 
 
 class ReturnWhen(enum.Enum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ds_ops_magic.engine.schedule import Schedule
+from ds_ops_magic.polling.schedule import Schedule
 
 from .compute import pure_python
 from .contenders import WAITERS, Noticed, client_of, in_threads

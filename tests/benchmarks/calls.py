@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ds_ops_magic.engine.schedule import Schedule
+from ds_ops_magic.polling.schedule import Schedule
 
 from .report import Bar, Row
 from .simulator import Outcome, Policy, by_schedule, every, growing, log_uniform, simulate

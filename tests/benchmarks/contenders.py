@@ -12,7 +12,7 @@ import grpc
 
 from ds_ops_magic.client import DEFAULT_RATE, OperationClient
 from ds_ops_magic.connections.connection import EndpointConnection
-from ds_ops_magic.engine.schedule import Schedule
+from ds_ops_magic.polling.schedule import Schedule
 
 from .server import ended_at
 
@@ -21,7 +21,7 @@ WITHOUT_END = 1e9
 
 
 class Noticed:
-    """When each operation was seen to have ended (`ds_ops_magic.engine.reports.Listener`)."""
+    """When each operation was seen to have ended (`ds_ops_magic.polling.updates.Listener`)."""
 
     def __init__(self) -> None:
         self.at: dict[str, float] = {}

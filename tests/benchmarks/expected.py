@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ds_ops_magic.engine.schedule import Schedule
 from ds_ops_magic.model.estimates import Durations
+from ds_ops_magic.polling.schedule import Schedule
 
 from .report import Bar, Row
 from .simulator import Intervals, Outcome, Policy, Span, by_schedule, log_normal, simulate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 
-from ds_ops_magic.engine.schedule import Schedule
+from ds_ops_magic.polling.schedule import Schedule
 
 from .contenders import WITHOUT_END, Noticed, client_of
 from .processes import Usage, alone, engine_threads

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ds_ops_magic.engine.schedule import Agenda, RateBudget, Schedule
+from ds_ops_magic.polling.schedule import Agenda, RateBudget, Schedule
 
 TICK = 0.05
 """Seconds, as in the engine."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ds_ops_magic.engine.schedule import Schedule
+from ds_ops_magic.polling.schedule import Schedule
 
 from .__main__ import NAMES, main
 from .report import Bar, Row, table

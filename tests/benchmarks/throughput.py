@@ -11,8 +11,8 @@ from yandex.cloud.operation.operation_pb2 import Operation
 from yandex.cloud.operation.operation_service_pb2 import GetOperationRequest
 
 from ds_ops_magic.connections.connection import EndpointConnection
-from ds_ops_magic.engine.engine import Engine
-from ds_ops_magic.engine.schedule import Schedule
+from ds_ops_magic.polling.poller import Engine
+from ds_ops_magic.polling.schedule import Schedule
 
 from .contenders import WITHOUT_END, Noticed
 from .processes import Usage, alone, median

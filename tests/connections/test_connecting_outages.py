@@ -11,8 +11,8 @@ from scripted import Stage
 from stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, path_with
 
 from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, MetadataService
-from ds_ops_magic.engine.engine import IN_FLIGHT
 from ds_ops_magic.model.errors import AuthenticationError
+from ds_ops_magic.polling.poller import IN_FLIGHT
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_the_silence_behind_a_source_is_an_outage_too(
         cloud.trouble = grpc.StatusCode.UNAVAILABLE
         yc.does('echo "ERROR: rpc error: code = Unavailable desc = later" >&2; exit 1')
         cloud.accepted.clear()
-        environment.setattr("ds_ops_magic.engine.request.REQUEST_TIMEOUT", 1.0)
+        environment.setattr("ds_ops_magic.polling.retry.REQUEST_TIMEOUT", 1.0)
         with pytest.raises(AuthenticationError, match=r"there is no fresh one from .*\n.*: .*later\n"):
             made.get("b")  # whose time is limited
         assert not watch.view().entries[0].ended

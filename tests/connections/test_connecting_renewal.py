@@ -14,8 +14,8 @@ from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connections import yandex
 from ds_ops_magic.connections.cloud import Cloud
 from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, MetadataService
-from ds_ops_magic.engine.engine import IN_FLIGHT
 from ds_ops_magic.model.errors import AuthenticationError
+from ds_ops_magic.polling.poller import IN_FLIGHT
 
 
 class Nothing(set[str]):

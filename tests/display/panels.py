@@ -13,9 +13,9 @@ from yandex.cloud.datasphere.v2.project_pb2 import Project
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.display.model import Panel, panel_of
-from ds_ops_magic.engine.calls import Health
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.view import Entry, View
+from ds_ops_magic.polling.calls import Health
 
 NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=timezone.utc)
 

@@ -4,10 +4,10 @@ import pytest
 from panels import NOW, panel, snapshot
 
 from ds_ops_magic.display.model import panel_of, row_of
-from ds_ops_magic.engine.calls import Health
 from ds_ops_magic.model.estimates import Durations
 from ds_ops_magic.model.grpc_codes import refused
 from ds_ops_magic.model.view import Entry, View
+from ds_ops_magic.polling.calls import Health
 
 
 @pytest.mark.parametrize(

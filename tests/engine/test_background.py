@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import pytest
 from following import lasting, until
 
-from ds_ops_magic.engine.background import BackgroundLoop
 from ds_ops_magic.model.errors import WatchStopped
+from ds_ops_magic.polling.loop import BackgroundLoop
 
 NAME = "a loop under test"
 

@@ -16,7 +16,9 @@ from google.rpc.status_pb2 import Status
 from scripted import Call, ScriptedServer, message
 
 from ds_ops_magic.connections.connection import EndpointConnection, Options
-from ds_ops_magic.engine.calls import (
+from ds_ops_magic.model.errors import UnreadableAnswer
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.polling.calls import (
     LONGEST_RETRY,
     MAX_ANSWER,
     CallFailed,
@@ -25,8 +27,6 @@ from ds_ops_magic.engine.calls import (
     is_over_the_limit,
     read,
 )
-from ds_ops_magic.model.errors import UnreadableAnswer
-from ds_ops_magic.model.operation import Operation
 
 Code = grpc.StatusCode
 T = TypeVar("T")

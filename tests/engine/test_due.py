@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from ds_ops_magic.engine.due import Due
+from ds_ops_magic.polling.queue import Due
 
 MOST = 8
 

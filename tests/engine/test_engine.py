@@ -13,12 +13,12 @@ from following import lasting, until
 from recording import Recorder, engine_of
 from scripted import Call, ScriptedServer, message, running_then
 
-from ds_ops_magic.engine.calls import MAX_ANSWER
-from ds_ops_magic.engine.reports import Report
-from ds_ops_magic.engine.schedule import Schedule
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.estimates import Durations
 from ds_ops_magic.model.operation import Status
+from ds_ops_magic.polling.calls import MAX_ANSWER
+from ds_ops_magic.polling.schedule import Schedule
+from ds_ops_magic.polling.updates import Report
 
 Code = grpc.StatusCode
 

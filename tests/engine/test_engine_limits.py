@@ -151,7 +151,7 @@ def test_a_fork_of_the_process_only_interrupts() -> None:
 
 
 def test_a_fork_that_cannot_wait_for_a_busy_engine_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ds_ops_magic.engine.engine._PAUSE", 0.05)
+    monkeypatch.setattr("ds_ops_magic.polling.poller._PAUSE", 0.05)
     busy, listener = threading.Event(), Recorder()
     with ScriptedServer(lambda call: message(call.id)) as server, engine_of(server) as engine:
         engine.follow(["a"], listener)

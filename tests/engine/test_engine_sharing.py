@@ -7,8 +7,8 @@ from following import lasting, until
 from recording import Recorder, engine_of
 from scripted import ScriptedServer, message
 
-from ds_ops_magic.engine.engine import Engine
 from ds_ops_magic.model.errors import OperationsError
+from ds_ops_magic.polling.poller import Engine
 
 
 @pytest.mark.parametrize("ask", [Engine.get, Engine.cancel])

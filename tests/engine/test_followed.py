@@ -8,10 +8,10 @@ from recording import Recorder
 from scripted import message
 from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 
-from ds_ops_magic.engine.followed import Followed
-from ds_ops_magic.engine.schedule import Schedule
 from ds_ops_magic.model.estimates import Durations
 from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.polling.schedule import Schedule
+from ds_ops_magic.polling.tracked import Followed
 
 SCHEDULE = Schedule(jitter=0.0)
 KNOWN = Durations((58.0, 59.0, 60.0, 61.0, 62.0, 63.0))

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import pytest
 
-from ds_ops_magic.engine.pace import TICK, Pace
-from ds_ops_magic.engine.schedule import RateBudget
+from ds_ops_magic.polling.rate_limit import TICK, Pace
+from ds_ops_magic.polling.schedule import RateBudget
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ import pytest
 
 from ds_ops_magic.connections.connection import Connection
 from ds_ops_magic.connections.tokens import NotNow
-from ds_ops_magic.engine import refresher as module
-from ds_ops_magic.engine.refresher import Refresher
 from ds_ops_magic.model.errors import AuthenticationError
+from ds_ops_magic.polling import reauth as module
+from ds_ops_magic.polling.reauth import Refresher
 
 
 class Credentials(Connection):

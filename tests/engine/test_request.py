@@ -15,12 +15,12 @@ from following import lasting
 from scripted import Call, ScriptedServer, message
 
 from ds_ops_magic.connections.connection import EndpointConnection
-from ds_ops_magic.engine.calls import MAX_ANSWER, OperationServiceCalls
-from ds_ops_magic.engine.pace import Pace
-from ds_ops_magic.engine.request import Requests
-from ds_ops_magic.engine.schedule import RateBudget
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.polling.calls import MAX_ANSWER, OperationServiceCalls
+from ds_ops_magic.polling.rate_limit import Pace
+from ds_ops_magic.polling.retry import Requests
+from ds_ops_magic.polling.schedule import RateBudget
 
 Code = grpc.StatusCode
 T = TypeVar("T")

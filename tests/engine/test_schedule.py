@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from benchmarks.simulator import Span, by_schedule, every, log_normal, log_uniform, simulate
 
-from ds_ops_magic.engine.schedule import Agenda, RateBudget, Schedule, retry_delay
+from ds_ops_magic.polling.schedule import Agenda, RateBudget, Schedule, retry_delay
 
 
 def seeded(seed: int) -> random.Random:

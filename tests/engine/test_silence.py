@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ds_ops_magic.engine.silence import LONGEST_CALL, PROBE_TIMEOUT, Silence
+from ds_ops_magic.polling.health import LONGEST_CALL, PROBE_TIMEOUT, Silence
 
 
 class Clock:

@@ -19,11 +19,11 @@ from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 
 from ds_ops_magic.display import listing
 from ds_ops_magic.display.listing import Listing
-from ds_ops_magic.engine.reports import Report
 from ds_ops_magic.history.history import History
 from ds_ops_magic.history.record import Record
 from ds_ops_magic.model.grpc_codes import refused
 from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.polling.updates import Report
 
 KIND = "yandex.cloud.datasphere.v2.CreateProjectMetadata"
 Open = Callable[[], History]

@@ -11,9 +11,9 @@ from following import lasting
 from ds_ops_magic import LocalService, WaitInterrupted, Watch, connect
 from ds_ops_magic.display import shown
 from ds_ops_magic.display.plain import Shown
-from ds_ops_magic.engine.calls import Health
 from ds_ops_magic.magics.waiting import wait_and_show, wait_for_answers
 from ds_ops_magic.model.view import Entry, View
+from ds_ops_magic.polling.calls import Health
 
 
 class PressedTwice(Shown):

@@ -13,7 +13,7 @@ from ds_ops_magic.model import failures
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ds_ops_magic.engine.engine import Engine
+    from ds_ops_magic.polling.poller import Engine
 
 
 _alive: weakref.WeakSet[Engine] = weakref.WeakSet()

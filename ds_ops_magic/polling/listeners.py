@@ -7,7 +7,7 @@ import logging
 import weakref
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.engine.reports import Listener, Report
+from ds_ops_magic.polling.updates import Listener, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

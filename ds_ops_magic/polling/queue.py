@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ds_ops_magic.engine.schedule import Agenda
+from ds_ops_magic.polling.schedule import Agenda
 
 _PROBES = 2  # questions under way while the service does not answer: an outage is one fact, not one an operation
 _DEEPEST = 2  # questions in a row without an answer: more make no more doubt

@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from ds_ops_magic.engine.schedule import RateBudget
+    from ds_ops_magic.polling.schedule import RateBudget
 
 TICK = 0.05
 """Seconds between two times that a budget is spent which has run out, and between two looks at what is due: finer

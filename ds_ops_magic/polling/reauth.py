@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ds_ops_magic.connections.tokens import NotNow
-from ds_ops_magic.engine.schedule import retry_delay
 from ds_ops_magic.model.errors import AuthenticationError, OperationsError
+from ds_ops_magic.polling.schedule import retry_delay
 from ds_ops_magic.util.text import tidy
 from ds_ops_magic.util.threads import DaemonThreads
 

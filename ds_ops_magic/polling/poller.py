@@ -9,19 +9,19 @@ import random
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.engine.background import BackgroundLoop
-from ds_ops_magic.engine.calls import UNREADABLE_RETRIES, CallFailed, Health, OperationServiceCalls, read
-from ds_ops_magic.engine.due import Due
-from ds_ops_magic.engine.followed import Followed, is_older
-from ds_ops_magic.engine.listeners import Listeners, Reference, reference_to
-from ds_ops_magic.engine.pace import Pace
-from ds_ops_magic.engine.reports import Listener, Report
-from ds_ops_magic.engine.request import Requests, refusal
-from ds_ops_magic.engine.schedule import RateBudget, Schedule, retry_delay
-from ds_ops_magic.engine.silence import Silence
 from ds_ops_magic.model import failures
 from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer, WatchStopped
 from ds_ops_magic.model.grpc_codes import OnGet
+from ds_ops_magic.polling.calls import UNREADABLE_RETRIES, CallFailed, Health, OperationServiceCalls, read
+from ds_ops_magic.polling.health import Silence
+from ds_ops_magic.polling.listeners import Listeners, Reference, reference_to
+from ds_ops_magic.polling.loop import BackgroundLoop
+from ds_ops_magic.polling.queue import Due
+from ds_ops_magic.polling.rate_limit import Pace
+from ds_ops_magic.polling.retry import Requests, refusal
+from ds_ops_magic.polling.schedule import RateBudget, Schedule, retry_delay
+from ds_ops_magic.polling.tracked import Followed, is_older
+from ds_ops_magic.polling.updates import Listener, Report
 from ds_ops_magic.util import fork
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Engine:
         return self._background.is_current()
 
     def refuse_to_block(self) -> None:
-        """Refuse to wait on the engine's own thread (`ds_ops_magic.engine.background.BackgroundLoop`)."""
+        """Refuse to wait on the engine's own thread (`ds_ops_magic.polling.loop.BackgroundLoop`)."""
         self._background.refuse_to_block()
 
     @property
@@ -128,7 +128,7 @@ class Engine:
         """Stop asking, end every wait with WatchStopped, close the channel and end the thread.
 
         Args:
-            at_exit: The process is ending: nobody is told (`ds_ops_magic.engine.background.BackgroundLoop.close`).
+            at_exit: The process is ending: nobody is told (`ds_ops_magic.polling.loop.BackgroundLoop.close`).
         """
         with contextlib.suppress(WatchStopped):
             self._background.soon(lambda: self._pace.stop())

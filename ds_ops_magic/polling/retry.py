@@ -8,27 +8,21 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.engine.calls import (
-    UNREADABLE_RETRIES,
-    CallFailed,
-    OperationServiceCalls,
-    is_over_the_limit,
-    read,
-)
-from ds_ops_magic.engine.refresher import Refresher
-from ds_ops_magic.engine.schedule import retry_delay
 from ds_ops_magic.model import failures, grpc_codes
 from ds_ops_magic.model.errors import UnreadableAnswer
 from ds_ops_magic.model.grpc_codes import OnCancel, OnGet, meaning_of
+from ds_ops_magic.polling.calls import UNREADABLE_RETRIES, CallFailed, OperationServiceCalls, is_over_the_limit, read
+from ds_ops_magic.polling.reauth import Refresher
+from ds_ops_magic.polling.schedule import retry_delay
 from ds_ops_magic.util.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ds_ops_magic.connections.connection import Connection
-    from ds_ops_magic.engine.pace import Pace
     from ds_ops_magic.model.errors import OperationsError
     from ds_ops_magic.model.operation import Operation
+    from ds_ops_magic.polling.rate_limit import Pace
 
 REQUEST_TIMEOUT = 10.0
 """Seconds that a single get or cancel goes on trying."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ds_ops_magic.engine.calls import OperationServiceCalls
+    from ds_ops_magic.polling.calls import OperationServiceCalls
 
 CALL_TIMEOUT = 5.0
 """Seconds one call may take at first; a wait makes as many calls as it needs."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.engine.calls import is_over_the_limit
-from ds_ops_magic.engine.silence import CALL_TIMEOUT, LONGEST_CALL
 from ds_ops_magic.model.grpc_codes import OnGet, meaning_of
+from ds_ops_magic.polling.calls import is_over_the_limit
+from ds_ops_magic.polling.health import CALL_TIMEOUT, LONGEST_CALL
 
 if TYPE_CHECKING:
     import asyncio
 
-    from ds_ops_magic.engine.calls import CallFailed
-    from ds_ops_magic.engine.listeners import Reference
-    from ds_ops_magic.engine.schedule import Schedule
     from ds_ops_magic.model.operation import Operation
+    from ds_ops_magic.polling.calls import CallFailed
+    from ds_ops_magic.polling.listeners import Reference
+    from ds_ops_magic.polling.schedule import Schedule
 
 _AGAIN_AFTER_UNKNOWN = 3
 

@@ -1,1 +1,0 @@
-"""Asking: when, how fast, with which retries, on which thread."""

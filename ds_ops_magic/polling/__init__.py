@@ -1,0 +1,1 @@
+"""Asking about operations: when, how fast, with which retries, on which thread."""
