@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
-    from ds_ops_magic.connections.connection import Connection
+    from ds_ops_magic.connection.connection import Connection
     from ds_ops_magic.history.history import EndpointHistory, History
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.operations import Operations

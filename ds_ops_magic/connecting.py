@@ -6,11 +6,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.client import DEFAULT_RATE, OperationClient
-from ds_ops_magic.connections import sdk, yandex
-from ds_ops_magic.connections.addresses import check_no_scheme, is_address, plain
-from ds_ops_magic.connections.cloud import DISCOVERY, Cloud
-from ds_ops_magic.connections.connection import Connection, EndpointConnection, LocalConnection, read_certificates
-from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, KeyFile, Source, default_sources
+from ds_ops_magic.connection import sdk, yandex
+from ds_ops_magic.connection.addresses import check_no_scheme, is_address, plain
+from ds_ops_magic.connection.connection import Connection, EndpointConnection, LocalConnection, read_certificates
+from ds_ops_magic.connection.credentials import CommandLine, EnvironmentToken, KeyFile, Source, default_sources
+from ds_ops_magic.connection.yandex_api import DISCOVERY, Cloud
 from ds_ops_magic.model.errors import NotConnected
 from ds_ops_magic.util import threads
 from ds_ops_magic.util.text import masked, one_line

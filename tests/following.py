@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from scripted import ScriptedServer
 
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.connections.connection import EndpointConnection
+from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.polling.schedule import Schedule
 
 QUICK = Schedule(shortest=0.01, longest=0.02)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from following import QUICK
 from scripted import ScriptedServer
 
-from ds_ops_magic.connections.connection import EndpointConnection
+from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.model.estimates import Durations
 from ds_ops_magic.polling.poller import Engine
 from ds_ops_magic.polling.schedule import Schedule

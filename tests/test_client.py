@@ -19,7 +19,7 @@ from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.connections.connection import EndpointConnection
+from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.local import LocalService
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.operation import ErrorStatus, Operation, Status

@@ -13,7 +13,7 @@ from scripted import ScriptedServer, Stage, message, running_then
 
 from ds_ops_magic import OperationsError, WatchStopped
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.connections.connection import EndpointConnection
+from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.polling.schedule import Schedule
 
 FATAL = [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), ValueError("a fault"), StopIteration()]
@@ -60,7 +60,7 @@ class Sdk:
 
 @ids
 def test_the_stub_of_a_given_sdk_may_raise_anything(error: BaseException) -> None:
-    from ds_ops_magic.connections.sdk import StubConnection
+    from ds_ops_magic.connection.sdk import StubConnection
 
     with OperationClient(StubConnection(Sdk(error, 3))) as client:
         assert client.wait("a", 20).done

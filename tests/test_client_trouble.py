@@ -14,7 +14,7 @@ from proxy import Proxy
 from scripted import Call, ScriptedServer, Stage, message, running_then
 
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.connections.connection import EndpointConnection
+from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.model.errors import WaitTimeout
 from ds_ops_magic.polling import calls
 from ds_ops_magic.polling.schedule import Schedule

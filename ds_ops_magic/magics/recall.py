@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
-from ds_ops_magic.connections.addresses import is_on_this_host
+from ds_ops_magic.connection.addresses import is_on_this_host
 from ds_ops_magic.magics.targets import Targets
 from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util.text import counted, tidy
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from ds_ops_magic.client import OperationClient
-    from ds_ops_magic.connections.connection import Connection
+    from ds_ops_magic.connection.connection import Connection
     from ds_ops_magic.display.listing import Listing
     from ds_ops_magic.history.history import History
     from ds_ops_magic.history.record import Record

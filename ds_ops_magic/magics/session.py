@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ds_ops_magic.client import OperationClient
-    from ds_ops_magic.connections.connection import LocalConnection
+    from ds_ops_magic.connection.connection import LocalConnection
     from ds_ops_magic.history.history import History
     from ds_ops_magic.watch import Watch
 
@@ -41,7 +41,7 @@ class Session:
             OperationsError: It cannot be connected; what was connected before still is.
         """
         from ds_ops_magic.connecting import connect
-        from ds_ops_magic.connections.connection import LocalConnection
+        from ds_ops_magic.connection.connection import LocalConnection
 
         client = connect(target, rate=rate, **how)
         if isinstance(client.connection, LocalConnection):

@@ -21,7 +21,7 @@ from ds_ops_magic.model.grpc_codes import OnGet, code_of, meaning_of
 from ds_ops_magic.model.operation import Operation
 
 if TYPE_CHECKING:
-    from ds_ops_magic.connections.connection import Connection
+    from ds_ops_magic.connection.connection import Connection
 
 MAX_ANSWER = 16 * 1024 * 1024
 """The largest answer that is read, in bytes."""

@@ -27,7 +27,7 @@ from ds_ops_magic.util import fork
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ds_ops_magic.connections.connection import Connection
+    from ds_ops_magic.connection.connection import Connection
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.util.pending import Pending
 

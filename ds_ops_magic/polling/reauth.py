@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from ds_ops_magic.connections.tokens import NotNow
+from ds_ops_magic.connection.tokens import NotNow
 from ds_ops_magic.model.errors import AuthenticationError, OperationsError
 from ds_ops_magic.polling.schedule import retry_delay
 from ds_ops_magic.util.text import tidy
@@ -18,7 +18,7 @@ from ds_ops_magic.util.threads import DaemonThreads
 if TYPE_CHECKING:
     from concurrent import futures
 
-    from ds_ops_magic.connections.connection import Connection
+    from ds_ops_magic.connection.connection import Connection
 
 # Thousands of operations are asked about once in about that time.
 _STANDS = 60.0  # seconds for which a failure is the answer to all who were asking when it came

@@ -19,7 +19,7 @@ from ds_ops_magic.util.text import duration
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ds_ops_magic.connections.connection import Connection
+    from ds_ops_magic.connection.connection import Connection
     from ds_ops_magic.model.errors import OperationsError
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.polling.rate_limit import Pace

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import grpc
 
 from ds_ops_magic.client import DEFAULT_RATE, OperationClient
-from ds_ops_magic.connections.connection import EndpointConnection
+from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.polling.schedule import Schedule
 
 from .server import ended_at

@@ -10,7 +10,7 @@ import grpc.aio
 from yandex.cloud.operation.operation_pb2 import Operation
 from yandex.cloud.operation.operation_service_pb2 import GetOperationRequest
 
-from ds_ops_magic.connections.connection import EndpointConnection
+from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.polling.poller import Engine
 from ds_ops_magic.polling.schedule import Schedule
 

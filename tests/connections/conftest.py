@@ -15,9 +15,9 @@ from stand_ins import VARIABLES, Clock, CloudStandIn, CommandLineStandIn, Metada
 
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connecting import connect
-from ds_ops_magic.connections import yandex
-from ds_ops_magic.connections.cloud import Cloud
-from ds_ops_magic.connections.credentials import Source
+from ds_ops_magic.connection import yandex
+from ds_ops_magic.connection.credentials import Source
+from ds_ops_magic.connection.yandex_api import Cloud
 
 OAUTH = "y0_of-a-user"
 

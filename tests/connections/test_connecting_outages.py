@@ -10,7 +10,7 @@ from following import lasting, python, until
 from scripted import Stage
 from stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, path_with
 
-from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, MetadataService
+from ds_ops_magic.connection.credentials import CommandLine, EnvironmentToken, MetadataService
 from ds_ops_magic.model.errors import AuthenticationError
 from ds_ops_magic.polling.poller import IN_FLIGHT
 
@@ -72,9 +72,9 @@ import sys
 from pathlib import Path
 from following import QUICK
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.connections import yandex
-from ds_ops_magic.connections.cloud import Cloud
-from ds_ops_magic.connections.credentials import EnvironmentToken
+from ds_ops_magic.connection import yandex
+from ds_ops_magic.connection.yandex_api import Cloud
+from ds_ops_magic.connection.credentials import EnvironmentToken
 cloud = Cloud(sys.argv[1], Path(sys.argv[2]).read_bytes())
 client = OperationClient(yandex.connect(cloud, [EnvironmentToken("YC_TOKEN", is_iam=False)], 20.0), schedule=QUICK)
 watch = client.watch("a")

@@ -11,9 +11,9 @@ from scripted import Call, Stage
 from stand_ins import Clock, CloudStandIn, CommandLineStandIn, MetadataStandIn, path_with
 
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.connections import yandex
-from ds_ops_magic.connections.cloud import Cloud
-from ds_ops_magic.connections.credentials import CommandLine, EnvironmentToken, MetadataService
+from ds_ops_magic.connection import yandex
+from ds_ops_magic.connection.credentials import CommandLine, EnvironmentToken, MetadataService
+from ds_ops_magic.connection.yandex_api import Cloud
 from ds_ops_magic.model.errors import AuthenticationError
 from ds_ops_magic.polling.poller import IN_FLIGHT
 

@@ -17,8 +17,8 @@ from stand_ins import CloudStandIn, ServiceAccountKey
 
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connecting import connect, connection_to
-from ds_ops_magic.connections import sdk as sdk_module
-from ds_ops_magic.connections.sdk import SdkConnection, StubConnection
+from ds_ops_magic.connection import sdk as sdk_module
+from ds_ops_magic.connection.sdk import SdkConnection, StubConnection
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected, OperationNotFound
 
 SECRET = "t1.s3cr3t-t0ken"
@@ -119,7 +119,7 @@ import sys
 import grpc
 from following import QUICK, until
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.connections import sdk
+from ds_ops_magic.connection import sdk
 
 class Sdk:
     def client(self, stub):

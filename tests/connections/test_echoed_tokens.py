@@ -24,7 +24,7 @@ from yandex.cloud.datasphere.v2.project_pb2 import Project
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic import connect, unload_ipython_extension
-from ds_ops_magic.connections.secrecy import overwritten
+from ds_ops_magic.connection.redaction import overwritten
 from ds_ops_magic.model.errors import OperationFailed, OperationsError, OperationsFailed
 
 OPAQUE = "opaque/of=no+shape~s3cr3t"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 
-from ds_ops_magic.connections.tokens import Token, Tokens
+from ds_ops_magic.connection.tokens import Token, Tokens
 
 
 def test_each_token_has_a_number_of_its_own() -> None:

@@ -15,7 +15,7 @@ from following import connections_to, engine_threads, lasting, until
 from google.rpc.status_pb2 import Status
 from scripted import Call, ScriptedServer, message
 
-from ds_ops_magic.connections.connection import EndpointConnection, Options
+from ds_ops_magic.connection.connection import EndpointConnection, Options
 from ds_ops_magic.model.errors import UnreadableAnswer
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.polling.calls import (

@@ -14,7 +14,7 @@ from following import connections_to, engine_threads, lasting, until
 from recording import Recorder, engine_of
 from scripted import Call, ScriptedServer, message, running_then
 
-from ds_ops_magic.connections.connection import EndpointConnection
+from ds_ops_magic.connection.connection import EndpointConnection
 
 Code = grpc.StatusCode
 

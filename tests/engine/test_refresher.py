@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ds_ops_magic.connections.connection import Connection
-from ds_ops_magic.connections.tokens import NotNow
+from ds_ops_magic.connection.connection import Connection
+from ds_ops_magic.connection.tokens import NotNow
 from ds_ops_magic.model.errors import AuthenticationError
 from ds_ops_magic.polling import reauth as module
 from ds_ops_magic.polling.reauth import Refresher

@@ -14,7 +14,7 @@ import pytest
 from following import lasting
 from scripted import Call, ScriptedServer, message
 
-from ds_ops_magic.connections.connection import EndpointConnection
+from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.polling.calls import MAX_ANSWER, OperationServiceCalls

@@ -12,7 +12,7 @@ import pytest
 from local_helpers import calling, script, wait_until
 
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.connections.connection import EndpointConnection
+from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.local import LocalService, database, owners
 from ds_ops_magic.model.errors import OperationsError, ServiceRefused, ServiceUnavailable
 from ds_ops_magic.model.operation import Status

@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.connections.addresses import channel_options, is_on_this_host
-from ds_ops_magic.connections.credentials import read_variable
-from ds_ops_magic.connections.files import Unreadable, contents
-from ds_ops_magic.connections.secrecy import redacted
-from ds_ops_magic.connections.tokens import NoToken, Token, Tokens
+from ds_ops_magic.connection.addresses import channel_options, is_on_this_host
+from ds_ops_magic.connection.credentials import read_variable
+from ds_ops_magic.connection.files import Unreadable, contents
+from ds_ops_magic.connection.redaction import redacted
+from ds_ops_magic.connection.tokens import NoToken, Token, Tokens
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected
 from ds_ops_magic.util.text import one_line, tidy
 

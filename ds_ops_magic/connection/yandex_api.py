@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.connections.addresses import channel_options, check_host, is_address
-from ds_ops_magic.connections.patience import Beside
-from ds_ops_magic.connections.secrecy import redacted
-from ds_ops_magic.connections.tokens import NoToken, Token
+from ds_ops_magic.connection.addresses import channel_options, check_host, is_address
+from ds_ops_magic.connection.redaction import redacted
+from ds_ops_magic.connection.time_limit import Beside
+from ds_ops_magic.connection.tokens import NoToken, Token
 from ds_ops_magic.model import failures
 from ds_ops_magic.model.grpc_codes import OnGet, code_of, is_about_certificate, meaning_of
 from ds_ops_magic.util.text import one_line

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.connections.secrecy import overwritten, redacted
+from ds_ops_magic.connection.redaction import overwritten, redacted
 
 if TYPE_CHECKING:
     from ds_ops_magic.model.errors import OperationsError

@@ -9,14 +9,14 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.connections import programs, web
-from ds_ops_magic.connections.files import Unreadable, contents
-from ds_ops_magic.connections.secrecy import redacted
-from ds_ops_magic.connections.tokens import NoToken, NotThere, Token
+from ds_ops_magic.connection import programs, web
+from ds_ops_magic.connection.files import Unreadable, contents
+from ds_ops_magic.connection.redaction import redacted
+from ds_ops_magic.connection.tokens import NoToken, NotThere, Token
 from ds_ops_magic.util.text import duration, one_line, tidy
 
 if TYPE_CHECKING:
-    from ds_ops_magic.connections.cloud import Cloud
+    from ds_ops_magic.connection.yandex_api import Cloud
 
 IAM_VARIABLES = ("YC_IAM_TOKEN",)
 MIXED_VARIABLES = ("YC_TOKEN", "YC_OAUTH_TOKEN")

@@ -7,11 +7,11 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.connections.addresses import channel_options
-from ds_ops_magic.connections.cloud import OPERATION, Cloud, CloudSilent
-from ds_ops_magic.connections.connection import Options, TokenConnection
-from ds_ops_magic.connections.patience import Beside
-from ds_ops_magic.connections.tokens import NotNow, NoToken, NotThere, Token, Tokens
+from ds_ops_magic.connection.addresses import channel_options
+from ds_ops_magic.connection.connection import Options, TokenConnection
+from ds_ops_magic.connection.time_limit import Beside
+from ds_ops_magic.connection.tokens import NotNow, NoToken, NotThere, Token, Tokens
+from ds_ops_magic.connection.yandex_api import OPERATION, Cloud, CloudSilent
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected, OperationsError
 from ds_ops_magic.util.text import tidy
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import grpc
 
-    from ds_ops_magic.connections.credentials import Source
+    from ds_ops_magic.connection.credentials import Source
 
 CONNECT_TIMEOUT = 2.0
 """Seconds that connecting may take, whatever has to be tried."""

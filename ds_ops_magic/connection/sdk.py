@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ds_ops_magic.connections.addresses import channel_options
-from ds_ops_magic.connections.cloud import OPERATION
-from ds_ops_magic.connections.connection import Connection, Options
-from ds_ops_magic.connections.patience import Beside
-from ds_ops_magic.connections.secrecy import redacted
-from ds_ops_magic.connections.tokens import Token, Tokens
+from ds_ops_magic.connection.addresses import channel_options
+from ds_ops_magic.connection.connection import Connection, Options
+from ds_ops_magic.connection.redaction import redacted
+from ds_ops_magic.connection.time_limit import Beside
+from ds_ops_magic.connection.tokens import Token, Tokens
+from ds_ops_magic.connection.yandex_api import OPERATION
 from ds_ops_magic.model.errors import NotConnected, OperationsError
 from ds_ops_magic.util.text import one_line, tidy
 from ds_ops_magic.util.threads import DaemonThreads
