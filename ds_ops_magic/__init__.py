@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.client import ALL, FIRST, FIRST_FAILURE, OperationClient
     from ds_ops_magic.connecting import connect
     from ds_ops_magic.history.history import History
-    from ds_ops_magic.history.recorder import recorder
+    from ds_ops_magic.history.interceptor import recorder
     from ds_ops_magic.local import LocalService
     from ds_ops_magic.model.errors import (
         AuthenticationError,
@@ -91,7 +91,7 @@ _HOMES = {
     "client": ("ALL", "FIRST", "FIRST_FAILURE", "OperationClient"),
     "connecting": ("connect",),
     "history.history": ("History",),
-    "history.recorder": ("recorder",),
+    "history.interceptor": ("recorder",),
     "local": ("LocalService",),
     "model.payload": ("UnknownPayload",),
     "model.operation": ("ErrorStatus", "Operation", "Status"),

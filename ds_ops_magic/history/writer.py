@@ -11,7 +11,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.history.file import BUSY, HistoryFile
+from ds_ops_magic.history.database import BUSY, HistoryFile
 from ds_ops_magic.history.inbox import Inbox
 from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util import threads

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ds_ops_magic.history import histories
-from ds_ops_magic.history.histories import history_in, use_profile
+from ds_ops_magic.history.default import history_in, use_profile
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 from following import until
 from scripted import message
 
-from ds_ops_magic.history.file import HistoryFile
+from ds_ops_magic.history.database import HistoryFile
 from ds_ops_magic.history.history import History
 from ds_ops_magic.history.record import OLDEST, Record
 from ds_ops_magic.model.grpc_codes import refused

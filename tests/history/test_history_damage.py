@@ -14,7 +14,7 @@ from IPython.core.completer import provisionalcompleter
 
 from ds_ops_magic.display import listing
 from ds_ops_magic.display.listing import Listing
-from ds_ops_magic.history.file import HistoryFile
+from ds_ops_magic.history.database import HistoryFile
 from ds_ops_magic.history.history import History
 from ds_ops_magic.history.record import Record
 

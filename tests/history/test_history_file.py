@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ds_ops_magic.history import file as history_file
-from ds_ops_magic.history.file import HistoryFile, Unusable, is_remote
+from ds_ops_magic.history import database as history_file
+from ds_ops_magic.history.database import HistoryFile, Unusable, is_remote
 from ds_ops_magic.history.record import Record
 
 DAY = 86400.0

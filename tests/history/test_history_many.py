@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from scripted import message
 
-from ds_ops_magic.history import file as history_file
+from ds_ops_magic.history import database as history_file
 from ds_ops_magic.history import record
-from ds_ops_magic.history.file import HistoryFile
+from ds_ops_magic.history.database import HistoryFile
 from ds_ops_magic.history.history import History
 from ds_ops_magic.model.operation import Operation
 

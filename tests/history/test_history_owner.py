@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from following import python
 
-from ds_ops_magic.history.file import HistoryFile, Unusable
+from ds_ops_magic.history.database import HistoryFile, Unusable
 from ds_ops_magic.history.history import History
 from ds_ops_magic.history.record import Record
 
@@ -64,7 +64,7 @@ def test_what_another_user_has_put_beside_it_is_not_read(path: Path, end: str, i
 _PLANT = """
 import os, sqlite3, sys
 from pathlib import Path
-from ds_ops_magic.history.file import HistoryFile, Unusable
+from ds_ops_magic.history.database import HistoryFile, Unusable
 
 path, beside = map(Path, sys.argv[1:])
 connect = sqlite3.connect

@@ -17,7 +17,7 @@ from scripted import ScriptedServer, message
 from traitlets.config import Config
 
 from ds_ops_magic import load_ipython_extension, recorder, unload_ipython_extension
-from ds_ops_magic.history.histories import history_in
+from ds_ops_magic.history.default import history_in
 from ds_ops_magic.history.history import History
 
 

@@ -123,7 +123,7 @@ from pathlib import Path
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 from ds_ops_magic import load_ipython_extension, unload_ipython_extension
-from ds_ops_magic.history.histories import history_in
+from ds_ops_magic.history.default import history_in
 from ds_ops_magic.model.operation import Operation
 from scripted import message
 

@@ -34,7 +34,7 @@ from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import (
 
 import ds_ops_magic
 from ds_ops_magic.history.history import History
-from ds_ops_magic.history.recorder import recorder
+from ds_ops_magic.history.interceptor import recorder
 
 TOKEN = "t1.a-secret-that-must-not-be-found"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from following import python
 from kernels import started
 
-from ds_ops_magic.history.file import HistoryFile
+from ds_ops_magic.history.database import HistoryFile
 from ds_ops_magic.history.record import MOST
 
 KILLS = 200
@@ -35,7 +35,7 @@ _KILL = """
 import random, signal, sys, time
 folder, kills = sys.argv[1], int(sys.argv[2])
 chance = random.Random(4)
-from ds_ops_magic.history.file import HistoryFile
+from ds_ops_magic.history.database import HistoryFile
 from pathlib import Path
 
 for round in range(kills):

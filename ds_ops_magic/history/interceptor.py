@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from ds_ops_magic.history.histories import history_in
+from ds_ops_magic.history.default import history_in
 from ds_ops_magic.model.operation import Operation
 
 if TYPE_CHECKING:
