@@ -17,8 +17,8 @@ from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 from yandex.cloud.operation.operation_service_pb2 import GetOperationRequest
 
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.display.model import Panel, panel_of
-from ds_ops_magic.display.static import html, text
+from ds_ops_magic.display.panel import Panel, panel_of
+from ds_ops_magic.display.render import html, text
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.operation import Status
 from ds_ops_magic.watch import Watch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
-    from ds_ops_magic.display.model import Panel, Row
+    from ds_ops_magic.display.panel import Panel, Row
     from ds_ops_magic.watch import Watch
 
 _seen: WeakKeyDictionary[Watch, dict[str, float]] = WeakKeyDictionary()

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from ds_ops_magic.display import static
+from ds_ops_magic.display import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ds_ops_magic.display.model import Panel, Row
+    from ds_ops_magic.display.panel import Panel, Row
 
 _ROW_HEIGHT = 44  # that of .dsops-row, in px: the buttons stand beside the rows
 _BUTTON_HEIGHT = 28
@@ -48,7 +48,7 @@ class WidgetPanel:
         # One of each for all buttons, so that a new row opens one comm and not three.
         self._look = {"layout": _button_layout("92px"), "style": ipywidgets.ButtonStyle()}
         self._sent = 0  # messages of the running drawing
-        style = ipywidgets.HTML(static.part("style"), layout=ipywidgets.Layout(display="none"))
+        style = ipywidgets.HTML(render.part("style"), layout=ipywidgets.Layout(display="none"))
         full = ipywidgets.Layout(width="100%", align_items="center")
         rows = [ipywidgets.HBox([self._head, self._all], layout=full)]
         rows.append(ipywidgets.HBox([self._live, self._column], layout=ipywidgets.Layout(width="100%")))
@@ -58,13 +58,13 @@ class WidgetPanel:
     def draw(self, panel: Panel) -> int:
         """Show a panel, and return how many messages that took. What has not changed sends nothing."""
         self._sent = 0
-        self._set(self._head, value=static.part("head", panel))
-        self._set(self._live, value=static.part("live", panel))
-        self._set(self._foot, value=static.part("foot", panel))
+        self._set(self._head, value=render.part("head", panel))
+        self._set(self._live, value=render.part("live", panel))
+        self._set(self._foot, value=render.part("foot", panel))
         ended = tuple(row.id for row in panel.ended)
         if ended != self._ended_ids:
             self._ended_ids = ended
-            self._set(self._ended, value=static.part("ended", panel))
+            self._set(self._ended, value=render.part("ended", panel))
         self._set(self._column, children=tuple(self._button(row) for row in panel.live))
         self._drop_spare({row.id for row in panel.live})
         self._draw_all(panel)

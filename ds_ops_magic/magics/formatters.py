@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ds_ops_magic.display.model import Panel
+    from ds_ops_magic.display.panel import Panel
     from ds_ops_magic.watch import Watch
 
 _TYPES = (
     ("ds_ops_magic.model.operation", "Operation"),
     ("ds_ops_magic.model.operations", "Operations"),
     ("ds_ops_magic.watch", "Watch"),
-    ("ds_ops_magic.display.listing", "Listing"),
+    ("ds_ops_magic.display.table", "Listing"),
     ("ds_ops_magic.client", "OperationClient"),
 )
 _MIMES = ("text/html", "text/plain")
@@ -63,22 +63,22 @@ def unregister(shell: Any) -> None:
 
 
 def _html(value: Any) -> str:
-    from ds_ops_magic.display import listing, static
+    from ds_ops_magic.display import render, table
 
-    return listing.html(value) if isinstance(value, listing.Listing) else static.html(_panel(value))
+    return table.html(value) if isinstance(value, table.Listing) else render.html(_panel(value))
 
 
 def _text(value: Any) -> str:
-    from ds_ops_magic.display import listing, static
+    from ds_ops_magic.display import render, table
 
-    return listing.text(value) if isinstance(value, listing.Listing) else static.text(_panel(value))
+    return table.text(value) if isinstance(value, table.Listing) else render.text(_panel(value))
 
 
 def _panel(value: Any) -> Panel:
-    from ds_ops_magic.display import plain, static
+    from ds_ops_magic.display import render, text_display
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.watch import Watch
 
     if isinstance(value, Watch):
-        return plain.panel(value, static.MOST_ROWS)
-    return static.panel_for([value] if isinstance(value, Operation) else list(value))
+        return text_display.panel(value, render.MOST_ROWS)
+    return render.panel_for([value] if isinstance(value, Operation) else list(value))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections import abc
 
     from ds_ops_magic.client import OperationClient
-    from ds_ops_magic.display.listing import Listing
+    from ds_ops_magic.display.table import Listing
     from ds_ops_magic.history.history import History
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.operations import Operations
@@ -128,7 +128,7 @@ class OpMagics(Magics):
 
     def show_live(self, watch: Watch) -> bool:
         """Display a watch as a live panel; False where there is no page that can be updated."""
-        from ds_ops_magic.display.shown import show_freely
+        from ds_ops_magic.display.choice import show_freely
 
         return show_freely(watch, self.shell, self.display)
 
@@ -191,7 +191,7 @@ class OpMagics(Magics):
         return watch
 
     def _cancel(self, options: argparse.Namespace, mode: str, cell: str | None) -> Any:
-        from ds_ops_magic.display import static
+        from ds_ops_magic.display import render
 
         if options.timeout is not None and not options.wait:
             raise UsageError("%op cancel: --timeout is about waiting for the end: give --wait too.")
@@ -200,7 +200,7 @@ class OpMagics(Magics):
         operations = self._answers(options, targets, client.cancel_all)
         for operation in operations:
             if operation.done and not options.hidden:
-                print(static.finished(operation))
+                print(render.finished(operation))
         if not options.wait:
             return self._give(options, _as_named(operations, targets))
         watch, told = client.watch(*targets.ids), notify.functions(None, self.on_end, options.scope.evaluate)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.client import OperationClient
     from ds_ops_magic.connection.connection import Connection
-    from ds_ops_magic.display.listing import Listing
+    from ds_ops_magic.display.table import Listing
     from ds_ops_magic.history.history import History
     from ds_ops_magic.history.record import Record
 
@@ -96,7 +96,7 @@ def listing(
     Raises:
         UsageError: No history is kept.
     """
-    from ds_ops_magic.display.listing import Listing
+    from ds_ops_magic.display.table import Listing
 
     known = kept(history)
     known.refresh()

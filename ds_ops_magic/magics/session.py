@@ -68,7 +68,7 @@ class Session:
         If the service of this process was, it stops too: nothing else would end it before the process does.
         """
         self._disconnect()
-        live = sys.modules.get("ds_ops_magic.display.live")  # not imported where nothing was ever shown live
+        live = sys.modules.get("ds_ops_magic.display.page_display")  # not imported where nothing was ever shown live
         if live is not None:
             live.drawer.settle()
         if self._local is not None:

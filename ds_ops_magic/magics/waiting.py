@@ -12,7 +12,7 @@ from ds_ops_magic.util.text import one_line
 from ds_ops_magic.util.threads import Signal
 
 if TYPE_CHECKING:
-    from ds_ops_magic.display.plain import Shown
+    from ds_ops_magic.display.text_display import Shown
     from ds_ops_magic.watch import Watch
 
 
@@ -22,7 +22,7 @@ def wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, wh
     Args:
         watch: What to wait for.
         shell: The IPython shell whose cell runs.
-        mode: How to show it, as for `ds_ops_magic.display.shown.show`.
+        mode: How to show it, as for `ds_ops_magic.display.choice.show`.
         timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
         when: The name of a `ds_ops_magic.model.view.ReturnWhen`.
 
@@ -81,8 +81,8 @@ def wait_for_answers(watch: Watch, timeout: float = 2.0) -> None:
 
 
 def _wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, when: str) -> None:
-    from ds_ops_magic.display.pump import pumped
-    from ds_ops_magic.display.shown import show
+    from ds_ops_magic.display.choice import show
+    from ds_ops_magic.display.comm_pump import pumped
     from ds_ops_magic.model.view import ReturnWhen
 
     shown = show(watch, shell, mode)
@@ -108,7 +108,7 @@ def _wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, w
 
 def _plainer(watch: Watch, shell: Any, error: Exception) -> Shown:
     """Say that a panel cannot be shown, and give what stands in for it: it costs the panel, never the wait."""
-    from ds_ops_magic.display.shown import show
+    from ds_ops_magic.display.choice import show
 
     said = one_line(f"{type(error).__name__}: {error}", 200)
     print(f"The panel cannot be shown, the wait goes on: {said}", file=sys.stderr, flush=True)

@@ -12,7 +12,7 @@ from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProje
 from yandex.cloud.datasphere.v2.project_pb2 import Project
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic.display.model import Panel, panel_of
+from ds_ops_magic.display.panel import Panel, panel_of
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.view import Entry, View
 from ds_ops_magic.polling.calls import Health

@@ -7,7 +7,7 @@ import time
 
 from following import until
 
-from ds_ops_magic.display.drawer import Drawer
+from ds_ops_magic.display.redraw import Drawer
 
 
 def test_a_drawing_is_called_until_it_says_that_it_is_over():

@@ -6,7 +6,7 @@ from following import client_of, until
 from scripted import ScriptedServer, message
 from yandex.cloud.ai.tuning.v1.tuning_service_pb2 import TuningMetadata
 
-from ds_ops_magic.display.plain import panel
+from ds_ops_magic.display.text_display import panel
 
 
 def test_the_furthest_is_shown_and_each_watch_has_its_own():

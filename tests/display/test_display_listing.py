@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ds_ops_magic.display import listing
-from ds_ops_magic.display.listing import Listing
+from ds_ops_magic.display import table
+from ds_ops_magic.display.table import Listing
 from ds_ops_magic.history.record import Record
 
 NOW = 1_772_625_600.0  # 2026-03-04 12:00 UTC
@@ -20,7 +20,7 @@ def listed(*records: Record, by_endpoint: bool = False) -> Listing:
 
 def test_a_listing_as_text() -> None:
     assert (
-        listing.text(listed(RUNNING, OLD, FAILED, BORN))
+        table.text(listed(RUNNING, OLD, FAILED, BORN))
         == """\
 ● running  Train · op1 · 2 min 10 s
     created 2026-03-04 11:57:50 UTC, kind yandex.cloud.datasphere.v2.CreateProjectMetadata
@@ -39,37 +39,37 @@ def test_what_a_clock_said_that_was_ahead_is_no_time() -> None:
     seen = Record("host:1", "op1", ahead, ahead, "running", False, "", "", "", NOW - 60.0, NOW - 30.0)
     never_seen = Record("host:1", "op2", ahead)
     skewed = Record("host:1", "op3", NOW + 2.0, NOW + 2.0, "running", False, "", "", "", NOW - 60.0, NOW - 30.0)
-    said = listing.text(listed(seen, never_seen, skewed))
+    said = table.text(listed(seen, never_seen, skewed))
     assert [line for line in said.splitlines() if line.startswith(("●", "?"))] == [
         "● running  op1 · when last seen, by a clock that was ahead",
         "? asked about  op2 · by a clock that was ahead, and never seen since",
         "● running  op3 · 1 min 02 s",
     ]
-    assert "ahead" in listing.html(listed(seen))
+    assert "ahead" in table.html(listed(seen))
 
 
 def test_where_each_is_when_that_is_asked() -> None:
-    said = listing.text(listed(RUNNING, FAILED, BORN, by_endpoint=True))
+    said = table.text(listed(RUNNING, FAILED, BORN, by_endpoint=True))
     assert [part.partition(" at ")[2] for part in said.splitlines()[1::2]] == ["host:1", "host:2", "Yandex Cloud"]
 
 
 def test_a_listing_as_html_says_the_same_in_a_table() -> None:
-    written = listing.html(listed(RUNNING, FAILED))
+    written = table.html(listed(RUNNING, FAILED))
     assert written.count("<tr>") == 3
     for said in ("running", "Train", "<code>op1</code>", "2 min 10 s", "INTERNAL", "That is all."):
         assert said in written
 
 
 def test_an_empty_listing_has_no_table() -> None:
-    assert "<table>" not in listing.html(listed())
-    assert listing.text(listed()) == "That is all."
+    assert "<table>" not in table.html(listed())
+    assert table.text(listed()) == "That is all."
 
 
 def test_what_a_server_called_it_is_hostile() -> None:
     nasty = "<script>alert(1)</script>\x1b[31m\u202e$x$\n"
     record = Record(nasty, nasty[:40], NOW, NOW, nasty, False, nasty, nasty, nasty, 1.0, None)
-    written = listing.html(Listing([record], [nasty], NOW, by_endpoint=True))
-    said = listing.text(Listing([record], [nasty], NOW, by_endpoint=True))
+    written = table.html(Listing([record], [nasty], NOW, by_endpoint=True))
+    said = table.text(Listing([record], [nasty], NOW, by_endpoint=True))
     assert "<script" not in written
     assert "$x$" not in written
     for text in (written, said):
@@ -79,7 +79,7 @@ def test_what_a_server_called_it_is_hostile() -> None:
 
 def test_a_moment_that_no_calendar_holds_is_shown_as_the_nearest_that_one_does() -> None:
     record = Record("host:1", "op1", NOW, NOW, "succeeded", True, "", KIND, "", -1e15, 253_402_300_800.0)
-    said = listing.text(listed(record))
+    said = table.text(listed(record))
     assert "1-01-01 00:00:00 UTC, ended 9999-12-31 23:59:59 UTC" in said
 
 

@@ -14,8 +14,7 @@ from following import client_of, until
 from scripted import Call, ScriptedServer, Stage, message
 from threadless import Threadless
 
-from ds_ops_magic.display import live
-from ds_ops_magic.display.live import HtmlShown, WidgetShown
+from ds_ops_magic.display.page_display import HtmlShown, WidgetShown
 
 NAMES = [f"op{number}" for number in range(60)]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from panels import NOW, panel, snapshot
 
-from ds_ops_magic.display.model import panel_of, row_of
+from ds_ops_magic.display.panel import panel_of, row_of
 from ds_ops_magic.model.estimates import Durations
 from ds_ops_magic.model.grpc_codes import refused
 from ds_ops_magic.model.view import Entry, View

@@ -10,8 +10,8 @@ from panels import packed, panel, snapshot
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
 from yandex.cloud.datasphere.v2.project_pb2 import Project
 
-from ds_ops_magic.display import listing, static
-from ds_ops_magic.display.listing import Listing
+from ds_ops_magic.display import render, table
+from ds_ops_magic.display.table import Listing
 from ds_ops_magic.history.record import Record
 from ds_ops_magic.model import failures
 from ds_ops_magic.model.operation import Operation
@@ -49,13 +49,13 @@ def told(secret: str) -> list[Operation]:
 
 def everything_shown(operations: list[Operation]) -> str:
     shown = panel(*operations)
-    parts = [static.part(name, shown) for name in ("head", "live", "ended", "foot")]
-    lines = [static.line(panel(one)) for one in operations]
+    parts = [render.part(name, shown) for name in ("head", "live", "ended", "foot")]
+    lines = [render.line(panel(one)) for one in operations]
     error = failures.failure(operations[0])
     group = failures.failures(Operations(operations), {"a": error}, 4)
     said = [str(error), str(group), str(panel(Entry("a", None, error)).rows[0].error)]
     reprs = [f"{operation!r} {operation.title} {operation.progress.text}" for operation in operations]
-    return "\n".join([static.html(shown), static.text(shown), *parts, *lines, *said, *reprs])
+    return "\n".join([render.html(shown), render.text(shown), *parts, *lines, *said, *reprs])
 
 
 @pytest.mark.parametrize("secret", TOKENS)
@@ -74,7 +74,7 @@ def test_no_token_is_shown(secret: str) -> None:
 def test_no_token_is_listed_that_an_older_version_has_kept(secret: str) -> None:
     record = Record("host:1", "op1", 7.0, 7.0, "running", description=f"with {secret}")
     shown = Listing([record], [], 7.0, by_endpoint=True)
-    for written in (listing.text(shown), listing.html(shown)):
+    for written in (table.text(shown), table.html(shown)):
         assert "with (token)" in written
         assert secret not in written
 
@@ -89,23 +89,23 @@ def test_ids_types_addresses_and_links_stay_as_they_are(name: str) -> None:
     running, odd = snapshot(name), snapshot(name, done=True).to_proto()
     odd.response.CopyFrom(unknown)
     shown = panel(Operation(failed), running, Operation(odd), hint="%op cancel {name}")
-    for written in (static.text(shown), static.text(panel(running, hint="%op cancel {name}"))):
+    for written in (render.text(shown), render.text(panel(running, hint="%op cancel {name}"))):
         assert "(token)" not in written
         assert name in written
-    assert static.text(panel(Operation(odd))).count(name) == 2
+    assert render.text(panel(Operation(odd))).count(name) == 2
     error = failures.failure(Operation(failed))
     for said in (error, failures.failures(Operations(), {name: error}, 2), failures.interrupted([name])):
         assert name in str(said)
         assert "(token)" not in str(said)
     assert repr(running) == f"Operation({name!r}, running)"
-    assert "(token)" not in static.html(panel(running, Operation(odd)))
+    assert "(token)" not in render.html(panel(running, Operation(odd)))
     record = Record(name, name, 7.0, 7.0, "running", False, "", name, "", None, None)
-    assert listing.text(Listing([record], [], 7.0, by_endpoint=True)).count(name) == 3
+    assert table.text(Listing([record], [], 7.0, by_endpoint=True)).count(name) == 3
 
 
 def test_a_link_to_the_console_stays_whole() -> None:
     community = "y0_" + "c" * 20
     made = snapshot("a", done=True).to_proto()
     made.response.Pack(Project(id="p1", community_id=community))
-    for written in (static.html(panel(Operation(made))), static.text(panel(Operation(made)))):
+    for written in (render.html(panel(Operation(made))), render.text(panel(Operation(made)))):
         assert f"communities/{community}/projects/p1" in written

@@ -10,7 +10,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import QuotaFailure
 from panels import packed, panel, snapshot
 
-from ds_ops_magic.display import static
+from ds_ops_magic.display import render
 from ds_ops_magic.model.operation import Operation
 
 HOSTILE = [
@@ -26,7 +26,7 @@ HOSTILE = [
 ]
 
 
-DRAWINGS = [static.html, *(functools.partial(static.part, name) for name in ("head", "live", "ended", "foot"))]
+DRAWINGS = [render.html, *(functools.partial(render.part, name) for name in ("head", "live", "ended", "foot"))]
 ALLOWED = {"a", "b", "br", "code", "details", "div", "li", "p", "span", "summary", "ul", "wbr"}
 ALLOWED |= {"table", "thead", "tbody", "tr", "th", "td"}
 
@@ -67,7 +67,7 @@ def test_hostile_text_stays_text(text):
         assert found.found <= ALLOWED
         assert not any(name.startswith("on") or name == "src" for name in found.attributes)
         assert found.links <= {"https://datasphere.yandex.cloud/communities/c1/projects/p1"}
-    assert not set(static.text(shown)) & set("\x00\x07\x1b\u202e\t")
+    assert not set(render.text(shown)) & set("\x00\x07\x1b\u202e\t")
 
 
 def test_html_of_every_status_is_well_formed_and_says_all_there_is():
@@ -80,53 +80,53 @@ def test_html_of_every_status_is_well_formed_and_says_all_there_is():
     )
     for draw in DRAWINGS:
         tags_of(draw(shown))
-    written = html.unescape(static.html(shown))
+    written = html.unescape(render.html(shown))
     for word in ("running", "failing", "failed", "cancelled", "succeeded", "Tune a model", "an instance is lost"):
         assert word in written
     for fact in ("RESOURCE_EXHAUSTED: no room", "reason QUOTA", "2026-03-04 11:57:50 UTC", "nlp-demo"):
         assert fact in written
-        assert fact in static.text(shown)
+        assert fact in render.text(shown)
 
 
 def test_the_full_name_of_a_type_may_break_after_its_dots_and_is_no_mathematics():
     strange = AnyMessage(type_url="x/$a.b$<i>")
     shown = panel(snapshot("a", done=True), snapshot("b", metadata=strange))
-    written = static.html(shown)
+    written = render.html(shown)
     assert "yandex.<wbr>cloud.<wbr>datasphere.<wbr>v2.<wbr>Project" in written
     assert "kind <span>$</span>a.<wbr>b<span>$</span>&lt;i&gt;" in written
-    assert "yandex.cloud.datasphere.v2.Project" in static.text(shown)
+    assert "yandex.cloud.datasphere.v2.Project" in render.text(shown)
 
 
 def test_a_known_fraction_is_a_bar_with_a_value_and_an_unknown_one_has_none():
-    known = static.part("live", panel(snapshot(percent=40)))
+    known = render.part("live", panel(snapshot(percent=40)))
     assert 'aria-valuenow="40"' in known
     assert "width:40.0%" in known
-    unknown = static.part("live", panel(snapshot()))
+    unknown = render.part("live", panel(snapshot()))
     assert "aria-valuenow" not in unknown
 
 
 def test_one_operation_needs_no_headline():
-    assert static.text(panel(snapshot("a"))).startswith("● running  a · 2 min 10 s")
-    assert static.text(panel(snapshot("a"), snapshot("b"))).startswith("2 operations: 2 running\n")
+    assert render.text(panel(snapshot("a"))).startswith("● running  a · 2 min 10 s")
+    assert render.text(panel(snapshot("a"), snapshot("b"))).startswith("2 operations: 2 running\n")
 
 
 def test_a_line_tells_one_operation_or_counts_many():
-    assert static.line(panel(snapshot("a", percent=40, description="Tune"))).startswith(
+    assert render.line(panel(snapshot("a", percent=40, description="Tune"))).startswith(
         "● running · Tune · a · 40% · step 40 of 100 · 2 min 10 s"
     )
-    assert static.line(panel(snapshot("a"), snapshot("b", done=True))) == "2 operations · 1 running · 1 succeeded"
+    assert render.line(panel(snapshot("a"), snapshot("b", done=True))) == "2 operations · 1 running · 1 succeeded"
 
 
 def test_ten_megabytes_are_cut():
     huge = "x" * 10_000_000
     shown = panel(snapshot("a", done=True, code=8, words=huge, description=huge))
-    assert len(static.html(shown)) < 10_000
-    assert len(static.text(shown)) < 10_000
+    assert len(render.html(shown)) < 10_000
+    assert len(render.text(shown)) < 10_000
 
 
 def test_thousands_stay_under_a_hundred_kilobytes():
     many = [snapshot(f"op{number}", done=True, code=8, words="w" * 500) for number in range(10_000)]
-    assert len(static.html(panel(*many, most=static.MOST_ROWS))) < 100_000
+    assert len(render.html(panel(*many, most=render.MOST_ROWS))) < 100_000
 
 
 @pytest.mark.parametrize("character", "aя漢😀&$.\\")
@@ -144,13 +144,13 @@ def test_the_limits_are_of_bytes_whatever_they_are_filled_with(character: str) -
     odd = full(0, done=True)
     unknown = odd.to_proto()
     unknown.response.type_url = f"x/{character * 100_000}"
-    failed = [full(number, done=True, code=8, words=character * 2_000) for number in range(static.MOST_ROWS)]
+    failed = [full(number, done=True, code=8, words=character * 2_000) for number in range(render.MOST_ROWS)]
     named = full(0, done=True, name=character * 10_000)
     for one in (odd, named, Operation(unknown), failed[0]):
-        assert len(static.html(panel(one)).encode()) <= 10_000
-    for many in (failed, [named] * static.MOST_ROWS):
-        written = static.html(panel(*many, most=static.MOST_ROWS))
-        assert len(written.encode()) <= static.MOST_BYTES
+        assert len(render.html(panel(one)).encode()) <= 10_000
+    for many in (failed, [named] * render.MOST_ROWS):
+        written = render.html(panel(*many, most=render.MOST_ROWS))
+        assert len(written.encode()) <= render.MOST_BYTES
         tags_of(written)
         assert written.count("<tr>") > 8
 
@@ -158,11 +158,11 @@ def test_the_limits_are_of_bytes_whatever_they_are_filled_with(character: str) -
 def test_full_fields_of_any_alphabet_are_shown_whole() -> None:
     for character in "aя漢":
         [row] = panel(snapshot(description=character * 256, done=True, code=8, words=character * 300)).rows
-        assert character * 256 in static.html(panel(snapshot(description=character * 256)))
-        assert row.error in static.html(panel(snapshot(done=True, code=8, words=character * 300)))
+        assert character * 256 in render.html(panel(snapshot(description=character * 256)))
+        assert row.error in render.html(panel(snapshot(done=True, code=8, words=character * 300)))
 
 
 def test_snapshots_that_nobody_watches_have_no_foot_but_for_what_was_never_seen():
-    assert static.panel_for([snapshot("a")]).foot == ""
-    assert static.panel_for([snapshot("a"), None]).foot == "1 never seen"
-    assert static.text(static.panel_for([None, None])) == "0 operations\n2 never seen"
+    assert render.panel_for([snapshot("a")]).foot == ""
+    assert render.panel_for([snapshot("a"), None]).foot == "1 never seen"
+    assert render.text(render.panel_for([None, None])) == "0 operations\n2 never seen"

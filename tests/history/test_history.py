@@ -17,8 +17,8 @@ from following import python, until
 from scripted import message
 from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 
-from ds_ops_magic.display import listing
-from ds_ops_magic.display.listing import Listing
+from ds_ops_magic.display import table
+from ds_ops_magic.display.table import Listing
 from ds_ops_magic.history.history import History
 from ds_ops_magic.history.record import Record
 from ds_ops_magic.model.grpc_codes import refused
@@ -103,7 +103,7 @@ def test_the_last_moment_there_is_can_be_kept_and_shown(open_history: Open) -> N
     for kept_moment in (record.created_at, record.changed_at):
         assert kept_moment is not None
         assert datetime.fromtimestamp(kept_moment, timezone.utc).year == 9999
-    assert "ended 9999-12-31 23:59:59 UTC" in listing.text(Listing([record], [], time.time(), by_endpoint=False))
+    assert "ended 9999-12-31 23:59:59 UTC" in table.text(Listing([record], [], time.time(), by_endpoint=False))
 
 
 def test_the_file_is_private_and_holds_no_payload_and_no_words_of_an_error(open_history: Open, path: Path) -> None:

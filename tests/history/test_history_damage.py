@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from IPython.core.completer import provisionalcompleter
 
-from ds_ops_magic.display import listing
-from ds_ops_magic.display.listing import Listing
+from ds_ops_magic.display import table
+from ds_ops_magic.display.table import Listing
 from ds_ops_magic.history.database import HistoryFile
 from ds_ops_magic.history.history import History
 from ds_ops_magic.history.record import Record
@@ -87,8 +87,8 @@ def check(history: History) -> None:
     assert history.endpoints_of("bad") == ()
     assert history.of("host:1").durations[KIND].seconds == pytest.approx((60.0, 60.0, 60.0))
     shown = Listing(records, [], time.time(), by_endpoint=True)
-    assert len(listing.text(shown).splitlines()) == 2 * len(GOOD)
-    assert listing.html(shown).count("<code>") == len(GOOD)
+    assert len(table.text(shown).splitlines()) == 2 * len(GOOD)
+    assert table.html(shown).count("<code>") == len(GOOD)
 
 
 @pytest.mark.parametrize(("column", "value"), [*LOOSE, *STRICT])

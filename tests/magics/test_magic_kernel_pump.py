@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scripted import ScriptedServer, message
 
-from ds_ops_magic.display.pump import pumped
+from ds_ops_magic.display.comm_pump import pumped
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ import pytest
 from following import lasting
 
 from ds_ops_magic import LocalService, WaitInterrupted, Watch, connect
-from ds_ops_magic.display import shown
-from ds_ops_magic.display.plain import Shown
+from ds_ops_magic.display import choice
+from ds_ops_magic.display.text_display import Shown
 from ds_ops_magic.magics.waiting import wait_and_show, wait_for_answers
 from ds_ops_magic.model.view import Entry, View
 from ds_ops_magic.polling.calls import Health
@@ -84,7 +84,7 @@ def test_a_panel_that_cannot_be_shown_does_not_end_the_wait(
     def fail(_: Shown) -> None:
         raise ModuleNotFoundError("No module named 'ipython_genutils'")
 
-    show = shown.show
+    show = choice.show
     display = type("Broken", (Shown,), {broken: fail})
     monkeypatch.setattr(shown, "show", lambda *how: show(*how) if how[2] == "text" else display(how[0]))
     with connect(operation_service.address) as client:

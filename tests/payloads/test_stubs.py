@@ -62,7 +62,7 @@ from google.protobuf.any_pb2 import Any
 from random_messages import filled, seeded
 from yandex.cloud.operation.operation_pb2 import Operation as Message
 from ds_ops_magic import Operation
-from ds_ops_magic.display.static import html, panel_for, text
+from ds_ops_magic.display.render import html, panel_for, text
 
 def kept(name):
     empty = Operation(Message(metadata=Any(type_url="type.googleapis.com/" + name))).metadata

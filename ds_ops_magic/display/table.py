@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, overload
 
-from ds_ops_magic.display import static
+from ds_ops_magic.display import render
 from ds_ops_magic.history.record import FIRST_MOMENT, LAST_MOMENT
 from ds_ops_magic.model.payload import type_words
 from ds_ops_magic.util.text import counted, duration, one_line, tidy
@@ -80,7 +80,7 @@ class Listing(Sequence["Record"]):
 
 def html(listing: Listing) -> str:
     """Render a listing as a table."""
-    return static.render("list", listing=listing)
+    return render.render("list", listing=listing)
 
 
 def text(listing: Listing) -> str:

@@ -6,9 +6,9 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.display import static
+from ds_ops_magic.display import render
 from ds_ops_magic.display.furthest import kept
-from ds_ops_magic.display.model import FOLD_ABOVE, Panel, panel_of
+from ds_ops_magic.display.panel import FOLD_ABOVE, Panel, panel_of
 
 if TYPE_CHECKING:
     from ds_ops_magic.display.terminal import TerminalLine
@@ -22,7 +22,7 @@ _LINE_EVERY = 600.0  # seconds between two such lines when nothing changes
 
 
 def panel(watch: Watch, most: int = FOLD_ABOVE, hint: str = "") -> Panel:
-    """Compute the panel of a watch as it is now; the arguments are those of `ds_ops_magic.display.model.panel_of`."""
+    """Compute the panel of a watch as it is now; the arguments are those of `ds_ops_magic.display.panel.panel_of`."""
     return kept(watch, panel_of(watch.view(), datetime.now(timezone.utc), most, hint))
 
 
@@ -57,11 +57,11 @@ class LinesShown(Shown):
         state = f"{current.counts}{current.troubled}"
         if state != self._said or now - self._said_at >= _LINE_EVERY:
             self._said, self._said_at = state, now
-            print(static.line(current), flush=True)
+            print(render.line(current), flush=True)
 
     def finish(self) -> None:
         """Print the result."""
-        print(static.text(panel(self._watch, static.MOST_ROWS)), flush=True)
+        print(render.text(panel(self._watch, render.MOST_ROWS)), flush=True)
 
 
 class UnattendedShown(LinesShown):
@@ -69,7 +69,7 @@ class UnattendedShown(LinesShown):
 
     def finish(self) -> None:
         """Display the result."""
-        publish(static.bundle(panel(self._watch, static.MOST_ROWS)))
+        publish(render.bundle(panel(self._watch, render.MOST_ROWS)))
 
 
 class TerminalShown(Shown):
@@ -90,13 +90,13 @@ class TerminalShown(Shown):
 
             self._line = TerminalLine()
         self._drawn_at = now
-        self._line.draw(static.line(panel(self._watch)))
+        self._line.draw(render.line(panel(self._watch)))
 
     def finish(self) -> None:
         """Take the line away, and print the result."""
         if self._line is not None:
             self._line.close()
-        print(static.text(panel(self._watch, static.MOST_ROWS)), flush=True)
+        print(render.text(panel(self._watch, render.MOST_ROWS)), flush=True)
 
 
 def publish(bundle: dict[str, Any], *, updatable: bool = False) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.display.frontend import FrontEnd, front_end
-from ds_ops_magic.display.live import HtmlShown, WidgetShown
-from ds_ops_magic.display.plain import LinesShown, Shown, TerminalShown, UnattendedShown
+from ds_ops_magic.display.page_display import HtmlShown, WidgetShown
+from ds_ops_magic.display.text_display import LinesShown, Shown, TerminalShown, UnattendedShown
 
 if TYPE_CHECKING:
     from ds_ops_magic.watch import Watch

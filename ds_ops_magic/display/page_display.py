@@ -6,15 +6,15 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.display import static
-from ds_ops_magic.display.drawer import Drawer
-from ds_ops_magic.display.plain import PATIENCE, Shown, panel, publish
+from ds_ops_magic.display import render
+from ds_ops_magic.display.redraw import Drawer
+from ds_ops_magic.display.text_display import PATIENCE, Shown, panel, publish
 from ds_ops_magic.model.errors import OperationsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ds_ops_magic.display.model import Panel
+    from ds_ops_magic.display.panel import Panel
     from ds_ops_magic.display.widget import WidgetPanel
     from ds_ops_magic.watch import Watch
 
@@ -39,7 +39,7 @@ class HtmlShown(Shown):
 
     def start(self) -> None:
         """Show the panel now, and have it drawn in the background."""
-        self._handle = publish(static.bundle(self._now()), updatable=True)
+        self._handle = publish(render.bundle(self._now()), updatable=True)
         self._have_drawn(self._draw)
 
     def start_alone(self) -> None:
@@ -55,7 +55,7 @@ class HtmlShown(Shown):
         """Replace the live panel by the static one, for good."""
         self._unsubscribe()
         drawer.remove(self._draw)
-        result = static.bundle(panel(self._watch, static.MOST_ROWS))
+        result = render.bundle(panel(self._watch, render.MOST_ROWS))
         if self._handle is None:
             publish(result)
         else:
@@ -74,7 +74,7 @@ class HtmlShown(Shown):
             print(f"The panel is not live: {error.args[0]}", file=sys.stderr, flush=True)
 
     def _draw(self) -> bool:
-        self._handle.update(static.bundle(self._now()), raw=True)
+        self._handle.update(render.bundle(self._now()), raw=True)
         return False
 
     def _now(self) -> Panel:
@@ -112,7 +112,7 @@ class WidgetShown(HtmlShown):
         self._panel.box.comm.on_close(self._note_refusal)
         self._panel.draw(now)
         # The text forms are for front ends that show no widgets, and for nbconvert.
-        self._handle = publish({**static.bundle(now), **self._panel.bundle()}, updatable=True)
+        self._handle = publish({**render.bundle(now), **self._panel.bundle()}, updatable=True)
         self._have_drawn(self._draw)
 
     def finish(self) -> None:
@@ -123,7 +123,7 @@ class WidgetShown(HtmlShown):
         if _page() is self._page:
             self._panel.close()
         else:  # a page that was loaded again meanwhile has dropped that update: it shows what the widget shows
-            self._panel.show_result(static.html(panel(self._watch, static.MOST_ROWS)))
+            self._panel.show_result(render.html(panel(self._watch, render.MOST_ROWS)))
 
     def _draw(self) -> bool:
         if self._panel is None or self._refused:
