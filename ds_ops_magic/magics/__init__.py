@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ds_ops_magic.magics import formatters
-from ds_ops_magic.magics.op import OpMagics
+from ds_ops_magic.magics.op_magic import OpMagics
 
 _HOOK_KEYS = ("%op", "%%op")
 _ASSIGNED = re.compile(r"[^=%]+=\s*%op\s")  # result = %op ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.magics.commands import SUBCOMMANDS, flags_of
+from ds_ops_magic.magics.command_line import SUBCOMMANDS, flags_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from IPython.core.error import UsageError
 
-from ds_ops_magic.magics.commands import OVERVIEW, SUBCOMMANDS, flags_of, parse, seconds, split
+from ds_ops_magic.magics.command_line import OVERVIEW, SUBCOMMANDS, flags_of, parse, seconds, split
 
 
 def refusal(subcommand: str, *words: str) -> str:

@@ -12,7 +12,7 @@ from scripted import message
 
 from ds_ops_magic import History, Operation, Operations
 from ds_ops_magic.magics import unload
-from ds_ops_magic.magics.commands import SUBCOMMANDS, flags_of
+from ds_ops_magic.magics.command_line import SUBCOMMANDS, flags_of
 from ds_ops_magic.magics.completion import complete
 
 if TYPE_CHECKING:

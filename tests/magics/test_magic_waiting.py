@@ -11,7 +11,7 @@ from following import lasting
 from ds_ops_magic import LocalService, WaitInterrupted, Watch, connect
 from ds_ops_magic.display import choice
 from ds_ops_magic.display.text_display import Shown
-from ds_ops_magic.magics.waiting import wait_and_show, wait_for_answers
+from ds_ops_magic.magics.wait import wait_and_show, wait_for_answers
 from ds_ops_magic.model.view import Entry, View
 from ds_ops_magic.polling.calls import Health
 

@@ -11,10 +11,10 @@ from traitlets import Callable, Enum, Float, TraitError, Unicode, validate
 
 from ds_ops_magic.history import default
 from ds_ops_magic.magics import cell as cells
-from ds_ops_magic.magics import commands, completion, notify, recall
+from ds_ops_magic.magics import command_line, completion, listing, notify
 from ds_ops_magic.magics.session import Session
 from ds_ops_magic.magics.targets import Targets, resolve, resolve_value, scope_of, service
-from ds_ops_magic.magics.waiting import wait_and_show, wait_for_answers, wait_for_the_cancelled
+from ds_ops_magic.magics.wait import wait_and_show, wait_for_answers, wait_for_the_cancelled
 from ds_ops_magic.model.errors import OperationsError
 
 if TYPE_CHECKING:
@@ -85,14 +85,14 @@ class OpMagics(Magics):
         """Follow long-running operations."""
         __tracebackhide__ = True  # IPython's: the error of a user's cell is about the cell
         hidden = line.rstrip().endswith(";")
-        words = commands.split(line.rstrip().rstrip(";"))
+        words = command_line.split(line.rstrip().rstrip(";"))
         if cell is not None and words[:1] != ["wait"]:
             raise UsageError("%%op runs a cell and waits for what it gives: write %%op wait. See: %op help")
         if not words or words[0] in ("-h", "--help"):
             words = ["help"]
-        if words[0] not in commands.SUBCOMMANDS:
-            raise UsageError(f"%op has no {words[0]!r}: it has {', '.join(commands.SUBCOMMANDS)}. See: %op help")
-        options = commands.parse(words[0], words[1:])
+        if words[0] not in command_line.SUBCOMMANDS:
+            raise UsageError(f"%op has no {words[0]!r}: it has {', '.join(command_line.SUBCOMMANDS)}. See: %op help")
+        options = command_line.parse(words[0], words[1:])
         if isinstance(options, str):
             print(options)
             return None
@@ -101,12 +101,12 @@ class OpMagics(Magics):
         try:
             result = getattr(self, f"_{words[0]}")(options, mode, cell)
         finally:
-            recall.complain(self._history)
+            listing.complain(self._history)
         if hidden:
             self._shown.append(result)
         return result
 
-    op.__doc__ = commands.OVERVIEW
+    op.__doc__ = command_line.OVERVIEW
 
     def client(self) -> OperationClient:
         """Return the client, connected: by `endpoint`, else with the credentials of the environment.
@@ -139,18 +139,18 @@ class OpMagics(Magics):
     def complete(self, _shell: Any, event: Any) -> list[str]:
         """Complete a word for IPython's ``complete_command`` hook."""
         return completion.complete(
-            event.line, event.symbol, self.shell.user_ns, [*self._ids, *recall.ids(self._history)]
+            event.line, event.symbol, self.shell.user_ns, [*self._ids, *listing.ids(self._history)]
         )
 
     @property
     def _history(self) -> History | None:
         history = default.history_in(self.history)
         if history is not None:
-            history.warns = False  # `recall.complain` says it in a line of its own
+            history.warns = False  # `listing.complain` says it in a line of its own
         return history
 
     def _help(self, options: argparse.Namespace, mode: str, cell: str | None) -> None:
-        print(commands.parser_of(options.subcommand).format_help() if options.subcommand else commands.OVERVIEW)
+        print(command_line.parser_of(options.subcommand).format_help() if options.subcommand else command_line.OVERVIEW)
 
     def _connect(self, options: argparse.Namespace, mode: str, cell: str | None) -> OperationClient:
         target = service(options.target, options.scope)
@@ -233,12 +233,12 @@ class OpMagics(Magics):
         return result
 
     def _list(self, options: argparse.Namespace, mode: str, cell: str | None) -> Listing:
-        return self._give(options, recall.listing(self._history, options, self._session.client, self.client))
+        return self._give(options, listing.listing(self._history, options, self._session.client, self.client))
 
     def _client_of(self, targets: Targets) -> OperationClient:
         """Return the client, which may be asked about these, as far as the history knows."""
         client = self.client()
-        recall.check_place(self._history, targets.ids, client.connection)
+        listing.check_place(self._history, targets.ids, client.connection)
         return client
 
     def _answers(
@@ -259,7 +259,7 @@ class OpMagics(Magics):
         if last is not None:
             if options.targets:
                 raise UsageError("%op wait: name targets, or --last N, not both.")
-            return self._remember(recall.last(self._history, last, self.client().connection))
+            return self._remember(listing.last(self._history, last, self.client().connection))
         if options.targets:
             return self._found(lambda read: resolve(options.targets, options.scope, read))
         if self._last is None:
