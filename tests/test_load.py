@@ -85,7 +85,7 @@ def test_the_public_names_are_there_on_first_use() -> None:
     modules = loaded_modules(
         "import ds_ops_magic", "assert all(getattr(ds_ops_magic, n) for n in ds_ops_magic.__all__)"
     )
-    assert {"ds_ops_magic.client", "ds_ops_magic.local.server", "ds_ops_magic.model.errors"} <= modules
+    assert {"ds_ops_magic.client", "ds_ops_magic.local.service", "ds_ops_magic.model.errors"} <= modules
 
 
 def test_unloading_takes_back_all(bare: Kernel) -> None:

@@ -19,21 +19,21 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ds_ops_magic.local.grpc_server import LocalService
     from ds_ops_magic.local.jobs import Reporter
-    from ds_ops_magic.local.outcomes import JobCancelled
-    from ds_ops_magic.local.per_process import close_shared, shared
+    from ds_ops_magic.local.results import JobCancelled
     from ds_ops_magic.local.retention import Retention
-    from ds_ops_magic.local.server import LocalService
+    from ds_ops_magic.local.shared import close_shared, shared
 
 __all__ = ["JobCancelled", "LocalService", "Reporter", "Retention", "close_shared", "shared"]
 
 _HOMES = {
-    "JobCancelled": "outcomes",
-    "LocalService": "server",
+    "JobCancelled": "results",
+    "LocalService": "service",
     "Reporter": "jobs",
     "Retention": "retention",
-    "close_shared": "per_process",
-    "shared": "per_process",
+    "close_shared": "shared",
+    "shared": "shared",
 }
 
 

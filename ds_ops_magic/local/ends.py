@@ -21,7 +21,7 @@ from ds_ops_magic.util import threads
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ds_ops_magic.local.outcomes import End
+    from ds_ops_magic.local.results import End
 
 PATIENCE = 1.0
 """Seconds that an attempt waits for another process that is writing."""

@@ -14,7 +14,7 @@ import tempfile
 import weakref
 from pathlib import Path
 
-from ds_ops_magic.local import locks
+from ds_ops_magic.local import process_lock
 from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util.text import tidy
 
@@ -91,13 +91,13 @@ def _made(path: Path) -> Folder | None:
     except FileExistsError:
         return None
     try:
-        descriptor = locks.create(path / _LOCK)
+        descriptor = process_lock.create(path / _LOCK)
     except FileNotFoundError:
         return None
     except OSError:
         path.rmdir()
         raise
-    if locks.take(descriptor) and locks.is_at(descriptor, path / _LOCK):
+    if process_lock.take(descriptor) and process_lock.is_at(descriptor, path / _LOCK):
         return Folder(path, descriptor)
     os.close(descriptor)
     return None
@@ -108,12 +108,12 @@ def _sweep_one(path: Path) -> None:
     if not stat.S_ISDIR(found.st_mode) or stat.S_IMODE(found.st_mode) != 0o700 or found.st_uid != os.geteuid():
         return
     try:
-        descriptor = locks.open_(path / _LOCK)
+        descriptor = process_lock.open_(path / _LOCK)
     except FileNotFoundError:
         os.rmdir(path)  # only where it is empty: its process was killed, or has to make another
         return
     try:
-        if locks.take(descriptor):
+        if process_lock.take(descriptor):
             shutil.rmtree(path, ignore_errors=True)
     finally:
         os.close(descriptor)

@@ -17,9 +17,9 @@ from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import JobProgress
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
 
 from ds_ops_magic.local import ends, owners
-from ds_ops_magic.local.ledger import begin_work, packed
-from ds_ops_magic.local.outcomes import ABORTED, CANCELLED, End, JobCancelled, clean, failed, raised, returned
 from ds_ops_magic.local.refusals import TROUBLE, Refusal, refusing
+from ds_ops_magic.local.repository import begin_work, packed
+from ds_ops_magic.local.results import ABORTED, CANCELLED, End, JobCancelled, clean, failed, raised, returned
 from ds_ops_magic.local.store import Row, Store
 from ds_ops_magic.util.threads import DaemonThreads, join_all
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-    from ds_ops_magic.local.ledger import Ledger
+    from ds_ops_magic.local.repository import Ledger
 
 _MAX_MESSAGE = 256
 _THREADS = "ds_ops_magic job"

@@ -14,7 +14,7 @@ import secrets
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from ds_ops_magic.local import locks
+from ds_ops_magic.local import process_lock
 from ds_ops_magic.util import private_files
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def mine(database: Path) -> str:
     with _lock:
         held = _held.get(database)
         # A database that was removed and made anew took the lock file with it.
-        if held is None or not locks.is_at(held.descriptor, _file(database, held.owner)):
+        if held is None or not process_lock.is_at(held.descriptor, _file(database, held.owner)):
             held = _held[database] = _take(database)
         return held.owner
 
@@ -54,7 +54,7 @@ def alive(database: Path, owner: str | None) -> bool:
         return False
     path = _file(database, owner)
     try:
-        descriptor = locks.open_(path)
+        descriptor = process_lock.open_(path)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -63,7 +63,7 @@ def alive(database: Path, owner: str | None) -> bool:
         raise
     try:
         # Shared, so that two processes that look at the same time do not take each other for the owner.
-        return not private_files.why_foreign(path) and not locks.take(descriptor, shared=True)
+        return not private_files.why_foreign(path) and not process_lock.take(descriptor, shared=True)
     finally:
         os.close(descriptor)
 
@@ -72,9 +72,9 @@ def sweep(database: Path) -> None:
     """Remove the lock files of processes that have ended."""
     for path in database.parent.glob(f"{database.name}.owner-*.lock"):
         with contextlib.suppress(OSError):
-            descriptor = locks.open_(path)
+            descriptor = process_lock.open_(path)
             try:
-                if not private_files.why_foreign(path) and locks.take(descriptor):
+                if not private_files.why_foreign(path) and process_lock.take(descriptor):
                     path.unlink()
             finally:
                 os.close(descriptor)
@@ -93,9 +93,9 @@ def _take(database: Path) -> _Held:
     while True:
         owner = secrets.token_hex(8)
         path = _file(database, owner)
-        descriptor = locks.create(path)
+        descriptor = process_lock.create(path)
         # Another process may have looked at the file, or swept it, in the instant before it was locked.
-        if locks.take(descriptor) and locks.is_at(descriptor, path):
+        if process_lock.take(descriptor) and process_lock.is_at(descriptor, path):
             return _Held(owner, descriptor)
         os.close(descriptor)
 

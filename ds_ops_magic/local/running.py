@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic.local import addresses, ends, folders, owners
 from ds_ops_magic.local.jobs import Jobs
-from ds_ops_magic.local.ledger import Ledger
+from ds_ops_magic.local.repository import Ledger
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util.text import tidy
@@ -59,7 +59,7 @@ def start(
         OperationsError: The database cannot be used, the address cannot be listened on, or no thread can be started.
     """
     # It imports gRPC, which whoever only imports this module need not pay for.
-    from ds_ops_magic.local import service
+    from ds_ops_magic.local import grpc_server
 
     with contextlib.ExitStack() as undo:
         if path is None or listen is None:
@@ -72,7 +72,7 @@ def start(
         ledger = Ledger(store, retention=retention)
         ledger.prune()
         undo.callback(ledger.write_ends)
-        served = service.serve(ledger, listen, token)
+        served = grpc_server.serve(ledger, listen, token)
         undo.callback(served.stop, _PATIENCE)
         jobs = Jobs(ledger, executor)
         undo.callback(jobs.close, _PATIENCE)

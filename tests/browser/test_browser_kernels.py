@@ -10,7 +10,7 @@ import pytest
 from ipykernels import VERSIONS
 from jupyter_lab import Notebook
 
-from ds_ops_magic.local.courses import WIND_DOWN
+from ds_ops_magic.local.simulation import WIND_DOWN
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.parametrize("version", VERSIONS)]
 

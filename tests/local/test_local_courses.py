@@ -7,7 +7,7 @@ import itertools
 import pytest
 from google.rpc.error_details_pb2 import QuotaFailure
 
-from ds_ops_magic.local.courses import MAX_DURATION, MAX_STEPS, OUTCOMES, WIND_DOWN, Course, state_at
+from ds_ops_magic.local.simulation import MAX_DURATION, MAX_STEPS, OUTCOMES, WIND_DOWN, Course, state_at
 
 SECOND = 1_000_000_000
 BEGAN = 1_700_000_000 * SECOND

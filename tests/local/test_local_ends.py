@@ -14,8 +14,8 @@ from local_helpers import begun, calling, ended, script, until_told, wait_until
 
 from ds_ops_magic.local import LocalService, database, ends, owners
 from ds_ops_magic.local.ends import Ends
-from ds_ops_magic.local.ledger import Ledger
-from ds_ops_magic.local.outcomes import returned
+from ds_ops_magic.local.repository import Ledger
+from ds_ops_magic.local.results import returned
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.operation import Operation, Status
 

@@ -7,10 +7,10 @@ import re
 import pytest
 
 from ds_ops_magic.local import owners
-from ds_ops_magic.local.courses import OUTCOMES, Course
-from ds_ops_magic.local.ledger import Ledger, begin_work
-from ds_ops_magic.local.outcomes import returned
 from ds_ops_magic.local.refusals import Refusal
+from ds_ops_magic.local.repository import Ledger, begin_work
+from ds_ops_magic.local.results import returned
+from ds_ops_magic.local.simulation import OUTCOMES, Course
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.operation import Operation, Status
 

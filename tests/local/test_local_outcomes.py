@@ -11,7 +11,7 @@ from google.protobuf.wrappers_pb2 import BytesValue, StringValue
 from google.rpc.error_details_pb2 import DebugInfo
 from google.rpc.status_pb2 import Status
 
-from ds_ops_magic.local.outcomes import MAX_RESPONSE, MAX_WORDS, JobCancelled, raised, returned
+from ds_ops_magic.local.results import MAX_RESPONSE, MAX_WORDS, JobCancelled, raised, returned
 from ds_ops_magic.model.payload import decode, to_plain
 
 

@@ -11,9 +11,9 @@ import pytest
 from local_helpers import ended, until_cancelled
 
 from ds_ops_magic.local import LocalService, Retention, owners
-from ds_ops_magic.local.courses import Course
-from ds_ops_magic.local.ledger import Ledger
-from ds_ops_magic.local.outcomes import returned
+from ds_ops_magic.local.repository import Ledger
+from ds_ops_magic.local.results import returned
+from ds_ops_magic.local.simulation import Course
 from ds_ops_magic.model.operation import Status
 
 DAY = 86_400 * 10**9

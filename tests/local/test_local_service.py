@@ -13,7 +13,7 @@ from yandex.cloud.operation.operation_service_pb2 import GetOperationRequest
 from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceStub
 
 from ds_ops_magic.local import LocalService
-from ds_ops_magic.local.courses import OUTCOMES
+from ds_ops_magic.local.simulation import OUTCOMES
 from ds_ops_magic.model.operation import Status
 
 _TOKEN = secrets.token_urlsafe()

@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status
 from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import JobProgress, JobResult
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata, ExecuteProjectJobResponse
 
-from ds_ops_magic.local.outcomes import CANCELLED, CANCELLING
+from ds_ops_magic.local.results import CANCELLED, CANCELLING
 from ds_ops_magic.util.text import one_line
 
 Outcome = Literal["success", "failure", "failing", "cancelled", "no-cancel"]

@@ -16,11 +16,11 @@ from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProje
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.local import ends, owners
-from ds_ops_magic.local.courses import Course, state_at
 from ds_ops_magic.local.database import Damaged
-from ds_ops_magic.local.outcomes import ABORTED, CANCELLED, CANCELLING, failed
 from ds_ops_magic.local.refusals import Refusal, refusing
+from ds_ops_magic.local.results import ABORTED, CANCELLED, CANCELLING, failed
 from ds_ops_magic.local.retention import Pruning, Retention
+from ds_ops_magic.local.simulation import Course, state_at
 from ds_ops_magic.local.store import Row, Store
 from ds_ops_magic.model.errors import MAX_ID_LENGTH
 from ds_ops_magic.util.text import one_line, tidy
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from ds_ops_magic.local.outcomes import End
+    from ds_ops_magic.local.results import End
 
 MAX_DESCRIPTION = 256
 """The most characters of a description, as at the real service (``operation.proto``)."""
