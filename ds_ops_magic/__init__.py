@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ds_ops_magic.client import ALL, FIRST, FIRST_FAILURE, OperationClient
-    from ds_ops_magic.connecting import connect
+    from ds_ops_magic.connector import connect
     from ds_ops_magic.history.history import History
     from ds_ops_magic.history.interceptor import recorder
     from ds_ops_magic.local import LocalService
@@ -89,7 +89,7 @@ __all__ = [
 # Where each public name lives (PEP 562): importing the package must not import grpc, or %load_ext would be felt.
 _HOMES = {
     "client": ("ALL", "FIRST", "FIRST_FAILURE", "OperationClient"),
-    "connecting": ("connect",),
+    "connector": ("connect",),
     "history.history": ("History",),
     "history.interceptor": ("recorder",),
     "local": ("LocalService",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
-from ds_ops_magic import answers
+from ds_ops_magic import asking
 from ds_ops_magic.model import failures, grpc_codes, references
 from ds_ops_magic.model.errors import InvalidOperationId, OperationNotFound, PermissionDenied, ServiceRefused, check_id
 from ds_ops_magic.model.view import ReturnWhen
@@ -101,7 +101,7 @@ class OperationClient:
         """
         try:
             # No operation has an empty id: the service can only refuse it.
-            answers.answer(self._engine.started().get(""))
+            asking.answer(self._engine.started().get(""))
         except (InvalidOperationId, OperationNotFound, PermissionDenied):
             return
         except ServiceRefused as refused:
@@ -120,7 +120,7 @@ class OperationClient:
             OperationsError: The service refused, cannot be read, or did not answer within 10 s (2 s the first time).
         """
         name = _id_of(operation)
-        return answers.one(self._engine.started().get, name, self._here([name]))
+        return asking.one(self._engine.started().get, name, self._here([name]))
 
     def get_all(self, operations: Iterable[Reference]) -> Operations[Operation]:
         """Ask for operations as they are now, at no more than the client's rate; in the order given.
@@ -129,11 +129,11 @@ class OperationClient:
             OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return answers.each(self._engine.started().get, ids, self._here(ids), failures.NOT_ASKED)
+        return asking.each(self._engine.started().get, ids, self._here(ids), failures.NOT_ASKED)
 
     def peek(self, ids: Sequence[str], timeout: float) -> dict[str, Operation]:
         """Return by id what the service says of operations in so many seconds; the history counts it as no use."""
-        return answers.peek(self._engine.started().get, ids, self._here(), timeout)
+        return asking.peek(self._engine.started().get, ids, self._here(), timeout)
 
     def cancel(self, operation: Reference) -> Operation:
         """Ask for an operation to be cancelled.
@@ -149,7 +149,7 @@ class OperationClient:
             OperationsError: As for `get`.
         """
         name = _id_of(operation)
-        return answers.one(self._engine.started().cancel, name, self._here([name]))
+        return asking.one(self._engine.started().cancel, name, self._here([name]))
 
     def cancel_all(self, operations: Iterable[Reference]) -> Operations[Operation]:
         """Ask for operations to be cancelled; in the order given. All are asked for, whatever becomes of one.
@@ -158,7 +158,7 @@ class OperationClient:
             OperationsFailed: Some cannot be cancelled; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return answers.each(self._engine.started().cancel, ids, self._here(ids), failures.NOT_CANCELLED)
+        return asking.each(self._engine.started().cancel, ids, self._here(ids), failures.NOT_CANCELLED)
 
     def wait(self, operation: Reference, timeout: float | None = None) -> Operation:
         """Block until an operation has ended.

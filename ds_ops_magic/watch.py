@@ -15,8 +15,8 @@ from ds_ops_magic.model.errors import WatchStopped
 from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.view import Change, ReturnWhen, View
 from ds_ops_magic.model.waiting import Terms
-from ds_ops_magic.standing import Standing
 from ds_ops_magic.util.threads import LONGEST_SLEEP, Signal
+from ds_ops_magic.watch_state import Standing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence

@@ -13,7 +13,7 @@ import pytest
 from following import client_of, lasting, until
 from scripted import Call, ScriptedServer, message
 
-from ds_ops_magic import answers
+from ds_ops_magic import asking
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.model import errors
 
@@ -80,5 +80,5 @@ def test_stop_before_all_were_asked_is_the_same_stop() -> None:
         return concurrent.futures.Future()
 
     with pytest.raises(KeyboardInterrupt) as caught:
-        answers.peek(ask, NAMES, None, 1.0)
+        asking.peek(ask, NAMES, None, 1.0)
     assert caught.type is errors.WaitInterrupted

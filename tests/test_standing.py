@@ -13,7 +13,7 @@ from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.view import Change, Entry, ReturnWhen
 from ds_ops_magic.polling.tracked import is_older
 from ds_ops_magic.polling.updates import Report
-from ds_ops_magic.standing import Standing
+from ds_ops_magic.watch_state import Standing
 
 ALL, FIRST, FIRST_FAILURE = ReturnWhen.ALL, ReturnWhen.FIRST, ReturnWhen.FIRST_FAILURE
 

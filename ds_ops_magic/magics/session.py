@@ -40,8 +40,8 @@ class Session:
         Raises:
             OperationsError: It cannot be connected; what was connected before still is.
         """
-        from ds_ops_magic.connecting import connect
         from ds_ops_magic.connection.connection import LocalConnection
+        from ds_ops_magic.connector import connect
 
         client = connect(target, rate=rate, **how)
         if isinstance(client.connection, LocalConnection):

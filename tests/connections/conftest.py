@@ -14,10 +14,10 @@ from scripted import Stage
 from stand_ins import VARIABLES, Clock, CloudStandIn, CommandLineStandIn, MetadataStandIn, ServiceAccountKey, path_with
 
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.connecting import connect
 from ds_ops_magic.connection import yandex
 from ds_ops_magic.connection.credentials import Source
 from ds_ops_magic.connection.yandex_api import Cloud
+from ds_ops_magic.connector import connect
 
 OAUTH = "y0_of-a-user"
 

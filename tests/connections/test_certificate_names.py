@@ -13,11 +13,11 @@ from ports import own_port
 from scripted import Call, ScriptedServer, Stage
 
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.connecting import connect
 from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.connection.credentials import EnvironmentToken
 from ds_ops_magic.connection.tokens import NoToken
 from ds_ops_magic.connection.yandex_api import Cloud
+from ds_ops_magic.connector import connect
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected, ServiceUnavailable
 
 SECRET = "t1.s3cr3t-t0ken"

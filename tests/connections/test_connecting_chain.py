@@ -15,11 +15,11 @@ from scripted import ScriptedServer, message
 from stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, path_with
 
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.connecting import connect
 from ds_ops_magic.connection import yandex
 from ds_ops_magic.connection.credentials import Source
 from ds_ops_magic.connection.tokens import NoToken, Token
 from ds_ops_magic.connection.yandex_api import Cloud
+from ds_ops_magic.connector import connect
 from ds_ops_magic.model.errors import NotConnected, ServiceUnavailable
 
 Connected = Callable[..., OperationClient]

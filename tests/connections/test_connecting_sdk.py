@@ -16,9 +16,9 @@ from scripted import Call, ScriptedServer, message
 from stand_ins import CloudStandIn, ServiceAccountKey
 
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.connecting import connect, connection_to
 from ds_ops_magic.connection import sdk as sdk_module
 from ds_ops_magic.connection.sdk import SdkConnection, StubConnection
+from ds_ops_magic.connector import connect, connection_to
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected, OperationNotFound
 
 SECRET = "t1.s3cr3t-t0ken"

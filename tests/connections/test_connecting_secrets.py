@@ -10,8 +10,8 @@ import pytest
 from kernels import started
 from stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, ServiceAccountKey, path_with
 
-from ds_ops_magic.connecting import connect
 from ds_ops_magic.connection.redaction import redacted
+from ds_ops_magic.connector import connect
 from ds_ops_magic.model.errors import NotConnected
 
 IAM, OAUTH, OF_YC, BEARER = "t1.iam.s3cr3t", "y0_oauth-s3cr3t", "t1.yc.s3cr3t", "plain-s3cr3t"

@@ -14,11 +14,11 @@ from stand_ins import Clock, CloudStandIn, MetadataStandIn
 from threadless import Threadless
 
 from ds_ops_magic.client import OperationClient
-from ds_ops_magic.connecting import connect, connection_to
 from ds_ops_magic.connection import yandex
 from ds_ops_magic.connection.credentials import MetadataService, Source
 from ds_ops_magic.connection.tokens import Token
 from ds_ops_magic.connection.yandex_api import Cloud
+from ds_ops_magic.connector import connect, connection_to
 from ds_ops_magic.model.errors import OperationsError, ServiceUnavailable
 
 SECRET = "t1.s3cr3t-t0ken"

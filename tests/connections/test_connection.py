@@ -17,9 +17,9 @@ from following import client_of, lasting
 from scripted import Call, ScriptedServer, message
 
 from ds_ops_magic import local
-from ds_ops_magic.connecting import connect, connection_to
 from ds_ops_magic.connection.addresses import is_address, is_on_this_host
 from ds_ops_magic.connection.connection import EndpointConnection, LocalConnection
+from ds_ops_magic.connector import connect, connection_to
 from ds_ops_magic.local import LocalService
 from ds_ops_magic.model.errors import NotConnected, OperationNotFound, ServiceUnavailable
 from ds_ops_magic.model.operation import Status

@@ -11,8 +11,8 @@ import pytest
 from following import client_of, until
 from scripted import Call, ScriptedServer, message
 
-from ds_ops_magic.connecting import connect
 from ds_ops_magic.connection.connection import EndpointConnection
+from ds_ops_magic.connector import connect
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected, PermissionDenied
 
 SECRET = "t1.s3cr3t-t0ken"

@@ -16,12 +16,12 @@ import yandexcloud
 from following import lasting, until
 from stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, ServiceAccountKey, path_with
 
-from ds_ops_magic.connecting import connect
 from ds_ops_magic.connection import sdk as sdk_module
 from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.connection.credentials import CommandLine, EnvironmentToken, KeyFile, MetadataService, Source
 from ds_ops_magic.connection.tokens import NoToken
 from ds_ops_magic.connection.yandex_api import Cloud
+from ds_ops_magic.connector import connect
 from ds_ops_magic.model.errors import NotConnected
 
 SECONDS = 1.0  # that a source is given
