@@ -19,10 +19,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ds_ops_magic.local.grpc_server import LocalService
     from ds_ops_magic.local.jobs import Reporter
     from ds_ops_magic.local.results import JobCancelled
     from ds_ops_magic.local.retention import Retention
+    from ds_ops_magic.local.service import LocalService
     from ds_ops_magic.local.shared import close_shared, shared
 
 __all__ = ["JobCancelled", "LocalService", "Reporter", "Retention", "close_shared", "shared"]

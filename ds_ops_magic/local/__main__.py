@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ds_ops_magic.local.grpc_server import LocalService
+    from ds_ops_magic.local.service import LocalService
 
 _DEMO = (
     ("success", 20.0, 5, "Train a model"),
@@ -95,8 +95,8 @@ def _parser() -> _Parser:
 
 
 def _serve(parser: _Parser, options: argparse.Namespace, database: str) -> None:
-    from ds_ops_magic.local.grpc_server import LocalService
     from ds_ops_magic.local.retention import Retention
+    from ds_ops_magic.local.service import LocalService
 
     token = None if options.no_token else secrets.token_urlsafe()
     try:

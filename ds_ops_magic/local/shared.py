@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-from ds_ops_magic.local.grpc_server import LocalService
+from ds_ops_magic.local.service import LocalService
 
 _lock = threading.Lock()
 _service: LocalService | None = None

@@ -14,6 +14,7 @@ from following import client_of, until
 from scripted import Call, ScriptedServer, Stage, message
 from threadless import Threadless
 
+from ds_ops_magic.display import page_display
 from ds_ops_magic.display.page_display import HtmlShown, WidgetShown
 
 NAMES = [f"op{number}" for number in range(60)]
@@ -45,7 +46,7 @@ def shown(sent: list[Any], stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Ite
         def update(self, *_: Any, **__: Any) -> None:
             sent.append(("update_display_data", None))
 
-    monkeypatch.setattr(live, "publish", lambda *_, **__: Page())
+    monkeypatch.setattr(page_display, "publish", lambda *_, **__: Page())
 
     def cancel(call: Call) -> Any:
         return message(call.id, error=(1, "by user"))
@@ -112,7 +113,7 @@ def test_where_no_thread_can_draw_the_wait_goes_on_and_its_result_is_shown(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     page = Page()
-    monkeypatch.setattr(live, "publish", page.publish)
+    monkeypatch.setattr(page_display, "publish", page.publish)
     with ScriptedServer(stage) as server, client_of(server) as client:
         watch = client.watch("a")
         until(lambda: watch.operations[0])
@@ -135,7 +136,7 @@ def test_where_no_thread_can_draw_a_watch_is_shown_once(
     sent: list[Any], stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = Page()
-    monkeypatch.setattr(live, "publish", page.publish)
+    monkeypatch.setattr(page_display, "publish", page.publish)
     with ScriptedServer(stage) as server, client_of(server) as client:
         watch = client.watch("a")
         until(lambda: watch.operations[0])

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from ds_ops_magic.history import default
 from ds_ops_magic.history.default import history_in, use_profile
 
 
 @pytest.fixture(autouse=True)
 def no_profile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(histories, "_profile", None)
+    monkeypatch.setattr(default, "_profile", None)
 
 
 def test_a_name_comes_first_and_then_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def test_stop_before_the_wait_begins(watch: Watch, shell: Any, monkeypatch: pyte
     def show(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(shown, "show", show)
+    monkeypatch.setattr(choice, "show", show)
     with pytest.raises(WaitInterrupted, match=f"%op wait {watch.ids[0]}"):
         wait_and_show(watch, shell, "none", None)
     assert watch.view().stopped
@@ -66,7 +66,7 @@ def test_stop_before_the_wait_begins(watch: Watch, shell: Any, monkeypatch: pyte
 
 def test_stop_once_more_while_the_result_is_drawn(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     display = PressedTwice(watch)
-    monkeypatch.setattr(shown, "show", lambda *_: display)
+    monkeypatch.setattr(choice, "show", lambda *_: display)
     with pytest.raises(WaitInterrupted, match="the operation goes on"):
         wait_and_show(watch, shell, "none", None)
     assert display.finished == 2
@@ -86,7 +86,7 @@ def test_a_panel_that_cannot_be_shown_does_not_end_the_wait(
 
     show = choice.show
     display = type("Broken", (Shown,), {broken: fail})
-    monkeypatch.setattr(shown, "show", lambda *how: show(*how) if how[2] == "text" else display(how[0]))
+    monkeypatch.setattr(choice, "show", lambda *how: show(*how) if how[2] == "text" else display(how[0]))
     with connect(operation_service.address) as client:
         wait_and_show(client.watch(operation_service.simulate(0.3).id), shell, "widget", None)
     said = capsys.readouterr()
