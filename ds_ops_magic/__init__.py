@@ -121,7 +121,7 @@ def unload_ipython_extension(shell: Any) -> None:
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME.get(name, 'errors')}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_HOME.get(name, 'model.errors')}"), name)
 
 
 def __dir__() -> list[str]:

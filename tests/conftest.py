@@ -11,13 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-# The helpers of one folder are found from another, however few test files are collected.
-sys.path.append(str(Path(__file__).parent / "magics"))
-
 if TYPE_CHECKING:
-    from kernels import Kernel
-
     from ds_ops_magic import LocalService
+    from tests.support.kernels import Kernel
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Have the workers share the suite as `sharing` says."""
-    from sharing import Sharing
+    from tests.support.sharing import Sharing
 
     return Sharing(config, log)
 
@@ -69,7 +65,7 @@ def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def one_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     """The one kernel that all tests share which leave it as it was, with the extension loaded."""
-    from kernels import started
+    from tests.support.kernels import started
 
     folder = tmp_path_factory.mktemp("kernel")
     places = {"DS_OPS_MAGIC_LOCAL_DB": f"{folder}/local.sqlite", "DS_OPS_MAGIC_HISTORY": f"{folder}/history.sqlite"}

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kernels import started, wait_until
 
 from ds_ops_magic import load_ipython_extension, unload_ipython_extension
+from tests.support.kernels import started, wait_until
 
 if TYPE_CHECKING:
-    from kernels import Kernel
+    from tests.support.kernels import Kernel
 
 HEAVY = {"grpc", "ipywidgets", "yandexcloud", "yandex", "google.protobuf", "google.rpc", "jinja2", "rich", "pandas"}
 # Everything that an extension can leave behind, as a JSON value to compare.

@@ -9,10 +9,8 @@ from typing import Any
 
 import grpc
 import pytest
-from following import client_of, until
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.status_pb2 import Status as StatusMessage
-from scripted import Call, ScriptedServer, message
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 from yandex.cloud.operation.operation_service_pb2 import GetOperationRequest
 
@@ -22,6 +20,8 @@ from ds_ops_magic.display.render import html, text
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.operation import Status
 from ds_ops_magic.watch import Watch
+from tests.support.following import client_of, until
+from tests.support.scripted import Call, ScriptedServer, message
 
 Code = grpc.StatusCode
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import grpc
 import pytest
-from following import client_of, lasting, until
-from scripted import Call, ScriptedServer, Stage, message, running_then
 
 from ds_ops_magic.history.history import EndpointHistory, History
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.operation import Status
 from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.view import ReturnWhen
+from tests.support.following import client_of, lasting, until
+from tests.support.scripted import Call, ScriptedServer, Stage, message, running_then
 
 
 def test_a_view_before_the_first_answer_and_after() -> None:

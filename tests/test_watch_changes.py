@@ -11,12 +11,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from following import client_of, lasting, until
-from scripted import Call, ScriptedServer, Stage, message, running_then
 
 from ds_ops_magic.model.operation import Status
 from ds_ops_magic.model.view import Change
 from ds_ops_magic.watch import Watch
+from tests.support.following import client_of, lasting, until
+from tests.support.scripted import Call, ScriptedServer, Stage, message, running_then
 
 
 def read(watch: Watch) -> list[Change]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.local.results import JobCancelled
     from ds_ops_magic.local.retention import Retention
     from ds_ops_magic.local.service import LocalService
-    from ds_ops_magic.local.shared import close_shared, shared
+    from ds_ops_magic.local.shared_service import close_shared, shared
 
 __all__ = ["JobCancelled", "LocalService", "Reporter", "Retention", "close_shared", "shared"]
 
@@ -32,8 +32,8 @@ _HOMES = {
     "LocalService": "service",
     "Reporter": "jobs",
     "Retention": "retention",
-    "close_shared": "shared",
-    "shared": "shared",
+    "close_shared": "shared_service",
+    "shared": "shared_service",
 }
 
 

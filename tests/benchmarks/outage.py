@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from proxy import Proxy
+from tests.support.proxy import Proxy
 
 from .contenders import Noticed, client_of, in_threads, yandexcloud_waiter
 from .report import Bar, Row

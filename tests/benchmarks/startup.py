@@ -98,8 +98,8 @@ def _cloud() -> Iterator[dict[str, str]]:
 
 
 def _serve(folder: str, pipe: multiprocessing.connection.Connection) -> None:
-    from certificates import Authority
-    from scripted import ScriptedServer, message
+    from tests.support.certificates import Authority
+    from tests.support.scripted import ScriptedServer, message
 
     authority = Authority(Path(folder))
     with ScriptedServer(lambda call: message(call.id), credentials=authority.server("127.0.0.1")) as server:

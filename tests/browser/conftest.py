@@ -4,11 +4,12 @@ import contextlib
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
-import ipykernels
 import pytest
-from awake import kept_awake
-from jupyter_lab import SETUP, Desk, Lab, Notebook, running_browser, running_lab, write_notebook
 from playwright.sync_api import Browser
+
+from tests.support import ipykernels
+from tests.support.awake import kept_awake
+from tests.support.jupyter_lab import SETUP, Desk, Lab, Notebook, running_browser, running_lab, write_notebook
 
 FAILED = pytest.StashKey[bool]()
 RUNNING = contextlib.ExitStack()

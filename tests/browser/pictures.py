@@ -1,14 +1,16 @@
-"""Remake the pictures of the README: ``python tests/browser/pictures.py``."""
+"""Remake the pictures of the README: ``python -m tests.browser.pictures``."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
 
-from jupyter_lab import SETUP, Lab, Notebook, running_browser, running_lab, write_notebook
 from playwright.sync_api import Browser
 
-IMAGES = Path(__file__).parents[2] / "notebooks" / "images"
+from tests.support import REPOSITORY
+from tests.support.jupyter_lab import SETUP, Lab, Notebook, running_browser, running_lab, write_notebook
+
+IMAGES = REPOSITORY / "notebooks" / "images"
 
 _JOBS = """\
 jobs = [

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from following import python, until
-from scripted import message
 from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 
 from ds_ops_magic.display import table
@@ -24,6 +22,8 @@ from ds_ops_magic.history.record import Record
 from ds_ops_magic.model.grpc_codes import refused
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.polling.updates import Report
+from tests.support.following import python, until
+from tests.support.scripted import message
 
 KIND = "yandex.cloud.datasphere.v2.CreateProjectMetadata"
 Open = Callable[[], History]

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from scripted import Call, ScriptedServer, message
 
 from ds_ops_magic import LocalService
+from tests.support.scripted import Call, ScriptedServer, message
 
 if TYPE_CHECKING:
-    from kernels import Kernel
+    from tests.support.kernels import Kernel
 
 Op = Callable[..., Any]
 

@@ -1,4 +1,4 @@
-"""The cloud that yandex_cloud.ipynb meets in the tests; ``python tests/notebooks/cloud.py`` stores its outputs."""
+"""The cloud that yandex_cloud.ipynb meets in the tests; ``python -m tests.notebooks.cloud`` stores its outputs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,6 @@ from typing import Any
 import grpc
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
-
-sys.path.append(str(Path(__file__).parents[1]))
-
-from certificates import Authority
-from scripted import Call, message
-from stand_ins import VARIABLES, CloudStandIn, ServiceAccountKey
 from yandex.cloud.datasphere.v2.project_pb2 import Project
 from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata, DeleteProjectMetadata
 from yandex.cloud.datasphere.v2.project_service_pb2_grpc import (
@@ -30,7 +24,12 @@ from yandex.cloud.datasphere.v2.project_service_pb2_grpc import (
 )
 from yandex.cloud.operation.operation_pb2 import Operation
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "yandex_cloud.ipynb"
+from tests.support import REPOSITORY
+from tests.support.certificates import Authority
+from tests.support.scripted import Call, message
+from tests.support.stand_ins import VARIABLES, CloudStandIn, ServiceAccountKey
+
+NOTEBOOK = REPOSITORY / "notebooks" / "yandex_cloud.ipynb"
 TOKEN = "t1.of-the-notebook"
 PROJECT = "bt1project0000000001"
 SECONDS = 1.0  # that each operation takes

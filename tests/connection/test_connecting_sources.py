@@ -1,0 +1,234 @@
+"""Each source of credentials against a stand-in that speaks its protocol: what it gives, and what it says instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ds_ops_magic.client import OperationClient
+from ds_ops_magic.model.errors import NotConnected
+from tests.support.following import lasting
+from tests.support.stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, ServiceAccountKey, path_with
+
+Connected = Callable[..., OperationClient]
+SECRET = "t1.s3cr3t-t0ken"
+
+
+@pytest.mark.parametrize("variable", ["YC_IAM_TOKEN", "YC_TOKEN", "YC_OAUTH_TOKEN"])
+def test_an_iam_token_of_the_environment(
+    variable: str, connected: Connected, cloud: CloudStandIn, environment: pytest.MonkeyPatch
+) -> None:
+    cloud.accepted.add(SECRET)
+    environment.setenv(variable, f" {SECRET}\n")  # as a file read by a shell gives it
+    client = connected()
+    assert client.connection.endpoint == cloud.address
+    assert client.connection.identity == f"the bearer of ${variable}"
+    assert client.wait("a").done
+    assert not cloud.issued
+
+
+@pytest.mark.parametrize("variable", ["YC_TOKEN", "YC_OAUTH_TOKEN"])
+def test_an_oauth_token_is_exchanged(
+    variable: str, connected: Connected, cloud: CloudStandIn, environment: pytest.MonkeyPatch
+) -> None:
+    cloud.oauth.add("y0_of-a-user")
+    environment.setenv(variable, "y0_of-a-user")
+    client = connected()
+    assert client.connection.source == f"${variable}"
+    assert client.wait("a").done
+    assert len(cloud.issued) == 1
+
+
+def test_a_variable_of_ones_own_holds_an_iam_token_whatever_it_begins_with(
+    connected: Connected, cloud: CloudStandIn, environment: pytest.MonkeyPatch
+) -> None:
+    cloud.accepted.add("t2.of-a-format-to-come")
+    environment.setenv("MINE", "t2.of-a-format-to-come")
+    environment.setenv("YC_IAM_TOKEN", "not asked for")
+    assert connected(token_env="MINE").connection.identity == "the bearer of $MINE"
+
+
+def test_the_service_account_of_the_machine(
+    connected: Connected, cloud: CloudStandIn, metadata: MetadataStandIn, environment: pytest.MonkeyPatch
+) -> None:
+    cloud.accepted.add(metadata.token)
+    environment.setenv("YC_METADATA_ADDR", metadata.address)
+    environment.setenv("http_proxy", "http://127.0.0.1:1")  # a proxy is none of its business
+    client = connected()
+    assert client.connection.identity == (
+        f"the service account of this machine (the metadata service at {metadata.address})"
+    )
+    assert client.wait("a").done
+    assert metadata.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"status": 404}, "HTTP 404, no service account here"),
+        ({"status": 500}, "HTTP 500"),
+        ({"body": b"<html>"}, "what it holds is no JSON"),
+        ({"body": b"[" * 60_000}, "what it holds is no JSON"),
+        ({"body": b"[]"}, "what it holds is no JSON object"),
+        ({"body": b"{}"}, "it gave an empty token"),
+        ({"token": 3}, "it gave an empty token"),
+        ({"token": "two words"}, "what it gave is no token"),
+        ({"token": "a\r\nb: c"}, "what it gave is no token"),
+        ({"hangs": True}, "no answer within 1.0 s"),
+    ],
+)
+def test_what_a_metadata_service_may_say_instead(
+    how: dict[str, object],
+    words: str,
+    connected: Connected,
+    metadata: MetadataStandIn,
+    environment: pytest.MonkeyPatch,
+) -> None:
+    vars(metadata).update(how)
+    environment.setenv("YC_METADATA_ADDR", metadata.address)
+    with lasting(0.0, 2.0), pytest.raises(NotConnected) as caught:
+        connected()
+    assert f"the metadata service at {metadata.address}: {words}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1:1",
+        "nowhere.invalid",
+        "127.0.0.1:port",
+        "127.0.0.1:99999",
+        "http://127.0.0.1:1",
+        "a b",
+        "[::1",
+        "\x1b[2J",
+    ],
+)
+def test_an_address_where_no_metadata_service_is(
+    address: str, connected: Connected, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("YC_METADATA_ADDR", address)
+    with pytest.raises(NotConnected, match="the metadata service at") as caught:
+        connected()
+    assert "\x1b" not in str(caught.value)
+
+
+def test_the_command_line_of_the_cloud(
+    connected: Connected, cloud: CloudStandIn, yc: CommandLineStandIn, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("PATH", path_with(yc.folder))
+    environment.setenv("YC_IAM_TOKEN", "t1.refused-and-not-for-yc")
+    cloud.accepted.add("t1.of-yc")
+    yc.does("echo 'A new version of yc is there' >&2", "echo t1.of-yc")
+    client = connected()
+    assert client.connection.identity == "the account of yc (yc iam create-token)"
+    assert client.wait("a").done
+    assert yc.calls == ["iam create-token []"]
+
+
+def test_a_command_line_that_is_where_its_installer_puts_it(
+    connected: Connected, yc: CommandLineStandIn, tmp_path: Path
+) -> None:
+    (tmp_path / "yandex-cloud").mkdir()  # which is the home folder
+    yc.folder.rename(tmp_path / "yandex-cloud" / "bin")
+    with pytest.raises(NotConnected, match="yc ended with code 1"):
+        connected(profile="mine")
+
+
+def test_a_profile_of_the_command_line(
+    connected: Connected, cloud: CloudStandIn, yc: CommandLineStandIn, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("PATH", path_with(yc.folder))
+    cloud.accepted.add("t1.of-yc")
+    yc.does("echo t1.of-yc")
+    client = connected(profile="the other; one")
+    assert client.connection.identity.startswith("the account of yc's profile the other; one")
+    assert yc.calls == ["iam create-token --profile the other; one []"]
+
+
+@pytest.mark.parametrize(
+    ("does", "words"),
+    [
+        (("echo starting >&2", "echo 'ERROR: profile is not found' >&2", "exit 1"), "ERROR: profile is not found"),
+        (("echo 'ERROR: t1.9euelZqMyJ is bad' >&2", "exit 1"), "ERROR: (token) is bad"),
+        (("exit 3",), "yc ended with code 3"),
+        (("kill -9 $$",), "yc ended with code -9"),
+        (("exit 0",), "it gave an empty token"),
+        (("echo two words",), "what it gave is no token"),
+        (("head -c 10 /dev/urandom",), "no token"),
+        (("sleep 60",), "no answer "),
+        (("sleep 60 &", "sleep 60"), "no answer "),
+    ],
+)
+def test_what_the_command_line_may_say_instead(
+    does: tuple[str, ...],
+    words: str,
+    connected: Connected,
+    yc: CommandLineStandIn,
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("PATH", path_with(yc.folder))
+    yc.does(*does)
+    patience = 0.5 if "sleep 60" in does else 20.0
+    with lasting(0.0, patience), pytest.raises(NotConnected, match="yc iam create-token --profile mine: ") as caught:
+        connected(patience, profile="mine")
+    assert words in str(caught.value)
+
+
+def test_a_command_line_that_is_not_there(connected: Connected) -> None:
+    with pytest.raises(NotConnected, match="yc is not installed"):
+        connected(profile="mine")
+
+
+def test_a_command_line_that_cannot_be_run(
+    connected: Connected, yc: CommandLineStandIn, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("PATH", path_with(yc.folder))
+    (yc.folder / "yc").write_bytes(b"\x7fELF of another machine")
+    (yc.folder / "yc").chmod(0o755)
+    with pytest.raises(NotConnected, match="yc cannot be run: "):
+        connected(profile="mine")
+
+
+def test_the_key_of_a_service_account(
+    connected: Connected, cloud: CloudStandIn, key: ServiceAccountKey, tmp_path: Path
+) -> None:
+    path = key.write(tmp_path / "key.json")
+    client = connected(sa_key=path)  # the stand-in checks the signature, the audience and the key's id
+    assert client.connection.identity == f"service account {key.account} (the key in {path})"
+    assert client.wait("a").done
+    assert len(cloud.issued) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"id": None}, "missing key object id"),
+        ({"service_account_id": None}, "missing service account id"),
+        ({"private_key": None}, "missing private key"),
+        ({"private_key": "s3cr3t"}, "private key is in incorrect format"),
+        ({"private_key": "-----BEGIN PRIVATE KEY-----\ns3cr3t\n-----END PRIVATE KEY-----\n"}, "cannot be used"),
+        ({"id": "another"}, "JWT: unknown key"),
+    ],
+)
+def test_a_key_that_is_no_good(
+    changes: dict[str, str | None], words: str, connected: Connected, key: ServiceAccountKey, tmp_path: Path
+) -> None:
+    path = key.write(tmp_path / "key.json", **changes)
+    with pytest.raises(NotConnected, match="the key in ") as caught:
+        connected(sa_key=path)
+    assert words in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "cannot be read: No such file"), ("{", "no JSON"), ("[]", "no JSON")]
+)
+def test_a_file_that_is_no_key(content: str | None, words: str, connected: Connected, tmp_path: Path) -> None:
+    path = tmp_path / "key.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(NotConnected, match=words):
+        connected(sa_key=path)

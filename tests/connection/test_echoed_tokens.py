@@ -1,0 +1,216 @@
+"""A service that repeats the token in an operation's own fields: nothing of it is shown, kept or handed on."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import yandexcloud
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc.error_details_pb2 import ErrorInfo, QuotaFailure
+from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
+from yandex.cloud.datasphere.v2.project_pb2 import Project
+from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
+
+from ds_ops_magic import connect, unload_ipython_extension
+from ds_ops_magic.connection.redaction import overwritten
+from ds_ops_magic.model.errors import OperationFailed, OperationsError, OperationsFailed
+from tests.support.certificates import Authority
+from tests.support.following import client_of
+from tests.support.scripted import Call, ScriptedServer, message
+from tests.support.stand_ins import CloudStandIn
+
+OPAQUE = "opaque/of=no+shape~s3cr3t"
+SHORT = "hunt3r"
+KINDS = ("running", "failing", "failed", "done", "odd")
+
+
+def packed(message: Any) -> AnyMessage:
+    made = AnyMessage()
+    made.Pack(message)
+    return made
+
+
+def echo(kind: str, operation_id: str, secret: str) -> OperationMessage:
+    """Make an operation that repeats a secret in each field that has words."""
+    words = f"the token {secret}, and {secret}{secret}"
+    made = message(operation_id, done=kind in ("failed", "done", "odd"), description=words)
+    made.created_by = secret
+    metadata = ExecuteProjectJobMetadata()
+    metadata.progress.message = words
+    metadata.job.id = secret
+    made.metadata.CopyFrom(packed(metadata))
+    unknown = AnyMessage(type_url=f"x/vendor.v1.{secret}", value=ErrorInfo(reason=words).SerializeToString())
+    if kind in ("failing", "failed"):
+        made.ClearField("response")
+        made.error.code = 8
+        made.error.message = words
+        details = ErrorInfo(reason=words, metadata={secret: secret}), QuotaFailure(violations=[{"description": words}])
+        made.error.details.extend([*map(packed, details), unknown])
+    elif kind == "odd":
+        made.metadata.CopyFrom(unknown)
+        made.response.CopyFrom(unknown)
+    elif kind == "done":
+        made.response.CopyFrom(packed(Project(id=secret, name=words, labels={"token": secret})))
+    return made
+
+
+@pytest.fixture(params=[OPAQUE, SHORT])
+def secret(request: pytest.FixtureRequest, environment: pytest.MonkeyPatch) -> str:
+    environment.setenv("TOKEN", request.param)
+    return str(request.param)
+
+
+@pytest.fixture
+def server(secret: str) -> Iterator[ScriptedServer]:
+    """A service that repeats the token that it was given; the kind of an operation is its id."""
+
+    def answer(call: Call) -> OperationMessage:
+        token = call.metadata["authorization"].removeprefix("Bearer ")
+        assert token == secret
+        return echo(call.id.partition("-")[0], call.id, token)
+
+    with ScriptedServer(answer, answer) as started:
+        yield started
+
+
+def refused(ask: Callable[[], object]) -> str:
+    """Return all that is to be read of the error that a question ends with."""
+    with pytest.raises(OperationsError) as caught:
+        ask()
+    error = caught.value
+    told = [str(error), repr(error), *traceback.format_exception(error), *error._render_traceback_()]
+    if isinstance(error, OperationFailed):
+        told += [repr(error.operation), str(error.status), repr(error.operation.to_dict())]
+    if isinstance(error, OperationsFailed):
+        told += [repr(error.operations), repr(error.errors), error.operations.to_frame().to_string()]
+    return "\n".join(told)
+
+
+def test_nothing_of_it_reaches_python(secret: str, server: ScriptedServer) -> None:
+    with client_of(server, token_env="TOKEN") as client:
+        operations = client.wait_all([f"{kind}" for kind in KINDS if kind in ("done", "odd")])
+        operations += [client.get(kind) for kind in KINDS] + [client.cancel("failing")]
+        told = [refused(lambda: client.wait("failed")), refused(lambda: client.wait_all(["failed", "done"]))]
+        told.append(refused(lambda: client.wait("running", timeout=0)))
+        watch = client.watch("failed", "running")
+        told += [repr(watch), repr(next(iter(watch))), repr(watch.view())]
+        watch.stop()
+    told += [operations.to_frame().to_string(), repr(operations)]
+    for operation in operations:
+        told += [repr(operation), operation.title, str(operation.to_dict()), operation.progress.text or ""]
+        told += [str(operation.to_proto()), str(operation.metadata), str(operation.response), str(operation.error)]
+        assert secret.encode() not in operation.to_proto().SerializeToString() + pickle.dumps(operation)
+    everything = "\n".join(told)
+    assert secret not in everything
+    assert secret[2:] not in everything
+    assert "the token " in everything  # the rest is there
+    assert type(operations[0].response) is Project
+
+
+def test_nothing_of_it_reaches_a_page_or_the_history(
+    secret: str, server: ScriptedServer, shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    op = lambda line: shell.run_line_magic("op", line)  # noqa: E731
+    op(f"connect {server.address} --iam-token-env TOKEN")
+    told = []
+    for found in (op(f"get {' '.join(KINDS)}"), op("wait done odd"), op("list --all")):
+        told += map(str, shell.display_formatter.format(found)[0].values())
+    for line in ("%op wait failed", "%op wait failed done", "%op cancel failing", "%op list", "%op get failed"):
+        shell.run_cell(line)
+        shell.run_cell("%tb")
+    told += capsys.readouterr()
+    told += [shell.run_line_magic("op", "list").__repr__()]
+    shell.user_ns.clear()
+    unload_ipython_extension(shell)  # the history is written by then
+    kept = b"".join(path.read_bytes() for path in Path(os.environ["DS_OPS_MAGIC_HISTORY"]).parent.glob("history*"))
+    assert b"the token (token)" in kept or b"the token ***" in kept
+    assert secret.encode() not in kept
+    everything = "\n".join(told)
+    assert secret not in everything
+    assert secret[2:] not in everything
+    assert everything.count("the token (token), and") > 4 or secret == SHORT
+
+
+def test_tokens_before_the_present_one_count_too(environment: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+
+    def get(call: Call) -> OperationMessage:
+        token = call.metadata["authorization"].removeprefix("Bearer ")
+        if not given:
+            environment.setenv("TOKEN", "opaque-number-two")
+        given.append(token)
+        if token == "opaque-number-one" and call.id == "b":
+            call.refuse(grpc.StatusCode.UNAUTHENTICATED)
+        return message(call.id, done=True, description=" ".join(given))
+
+    environment.setenv("TOKEN", "opaque-number-one")
+    with ScriptedServer(get) as server, client_of(server, token_env="TOKEN") as client:
+        assert client.get("a").title == "(token)"
+        assert client.get("b").title == "(token) (token) (token)"
+    assert given == ["opaque-number-one"] * 2 + ["opaque-number-two"]
+
+
+@pytest.mark.parametrize("how", ["iam_token", "token"])
+def test_the_token_of_an_sdk_counts_too(how: str, cloud: CloudStandIn, authority: Authority) -> None:
+    def get(call: Call) -> OperationMessage:
+        given.append(call.metadata["authorization"].removeprefix("Bearer "))
+        return message(call.id, done=True, description=f"the token {given[-1]}")
+
+    given: list[str] = []
+    cloud._get = get
+    cloud.accepted.add(OPAQUE)
+    cloud.oauth.add("y0_of-a-user")
+    options = {"iam_token": OPAQUE} if how == "iam_token" else {"token": "y0_of-a-user"}
+    made = yandexcloud.SDK(endpoint=cloud.address, root_certificates=authority.certificate, **options)
+    with connect(made) as client:
+        assert client.get("a").description.startswith("the token (token)*")
+    assert given == [OPAQUE if how == "iam_token" else cloud.issued[0]]
+
+
+def test_an_id_that_was_asked_for_is_no_secret(environment: pytest.MonkeyPatch) -> None:
+    """Whoever types it has it on the screen, and another id would be another operation."""
+    environment.setenv("TOKEN", "test")
+    done = ScriptedServer(lambda call: message(call.id, done=True))
+    with done as server, client_of(server, token_env="TOKEN") as client:
+        assert client.wait("test-1").id == "test-1"
+
+
+@pytest.mark.parametrize("secret", [OPAQUE, SHORT, "four", "x" * 2_000])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_overwritten_keeps_its_shape(secret: str, kind: str) -> None:
+    mask = "(token)" + "*" * (len(secret) - 7) if len(secret) >= 7 else "*" * len(secret)
+    given = echo(kind, "op1", secret)
+    made = OperationMessage.FromString(overwritten(given.SerializeToString(), "unknown", secret))
+    expected = OperationMessage.FromString(given.SerializeToString())
+    assert (made.id, made.done, made.created_at) == (expected.id, expected.done, expected.created_at)
+    assert made.description == f"the token {mask}, and {mask}{mask}"
+    assert made.created_by == mask
+    assert made.metadata.type_url == expected.metadata.type_url.replace(secret, mask)
+    assert made.ByteSize() == given.ByteSize()
+
+
+def test_a_secret_that_begins_with_another_is_overwritten_whole() -> None:
+    assert overwritten(b"abcdefghij abcdefgh", "abcdefgh", "abcdefghij") == b"(token)*** (token)*"
+
+
+def test_what_is_no_secret_at_all_is_left_alone() -> None:
+    assert overwritten(b"abc: a b c", "abc", "") == b"abc: a b c"
+
+
+def test_looking_for_secrets_is_cheap() -> None:
+    answer, secrets = (
+        echo("done", "op1", "none").SerializeToString(),
+        [f"t1.{number}" + "x" * 200 for number in range(8)],
+    )
+    start = time.perf_counter()
+    for _ in range(1_000):
+        overwritten(answer, *secrets)
+    assert time.perf_counter() - start < 0.5

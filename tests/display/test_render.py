@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import functools
+import html
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc.error_details_pb2 import QuotaFailure
+
+from ds_ops_magic.display import render
+from ds_ops_magic.model.operation import Operation
+from tests.support.panels import packed, panel, snapshot
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "</table></div><b>out",
+    "{{ 7 * 7 }} {% raw %}",
+    "\x1b[2J\x1b[31mred\x07",
+    "\u202egnp.exe",
+    "a\x00b\nc\td",
+    "javascript:alert(1)",
+]
+
+
+DRAWINGS = [render.html, *(functools.partial(render.part, name) for name in ("head", "live", "ended", "foot"))]
+ALLOWED = {"a", "b", "br", "code", "details", "div", "li", "p", "span", "summary", "ul", "wbr"}
+ALLOWED |= {"table", "thead", "tbody", "tr", "th", "td"}
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.attributes: set[str] = set()
+        self.links: set[str | None] = set()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+        self.links.update(value for name, value in attrs if name == "href")
+        if tag not in ("br", "img", "wbr"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def tags_of(source: str) -> _Tags:
+    parser = _Tags()
+    parser.feed(source)
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_stays_text(text):
+    operation = snapshot("op1", done=True, code=8, words=text, description=text, created_by=text)
+    shown = panel(operation, snapshot(text[:50], description=text), snapshot("b", done=True, name=text))
+    for draw in DRAWINGS:
+        found = tags_of(draw(shown))
+        assert found.found <= ALLOWED
+        assert not any(name.startswith("on") or name == "src" for name in found.attributes)
+        assert found.links <= {"https://datasphere.yandex.cloud/communities/c1/projects/p1"}
+    assert not set(render.text(shown)) & set("\x00\x07\x1b\u202e\t")
+
+
+def test_html_of_every_status_is_well_formed_and_says_all_there_is():
+    shown = panel(
+        snapshot("a", percent=40, description="Tune a model"),
+        snapshot("b", code=13, words="an instance is lost"),
+        snapshot("c", done=True, code=8, words="no room"),
+        snapshot("d", done=True, code=1),
+        snapshot("e", done=True),
+    )
+    for draw in DRAWINGS:
+        tags_of(draw(shown))
+    written = html.unescape(render.html(shown))
+    for word in ("running", "failing", "failed", "cancelled", "succeeded", "Tune a model", "an instance is lost"):
+        assert word in written
+    for fact in ("RESOURCE_EXHAUSTED: no room", "reason QUOTA", "2026-03-04 11:57:50 UTC", "nlp-demo"):
+        assert fact in written
+        assert fact in render.text(shown)
+
+
+def test_the_full_name_of_a_type_may_break_after_its_dots_and_is_no_mathematics():
+    strange = AnyMessage(type_url="x/$a.b$<i>")
+    shown = panel(snapshot("a", done=True), snapshot("b", metadata=strange))
+    written = render.html(shown)
+    assert "yandex.<wbr>cloud.<wbr>datasphere.<wbr>v2.<wbr>Project" in written
+    assert "kind <span>$</span>a.<wbr>b<span>$</span>&lt;i&gt;" in written
+    assert "yandex.cloud.datasphere.v2.Project" in render.text(shown)
+
+
+def test_a_known_fraction_is_a_bar_with_a_value_and_an_unknown_one_has_none():
+    known = render.part("live", panel(snapshot(percent=40)))
+    assert 'aria-valuenow="40"' in known
+    assert "width:40.0%" in known
+    unknown = render.part("live", panel(snapshot()))
+    assert "aria-valuenow" not in unknown
+
+
+def test_one_operation_needs_no_headline():
+    assert render.text(panel(snapshot("a"))).startswith("● running  a · 2 min 10 s")
+    assert render.text(panel(snapshot("a"), snapshot("b"))).startswith("2 operations: 2 running\n")
+
+
+def test_a_line_tells_one_operation_or_counts_many():
+    assert render.line(panel(snapshot("a", percent=40, description="Tune"))).startswith(
+        "● running · Tune · a · 40% · step 40 of 100 · 2 min 10 s"
+    )
+    assert render.line(panel(snapshot("a"), snapshot("b", done=True))) == "2 operations · 1 running · 1 succeeded"
+
+
+def test_ten_megabytes_are_cut():
+    huge = "x" * 10_000_000
+    shown = panel(snapshot("a", done=True, code=8, words=huge, description=huge))
+    assert len(render.html(shown)) < 10_000
+    assert len(render.text(shown)) < 10_000
+
+
+def test_thousands_stay_under_a_hundred_kilobytes():
+    many = [snapshot(f"op{number}", done=True, code=8, words="w" * 500) for number in range(10_000)]
+    assert len(render.html(panel(*many, most=render.MOST_ROWS))) < 100_000
+
+
+@pytest.mark.parametrize("character", "aя漢😀&$.\\")
+def test_the_limits_are_of_bytes_whatever_they_are_filled_with(character: str) -> None:
+    def full(number: int, **how: Any) -> Operation:
+        words = character * 2_000
+        metadata = AnyMessage(type_url=f"x/{words}")
+        made = snapshot(f"{number}{character * 48}", description=words, created_by=words, metadata=metadata, **how)
+        filled = made.to_proto()
+        detail = QuotaFailure(violations=[QuotaFailure.Violation(subject=words, description=words)] * 4)
+        if filled.HasField("error"):
+            filled.error.details.extend([packed(detail)] * 5)
+        return Operation(filled)
+
+    odd = full(0, done=True)
+    unknown = odd.to_proto()
+    unknown.response.type_url = f"x/{character * 100_000}"
+    failed = [full(number, done=True, code=8, words=character * 2_000) for number in range(render.MOST_ROWS)]
+    named = full(0, done=True, name=character * 10_000)
+    for one in (odd, named, Operation(unknown), failed[0]):
+        assert len(render.html(panel(one)).encode()) <= 10_000
+    for many in (failed, [named] * render.MOST_ROWS):
+        written = render.html(panel(*many, most=render.MOST_ROWS))
+        assert len(written.encode()) <= render.MOST_BYTES
+        tags_of(written)
+        assert written.count("<tr>") > 8
+
+
+def test_full_fields_of_any_alphabet_are_shown_whole() -> None:
+    for character in "aя漢":
+        [row] = panel(snapshot(description=character * 256, done=True, code=8, words=character * 300)).rows
+        assert character * 256 in render.html(panel(snapshot(description=character * 256)))
+        assert row.error in render.html(panel(snapshot(done=True, code=8, words=character * 300)))
+
+
+def test_snapshots_that_nobody_watches_have_no_foot_but_for_what_was_never_seen():
+    assert render.panel_for([snapshot("a")]).foot == ""
+    assert render.panel_for([snapshot("a"), None]).foot == "1 never seen"
+    assert render.text(render.panel_for([None, None])) == "0 operations\n2 never seen"

@@ -1,0 +1,111 @@
+"""What is shown of an operation has no token in it, wherever a service repeats one; ids, types and links stay whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from google.rpc.error_details_pb2 import ErrorInfo, QuotaFailure
+from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
+from yandex.cloud.datasphere.v2.project_pb2 import Project
+
+from ds_ops_magic.display import render, table
+from ds_ops_magic.display.table import Listing
+from ds_ops_magic.history.record import Record
+from ds_ops_magic.model import failures
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.operations import Operations
+from ds_ops_magic.model.view import Entry
+from tests.support.panels import packed, panel, snapshot
+
+TOKENS = [
+    "t1.9euelZqMyJ_6.x-Yz==",
+    "y0_AgAAAABox0RxAATuwQAAAAEW",
+    "AQAAAAAABox0RxAATuwQAAAAEWPLPRAAD3Qlb",
+    "eyJhbGciOiJQUzI1NiJ9.eyJpc3MiOiJhamUifQ.c2lnbmF0dXJl",
+]
+# Each of these is like a token, and is none: a user copies it, or it says what is where.
+LIKE_TOKENS = ["t1.of-a-job.7", "y0_job_number_7", "aq_" + "job-" * 9, "eyj-job.number.7"]
+
+
+def told(secret: str) -> list[Operation]:
+    """Make operations that repeat a secret wherever a service has words of its own."""
+    metadata = ExecuteProjectJobMetadata()
+    metadata.progress.progress = 40
+    metadata.progress.message = f"{secret} is used"
+    metadata.job.id = secret
+    words = f"bad token {secret}, sorry"
+    common: dict[str, Any] = {"description": words, "created_by": secret, "metadata": packed(metadata)}
+    failed = snapshot("a", done=True, code=8, words=words, **common).to_proto()
+    failed.error.details.add().Pack(ErrorInfo(reason="R", metadata={"token": secret}))
+    failed.error.details.add().Pack(QuotaFailure(violations=[QuotaFailure.Violation(description=words)]))
+    return [
+        Operation(failed),
+        snapshot("b", **common),
+        snapshot("c", code=8, words=words, **common),
+        snapshot("d", done=True, name=words, **common),
+    ]
+
+
+def everything_shown(operations: list[Operation]) -> str:
+    shown = panel(*operations)
+    parts = [render.part(name, shown) for name in ("head", "live", "ended", "foot")]
+    lines = [render.line(panel(one)) for one in operations]
+    error = failures.failure(operations[0])
+    group = failures.failures(Operations(operations), {"a": error}, 4)
+    said = [str(error), str(group), str(panel(Entry("a", None, error)).rows[0].error)]
+    reprs = [f"{operation!r} {operation.title} {operation.progress.text}" for operation in operations]
+    return "\n".join([render.html(shown), render.text(shown), *parts, *lines, *said, *reprs])
+
+
+@pytest.mark.parametrize("secret", TOKENS)
+def test_no_token_is_shown(secret: str) -> None:
+    operations = told(secret)
+    shown = everything_shown(operations)
+    assert secret not in shown
+    assert "bad token (token), sorry" in shown
+    assert "(token) is used" in shown
+    assert operations[0].description == f"bad token {secret}, sorry"
+    assert operations[0].error is not None
+    assert secret in operations[0].error.message
+
+
+@pytest.mark.parametrize("secret", TOKENS)
+def test_no_token_is_listed_that_an_older_version_has_kept(secret: str) -> None:
+    record = Record("host:1", "op1", 7.0, 7.0, "running", description=f"with {secret}")
+    shown = Listing([record], [], 7.0, by_endpoint=True)
+    for written in (table.text(shown), table.html(shown)):
+        assert "with (token)" in written
+        assert secret not in written
+
+
+@pytest.mark.parametrize("name", LIKE_TOKENS)
+def test_ids_types_addresses_and_links_stay_as_they_are(name: str) -> None:
+    unknown = packed(ErrorInfo())
+    unknown.type_url = f"type.googleapis.com/{name}"
+    failed = snapshot(name, done=True, code=8, words="no", metadata=unknown).to_proto()
+    failed.error.details.append(unknown)
+    failed.error.details.append(unknown)
+    running, odd = snapshot(name), snapshot(name, done=True).to_proto()
+    odd.response.CopyFrom(unknown)
+    shown = panel(Operation(failed), running, Operation(odd), hint="%op cancel {name}")
+    for written in (render.text(shown), render.text(panel(running, hint="%op cancel {name}"))):
+        assert "(token)" not in written
+        assert name in written
+    assert render.text(panel(Operation(odd))).count(name) == 2
+    error = failures.failure(Operation(failed))
+    for said in (error, failures.failures(Operations(), {name: error}, 2), failures.interrupted([name])):
+        assert name in str(said)
+        assert "(token)" not in str(said)
+    assert repr(running) == f"Operation({name!r}, running)"
+    assert "(token)" not in render.html(panel(running, Operation(odd)))
+    record = Record(name, name, 7.0, 7.0, "running", False, "", name, "", None, None)
+    assert table.text(Listing([record], [], 7.0, by_endpoint=True)).count(name) == 3
+
+
+def test_a_link_to_the_console_stays_whole() -> None:
+    community = "y0_" + "c" * 20
+    made = snapshot("a", done=True).to_proto()
+    made.response.Pack(Project(id="p1", community_id=community))
+    for written in (render.html(panel(Operation(made))), render.text(panel(Operation(made)))):
+        assert f"communities/{community}/projects/p1" in written

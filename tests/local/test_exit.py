@@ -1,0 +1,139 @@
+"""What becomes of services and their callables when the process ends, in processes of their own."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from ds_ops_magic.local import LocalService
+from ds_ops_magic.model.operation import Status
+from tests.support.local_service import script
+
+PROMPTLY = 10.0
+"""Seconds, most of them for a busy machine."""
+
+_LEAVES = """
+import itertools, sys, threading, time
+from ds_ops_magic.local import LocalService
+
+
+def forever(reporter):
+    reporter.progress(0.5, "running")
+    while True:
+        reporter.check()
+        time.sleep(0.05)
+
+
+def slow_to_look(reporter):
+    reporter.progress(0.5, "running")
+    while not reporter.cancelled:
+        time.sleep(0.05)
+    time.sleep(0.75)  # longer than `close` waits for it
+    reporter.check()
+
+
+def deaf(reporter):
+    reporter.progress(0.5, "running")
+    threading.Event().wait()
+
+
+def busy(reporter):
+    reporter.progress(0.5, "running")
+    for _ in itertools.count():
+        pass
+
+
+service = LocalService(sys.argv[1]).start()
+operation = service.submit(globals()[sys.argv[2]])
+while service.get(operation.id).progress.text != "running":
+    time.sleep(0.005)
+"""
+
+
+def left(path, work, then=""):
+    """Run a script that leaves work behind until it has ended, and return its output and the operation."""
+    with script(f"{_LEAVES}\n{then}", path, work) as process:
+        said = process.communicate(timeout=PROMPTLY)[0]
+        assert process.returncode == 0
+    with LocalService(path) as service:
+        (operation,) = service.operations()
+    return said, operation
+
+
+@pytest.mark.parametrize(("work", "then"), [("forever", ""), ("slow_to_look", ""), ("slow_to_look", "service.close()")])
+def test_work_that_looks_at_its_reporter_ends_cancelled_with_the_process(tmp_path, work, then):
+    assert left(tmp_path / "ops.sqlite", work, then)[1].status is Status.CANCELLED
+
+
+@pytest.mark.parametrize(("work", "then"), [("deaf", ""), ("busy", ""), ("deaf", "service.close()")])
+def test_work_that_never_looks_is_cut_off_and_said_to_be(tmp_path, work, then):
+    operation = left(tmp_path / "ops.sqlite", work, then)[1]
+    assert (operation.error.name, operation.error.message) == ("ABORTED", "the process that ran it has ended")
+
+
+_LOOKS = """
+import atexit, os, sys
+atexit.register(lambda: print(os.path.exists(folder)))  # what was registered first runs last
+from ds_ops_magic.local import LocalService
+service = LocalService().start()
+folder = service.path.parent
+"""
+
+
+def test_what_is_not_closed_is_closed_and_leaves_nothing_behind(capfd):
+    with script(_LOOKS) as process:
+        assert process.communicate(timeout=PROMPTLY)[0] == "False\n"
+        assert process.returncode == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_it_needs_no_new_thread_to_close(monkeypatch, tmp_path):
+    def refuse(thread):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    service = LocalService(tmp_path / "ops.sqlite").start()
+    folder = Path(service.address.removeprefix("unix:")).parent
+    monkeypatch.setattr(threading.Thread, "start", refuse)  # Python 3.12 does so to all that runs at exit
+    service.close()
+    assert not folder.exists()
+
+
+def test_an_error_that_ends_the_process_ends_its_work_too(tmp_path):
+    with script(f"{_LEAVES}\nraise SystemExit(3)", tmp_path / "ops.sqlite", "forever") as process:
+        assert process.wait(PROMPTLY) == 3
+    with LocalService(tmp_path / "ops.sqlite") as service:
+        assert service.operations()[0].status is Status.CANCELLED
+
+
+_ANOTHER_THREAD_USES_IT = """
+def use():
+    threading.main_thread().join()
+    print(service.get(operation.id).status_word)
+
+threading.Thread(target=use).start()
+"""
+
+
+def test_it_serves_for_as_long_as_threads_keep_the_process_alive(tmp_path):
+    said, operation = left(tmp_path / "ops.sqlite", "forever", _ANOTHER_THREAD_USES_IT)
+    assert said == "running\n"
+    assert operation.status is Status.CANCELLED
+
+
+_FORKS = """
+import os
+child = os.fork()
+if child:
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    print(service.get(operation.id).status_word, os.path.exists(service.address.removeprefix("unix:")), flush=True)
+else:
+    sys.exit(7)
+"""
+
+
+def test_a_forked_child_that_ends_leaves_its_parents_service_and_work_alone(tmp_path):
+    said, operation = left(tmp_path / "ops.sqlite", "forever", _FORKS)
+    assert said == "running True\n"
+    assert operation.status is Status.CANCELLED

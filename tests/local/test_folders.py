@@ -1,0 +1,155 @@
+"""Temporary folders: one a process, gone with it or swept by the next, and nobody else's touched."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import tempfile
+import threading
+import time
+
+import pytest
+
+from ds_ops_magic.local import LocalService, folders
+from ds_ops_magic.model.errors import OperationsError
+from tests.support.local_service import script, wait_until
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+
+_SERVES = """
+import sys
+from ds_ops_magic.local import LocalService
+service = LocalService().start()
+print(service.path.parent, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def parent(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def left(parent):
+    return set(parent.glob("ds-ops-*"))
+
+
+def killed(parent, code):
+    """Run a service with its temporary files there, kill it, and return the names it has left."""
+    with script(code, TMPDIR=parent) as process:
+        assert process.stdout.readline()
+        before = left(parent)
+        LocalService().start().close()
+        assert left(parent) == before, "what a living process has stays"
+        process.send_signal(signal.SIGKILL)
+    return before
+
+
+@pytest.mark.parametrize("code", [_SERVES, "from ds_ops_magic.local.__main__ import main; main([])"])
+def test_what_a_killed_service_left_goes_when_the_next_one_starts(parent, code):
+    assert len(killed(parent, code)) == 1
+    with LocalService() as service:
+        assert list(parent.iterdir()) == [service.path.parent]
+    assert list(parent.iterdir()) == []
+
+
+def test_what_is_not_such_a_folder_stays(parent):
+    old = folders.make()
+    (old.path / "operations.sqlite").touch()
+    (parent / "elsewhere").mkdir(mode=0o700)
+    (parent / "elsewhere" / "owner.lock").touch()
+    stays = {old.path, parent / "elsewhere"}
+    for name in ("ds-ops-file", "ds-ops-open", "ds-ops-full", "ds-ops-linked", "ds-ops-link"):
+        stays.add(parent / name)
+    (parent / "ds-ops-file").touch(mode=0o700)
+    (parent / "ds-ops-open").mkdir()
+    (parent / "ds-ops-open").chmod(0o755)
+    (parent / "ds-ops-open" / "owner.lock").touch()
+    (parent / "ds-ops-full").mkdir(mode=0o700)
+    (parent / "ds-ops-full" / "of something else").touch()
+    (parent / "ds-ops-linked").symlink_to(parent / "elsewhere")
+    (parent / "ds-ops-link").mkdir(mode=0o700)
+    (parent / "ds-ops-link" / "owner.lock").symlink_to(parent / "elsewhere" / "owner.lock")
+    folders.sweep(parent)
+    assert set(parent.iterdir()) == stays
+    assert (parent / "elsewhere" / "owner.lock").exists()
+    old.remove()
+    assert set(parent.iterdir()) == stays - {old.path}
+
+
+@needs_root
+def test_folders_of_other_users_stay(parent):
+    other = parent / "ds-ops-other"
+    other.mkdir(mode=0o700)
+    (other / "owner.lock").touch()
+    os.chown(other, 65534, 65534)
+    folders.sweep(parent)
+    assert (other / "owner.lock").exists()
+
+
+def test_none_is_swept_while_it_is_made(parent):
+    over = threading.Event()
+
+    def sweep():
+        while not over.is_set():
+            folders.sweep(parent)
+
+    sweepers = [threading.Thread(target=sweep) for _ in range(2)]
+    for sweeper in sweepers:
+        sweeper.start()
+    try:
+        made = [folders.make() for _ in range(200)]
+    finally:
+        over.set()
+        for sweeper in sweepers:
+            sweeper.join()
+    assert set(parent.iterdir()) == {folder.path for folder in made}
+    assert {stat.S_IMODE(folder.path.stat().st_mode) for folder in made} == {0o700}
+    for folder in made:
+        folder.remove()
+        folder.remove()
+    assert list(parent.iterdir()) == []
+
+
+_FORKS = """
+import os, time
+from ds_ops_magic.local import folders
+folder = folders.make()
+child = os.fork()
+if child:
+    print(child, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_child_does_not_keep_the_folder_of_a_killed_parent(parent):
+    with script(_FORKS, TMPDIR=parent) as process:
+        child = int(process.stdout.readline())
+        folders.sweep(parent)
+        assert len(left(parent)) == 1
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        try:
+            # The child lets go as it begins, which may be after its parent has ended.
+            wait_until(lambda: folders.sweep(parent) or not left(parent))
+        finally:
+            os.kill(child, signal.SIGKILL)  # raises where the child was gone, and the test would show nothing
+
+
+def test_hundreds_of_other_files_cost_little(parent):
+    for number in range(1000):
+        (parent / f"tmp{number}").mkdir()
+    began = time.perf_counter()
+    folders.sweep(parent)
+    assert time.perf_counter() - began < 1.0
+
+
+def test_without_a_temporary_folder_it_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "no")])
+    with pytest.raises(OperationsError, match=r"^No temporary folder can be made: No usable temporary directory"):
+        LocalService().start()
+    with LocalService(tmp_path / "ops.sqlite", listen="127.0.0.1:0") as service:
+        assert service.simulate(0).id, "where none is needed, none is asked for"

@@ -1,0 +1,143 @@
+"""Ctrl-C at any moment of a start, and a start where no thread can be had, leave nothing behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import tempfile
+import threading
+
+import pytest
+
+from ds_ops_magic.local import LocalService
+from ds_ops_magic.model.errors import OperationsError
+from tests.support.local_service import calling, script, wait_until
+
+_INTERRUPTED = """
+import os, random, signal, sys, tempfile, threading
+from tests.support.local_service import wait_until
+from ds_ops_magic import connect
+from ds_ops_magic.local import LocalService, close_shared, shared
+
+
+class Own:
+    def begin(self):
+        self.service = LocalService()
+        self.service.start()
+
+    def end(self):
+        self.service.close()
+
+
+class Shared:
+    def begin(self):
+        shared()
+
+    def end(self):
+        close_shared()
+
+
+class Connected:
+    client = None
+
+    def begin(self):
+        self.client = connect("local")
+
+    def end(self):
+        if self.client is not None:
+            self.client.close()
+        self.client = None
+        close_shared()
+
+
+def there_is():
+    return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+
+
+def nothing_is_left():
+    folders = [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("ds-ops-")]
+    return not folders and threading.enumerate() == [threading.main_thread()]
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+random.seed(int(sys.argv[3]))
+signal.signal(signal.SIGALRM, interrupt)
+made = globals()[sys.argv[1]]()
+for _ in range(3):
+    made.begin()
+    made.end()
+wait_until(nothing_is_left)
+before, interrupted = there_is(), 0
+for number in range(int(sys.argv[2])):
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, random.choice((5e-3, 3e-2))))
+            made.begin()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        interrupted += 1
+    made.end()
+    if number % 50 == 0:  # what is left of one would be found by the next
+        made.begin()
+        made.end()
+wait_until(nothing_is_left)
+wait_until(lambda: all(now <= then for now, then in zip(there_is(), before)))
+print(interrupted)
+"""
+
+
+@pytest.mark.parametrize("how", ["Own", "Shared", "Connected"])
+def test_interrupts_at_any_moment_of_a_start_leave_nothing_behind(how):
+    with script(_INTERRUPTED, how, 300, 7) as process:
+        said = process.communicate(timeout=100)[0]
+        assert process.returncode == 0
+        assert int(said), "some came in time"
+
+
+@pytest.mark.parametrize("started", range(7))
+def test_where_no_thread_can_be_started_it_says_so_and_leaves_nothing_behind(monkeypatch, tmp_path, started):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    LocalService().start().close()
+    before, begin, left = descriptors(), threading.Thread.start, [started]
+
+    def start(thread):
+        if not left[0]:
+            raise RuntimeError("can't start new thread")
+        left[0] -= 1
+        begin(thread)
+
+    service = LocalService()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        if started < 4:
+            with pytest.raises(OperationsError, match="No thread can be started here"):
+                service.start()
+            assert repr(service) == "LocalService(not started)"
+            assert list(tmp_path.iterdir()) == []
+            wait_until(lambda: gc.collect() >= 0 and descriptors() <= before)
+        else:
+            service.start()
+        left[0] = 100
+    with service, calling(service.address) as caller:
+        assert caller.get(service.simulate(0).id).done
+
+
+def test_where_no_thread_can_be_started_no_callable_is_taken(monkeypatch):
+    with LocalService() as service:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", no_more)
+            with pytest.raises(OperationsError, match="No thread can be started here"):
+                service.submit(int)
+        assert service.operations() == []
+
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+
+def no_more(_thread):
+    raise RuntimeError("can't start new thread")

@@ -1,0 +1,192 @@
+"""Callables as operations, on real executors and in other processes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from ds_ops_magic.local import LocalService, Reporter
+from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.payload import to_plain
+from tests.support.local_service import begun, count, ended, process_id, until_cancelled, wait_until
+
+
+@pytest.fixture
+def service():
+    with LocalService() as service:
+        yield service
+
+
+def test_what_it_returns_is_the_response(service):
+    operation = service.submit(lambda a, b: {"sum": a + b}, 1, b=2, description="add")
+    assert operation.description == "add"
+    assert not operation.done
+    end = ended(service, operation.id)
+    assert end.status is Status.SUCCEEDED
+    assert to_plain(end.result()) == {"sum": 3}
+
+
+def test_none_is_empty_and_a_message_is_itself(service):
+    assert ended(service, service.submit(lambda: None).id).result() is None
+    assert ended(service, service.submit(lambda: Duration(seconds=3)).id).result() == Duration(seconds=3)
+    assert ended(service, service.submit(lambda: {1}).id).result().value == "{1}"
+
+
+def test_what_it_raises_is_the_error(service):
+    def fails():
+        raise ValueError("its message")
+
+    end = ended(service, service.submit(fails).id)
+    assert (end.status, end.error.name, end.error.message) == (Status.FAILED, "UNKNOWN", "ValueError: its message")
+    (where,) = end.error.details
+    assert 'in fails: raise ValueError("its message")' in where.stack_entries[0]
+    assert len(where.stack_entries) == 1, "our own frames say nothing"
+
+
+def test_arguments_that_do_not_fit_are_its_error(service):
+    end = ended(service, service.submit(count, 3, nonsense=1).id)
+    assert end.error.message.startswith("TypeError: ")
+    assert "nonsense" in end.error.message
+
+
+def test_a_callable_that_exits_ends_itself_alone(service):
+    end = ended(service, service.submit(lambda: os.sys.exit(3)).id)
+    assert end.error.message == "SystemExit: 3"
+    assert ended(service, service.submit(lambda: 1).id).status is Status.SUCCEEDED
+
+
+def test_progress_is_seen_while_it_runs(service):
+    go_on = threading.Event()
+
+    def work(reporter):
+        for step, fraction in enumerate((0.29, 1.5, float("nan"), -1)):
+            reporter.progress(fraction, f"step {step}\n")
+            assert go_on.wait(20)
+            go_on.clear()
+
+    operation = service.submit(work)
+    seen = []
+    for step in range(4):
+        shown = wait_until(lambda step=step: (f := service.get(operation.id)).progress.text == f"step {step}" and f)
+        seen.append(shown.progress.fraction)
+        assert shown.metadata.progress.create_time.ToNanoseconds() == shown.to_proto().modified_at.ToNanoseconds()
+        go_on.set()
+    assert seen == [0.29, 1.0, 1.0, 0.0]
+    assert ended(service, operation.id).progress.text == "step 3"
+
+
+def test_saying_the_same_again_writes_nothing(service):
+    operation = service.simulate(100)
+    reporter = Reporter(service.path, operation.id)
+    reporter.progress(0.5, "half")
+    before = reporter._opened().read(operation.id)
+    reporter.progress(0.5, "half")
+    assert reporter._opened().read(operation.id) == before
+    reporter.progress(0.51, "half")
+    assert reporter._opened().read(operation.id).modified_at > before.modified_at
+    reporter.close()
+
+
+class Trainer:
+    def fit(self, epochs, *, reporter):
+        return f"{epochs} {type(reporter).__name__}"
+
+
+def optional(epochs, reporter=None):
+    return f"{epochs} {type(reporter).__name__}"
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "kwargs", "gives"),
+    [
+        (Trainer().fit, (3,), {}, "3 Reporter"),
+        (optional, (3,), {}, "3 Reporter"),
+        (optional, (3, "mine"), {}, "3 str"),
+        (optional, (3,), {"reporter": "mine"}, "3 str"),
+        (functools.partial(optional, 3), (), {}, "3 Reporter"),
+        (functools.partial(optional, reporter="mine"), (3,), {}, "3 str"),
+        (lambda **kwargs: str(sorted(kwargs)), (), {"a": 1}, "['a']"),
+        (lambda *reporter: str(reporter), (), {}, "()"),
+        (str, (3,), {}, "3"),
+    ],
+)
+def test_a_reporter_goes_to_those_who_ask_for_one(service, function, args, kwargs, gives):
+    assert ended(service, service.submit(function, *args, **kwargs).id).result().string_value == gives
+
+
+@pytest.mark.parametrize("what", [3, None, "name"])
+def test_what_cannot_be_called_is_refused(service, what):
+    with pytest.raises(TypeError, match=r"^submit takes a callable .*\.$"):
+        service.submit(what)
+    assert service.operations() == []
+
+
+def test_a_coroutine_function_is_refused(service):
+    async def later():
+        pass
+
+    with pytest.raises(TypeError, match="no coroutine function"):
+        service.submit(later)
+
+
+def test_a_cancel_reaches_the_callable(service):
+    operation = service.submit(until_cancelled)
+    wait_until(lambda: service.get(operation.id).progress.text == "waiting")
+    answer = service.cancel(operation.id)
+    assert (answer.status_word, answer.error.code, answer.done) == ("cancelling", 1, False)
+    end = ended(service, operation.id)
+    assert (end.status, end.progress.fraction) == (Status.CANCELLED, 0.25)
+    assert service.cancel(operation.id) == end
+
+
+def test_a_callable_that_ends_all_the_same_has_succeeded(service):
+    go_on = threading.Event()
+    operation = service.submit(go_on.wait, 20)
+    wait_until(lambda: begun(service, operation))
+    assert service.cancel(operation.id).status_word == "cancelling"
+    go_on.set()
+    assert ended(service, operation.id).status is Status.SUCCEEDED
+
+
+def test_the_wait_of_a_cancel_is_not_eaten_by_except_exception(service):
+    def stubborn(reporter):
+        for _ in range(1_000_000):
+            try:
+                reporter.check()
+            except Exception:
+                reporter.progress(1, "ate it")
+
+    operation = service.submit(stubborn)
+    wait_until(lambda: begun(service, operation))
+    service.cancel(operation.id)
+    end = ended(service, operation.id)
+    assert (end.status, end.progress.text) == (Status.CANCELLED, None)
+
+
+def test_what_waits_for_its_turn_is_cancelled_without_it():
+    with ThreadPoolExecutor(1) as pool, LocalService(executor=pool) as service:
+        go_on, ran = threading.Event(), threading.Event()
+        first = service.submit(go_on.wait, 20)
+        waiting = service.submit(ran.set)
+        answer = service.cancel(waiting.id)
+        assert (answer.status_word, answer.done) == ("cancelling", False)
+        assert service.get(waiting.id).status is Status.CANCELLED, "at once, though the pool is still busy"
+        go_on.set()
+        assert ended(service, first.id).status is Status.SUCCEEDED
+        last = service.submit(lambda: 1)
+        ended(service, last.id)
+        assert not ran.is_set()
+
+
+def test_an_executor_that_refuses_leaves_no_operation():
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with LocalService(executor=pool) as service:
+        with pytest.raises(RuntimeError, match="shutdown"):
+            service.submit(process_id)
+        assert service.operations() == []

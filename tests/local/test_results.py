@@ -1,0 +1,146 @@
+"""What a callable returned or raised, as a response or an error."""
+
+from __future__ import annotations
+
+import pytest
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.struct_pb2 import Value
+from google.protobuf.wrappers_pb2 import BytesValue, StringValue
+from google.rpc.error_details_pb2 import DebugInfo
+from google.rpc.status_pb2 import Status
+
+from ds_ops_magic.local.results import MAX_RESPONSE, MAX_WORDS, JobCancelled, raised, returned
+from ds_ops_magic.model.payload import decode, to_plain
+
+
+def response(value):
+    end = returned(value)
+    assert end.error is None
+    return decode(Any.FromString(end.response))
+
+
+def error(exception):
+    end = raised(exception)
+    assert end.response is None
+    return Status.FromString(end.error)
+
+
+def test_none_is_empty():
+    assert response(None) == Empty()
+
+
+def test_a_message_is_packed_as_it_is():
+    assert response(Duration(seconds=3)) == Duration(seconds=3)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["text", "", 0, -7, 2**53, 0.5, True, [], {}, [1, [None, "x"]], {"a": {"б": [1.5, False]}}],
+)
+def test_json_data_is_a_value(value):
+    found = response(value)
+    assert isinstance(found, Value)
+    assert to_plain(found) == value
+
+
+def test_a_tuple_is_a_list():
+    assert to_plain(response(({"a": (1, 2)},))) == [{"a": [1.0, 2.0]}]
+
+
+class Odd:
+    def __repr__(self):
+        return "Odd\n" + "x" * 5000
+
+
+class Broken:
+    def __repr__(self):
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"bytes",
+        {1, 2},
+        {1: "keys that are no strings"},
+        [float("nan")],
+        float("inf"),
+        2**53 + 1,
+        ["\ud800"],
+        {"\ud800": 1},
+        1 + 2j,
+        object(),
+    ],
+)
+def test_what_json_would_change_is_its_repr(value):
+    found = response(value)
+    assert isinstance(found, StringValue)
+    assert found.value == repr(value)
+
+
+def test_a_repr_is_cut_to_one_line():
+    found = response(Odd()).value
+    assert len(found) == MAX_WORDS
+    assert found.startswith("Odd x")
+    assert found.endswith("…")
+
+
+def test_a_repr_that_fails_is_no_failure():
+    assert response(Broken()).value == "<Broken whose repr fails>"
+
+
+def test_nesting_that_protobuf_would_not_parse_is_its_repr():
+    deep = []
+    for _ in range(50):
+        deep = [deep]
+    assert isinstance(response(deep), StringValue)
+    endless = []
+    endless.append(endless)
+    assert response(endless).value == "[[...]]"
+
+
+@pytest.mark.parametrize(
+    "value", ["x" * (MAX_RESPONSE + 1), [0] * (MAX_RESPONSE // 11), BytesValue(value=b"x" * MAX_RESPONSE)]
+)
+def test_what_no_client_would_receive_is_cut(value):
+    assert len(returned(value).response) < 5000
+
+
+def test_an_exception_is_its_name_words_and_place():
+    try:
+        raise ValueError("no\nway")
+    except ValueError as caught:
+        found = error(caught)
+    assert (found.code, found.message) == (2, "ValueError: no way")
+    info = DebugInfo()
+    assert found.details[0].Unpack(info)
+    assert "test_results.py" in info.stack_entries[0]
+    assert 'raise ValueError("no\\nway")' in info.stack_entries[0]
+
+
+def test_an_exception_without_words_is_its_name():
+    assert error(KeyboardInterrupt()).message == "KeyboardInterrupt"
+
+
+def test_a_long_message_is_cut():
+    assert len(error(ValueError("x" * 10_000_000)).message) == MAX_WORDS
+
+
+def test_words_that_cannot_be_sent_are_replaced():
+    assert error(ValueError("a\ud800\x1b[31m")).message == "ValueError: a?\ufffd[31m"
+
+
+class Speechless(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+def test_an_exception_whose_words_fail_is_its_name():
+    assert error(Speechless()).message == "Speechless"
+
+
+def test_a_cancel_has_code_1_and_is_no_exception():
+    assert error(JobCancelled("x")).code == 1
+    assert not issubclass(JobCancelled, Exception)

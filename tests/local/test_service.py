@@ -1,0 +1,276 @@
+"""LocalService: its life, its files, and what it makes."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import grpc
+import pytest
+
+from ds_ops_magic.local import LocalService
+from ds_ops_magic.model.errors import CancelNotSupported, InvalidOperationId, OperationNotFound, OperationsError
+from ds_ops_magic.model.operation import Operation, Status
+from ds_ops_magic.model.operations import Operations
+from tests.support.local_service import calling, ended, until_cancelled, wait_until
+
+
+def mode(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def workers():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("ds_ops_magic job")]
+
+
+def nothing_runs():
+    ours = ("ds_ops_magic job", "ds_ops_magic service")
+    return not any(thread.name.startswith(ours) for thread in threading.enumerate())
+
+
+def test_by_default_it_is_a_socket_that_only_the_user_reaches():
+    with LocalService() as service:
+        socket = Path(service.address.removeprefix("unix:"))
+        assert stat.S_ISSOCK(socket.stat().st_mode)
+        assert mode(socket.parent) == 0o700
+        assert (mode(socket) & 0o077, mode(service.path)) == (0, 0o600)
+        assert service.path.parent == socket.parent
+        service.submit(lambda: None)
+    assert not socket.parent.exists()
+
+
+def test_a_named_database_stays(tmp_path):
+    path = tmp_path / "ops.sqlite"
+    with LocalService(path) as service:
+        assert service.path == path
+        done = service.simulate(0)
+        going = service.simulate(1000)
+        folder = Path(service.address.removeprefix("unix:")).parent
+        assert folder != tmp_path
+    assert not folder.exists()
+    assert mode(path) == 0o600
+    with LocalService(str(path)) as again:
+        assert [operation.id for operation in again.operations()] == [going.id, done.id]
+        assert again.get(done.id) == done or again.get(done.id).status is Status.SUCCEEDED
+        assert again.get(going.id).status is Status.RUNNING
+
+
+def test_two_services_share_a_file(tmp_path):
+    path = tmp_path / "ops.sqlite"
+    with LocalService(path) as one, LocalService(path) as two:
+        assert one.address != two.address
+        operation = one.simulate(60)
+        with calling(two.address) as caller:
+            assert caller.cancel(operation.id).status_word == "cancelling"
+        assert ended(one, operation.id).status is Status.CANCELLED
+
+
+def test_two_names_of_a_file_are_one_file(tmp_path):
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / "other.sqlite").symlink_to(tmp_path / "ops.sqlite")
+    with LocalService(tmp_path / "ops.sqlite") as one, LocalService(tmp_path / "link" / "other.sqlite") as two:
+        operation = one.submit(until_cancelled)
+        assert not two.get(operation.id).done, "the lock of its owner is found by either name"
+        two.cancel(operation.id)
+        assert ended(one, operation.id).status is Status.CANCELLED
+
+
+def test_closing_drops_what_has_not_begun():
+    go_on, ran, begun = threading.Event(), threading.Event(), []
+
+    def hold():
+        begun.append(threading.current_thread())
+        return go_on.wait(20)
+
+    with LocalService() as service:
+        for _ in range(40):
+            service.submit(hold)
+        service.submit(ran.set)
+        wait_until(lambda: set(begun) == set(workers()))
+        assert len(begun) < 40
+    go_on.set()
+    wait_until(nothing_runs)
+    assert not ran.is_set()
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:0", "[::1]:0"])
+def test_a_port_of_its_own_is_in_the_address(listen):
+    with LocalService(listen=listen) as service, calling(service.address) as caller:
+        assert int(service.address.rpartition(":")[2]) > 0
+        assert caller.get(service.simulate(0).id).done
+
+
+def test_a_socket_where_it_is_wanted(tmp_path):
+    address = f"unix:{tmp_path}/mine.sock"
+    with LocalService(listen=address) as service, calling(address) as caller:
+        assert service.address == address
+        assert caller.get(service.simulate(0).id).done
+        with pytest.raises(OperationsError, match="already in use"):
+            LocalService(listen=address).start()
+        assert caller.get(service.simulate(0).id).done, "the second left the first alone"
+    assert not (tmp_path / "mine.sock").exists()
+
+
+def test_an_address_in_use_is_one_sentence_and_leaves_nothing_behind(tmp_path, monkeypatch, capfd):
+    with LocalService(listen="127.0.0.1:0") as service:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        with pytest.raises(OperationsError) as caught:
+            LocalService(listen=service.address).start()
+        assert str(caught.value) == f"Cannot listen on '{service.address}': Address already in use."
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr().err == ""
+
+
+def test_a_long_temporary_folder_still_has_a_socket(tmp_path, monkeypatch):
+    deep = tmp_path / ("x" * 90)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with LocalService() as service, calling(service.address) as caller:
+        assert caller.get(service.simulate(0).id).done
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", "example.com:80", "nonsense", "unix:"])
+def test_other_addresses_are_refused_when_it_is_made(listen):
+    with pytest.raises(ValueError, match=r"\.$"):
+        LocalService(listen=listen)
+
+
+@pytest.mark.parametrize("token", ["", "a\nb", "ключ"])
+def test_a_token_that_no_header_can_carry_is_refused(token):
+    with pytest.raises(ValueError, match="token"):
+        LocalService(token=token)
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda path: path.mkdir(), "directory"),
+        (lambda path: path.write_bytes(b"x" * 5000), "not a database"),
+        (lambda path: None, "No such file"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_sentence(tmp_path, make, why):
+    path = tmp_path / "ops.sqlite" if why != "No such file" else tmp_path / "no" / "ops.sqlite"
+    make(path)
+    with pytest.raises(OperationsError, match=why) as caught:
+        LocalService(path).start()
+    assert str(caught.value).count("\n") == 0
+    assert str(path) in str(caught.value)
+
+
+def test_starting_and_closing_twice_is_no_error():
+    service = LocalService()
+    service.close()
+    assert service.start() is service.start()
+    address = service.address
+    service.close()
+    service.close()
+    with pytest.raises(OperationsError, match="not started"):
+        service.simulate()
+    with service:
+        assert service.address != address
+        with calling(service.address) as caller:
+            assert caller.get(service.simulate(0).id).done
+
+
+def test_a_closed_service_answers_no_more():
+    service = LocalService(listen="127.0.0.1:0").start()
+    operation = service.simulate(60)
+    with calling(service.address) as caller:
+        assert caller.get(operation.id)
+        service.close()
+        with pytest.raises(grpc.RpcError) as caught:
+            caller.get(operation.id)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_closing_stops_its_own_work_and_does_not_wait_for_the_stubborn(tmp_path):
+    go_on, began_too = threading.Event(), threading.Event()
+
+    def deaf():
+        began_too.set()
+        return go_on.wait(20)
+
+    service = LocalService(tmp_path / "ops.sqlite").start()
+    listening = service.submit(until_cancelled)
+    stubborn = service.submit(deaf)
+    crowd = [service.submit(go_on.wait, 20) for _ in range(40)]
+    wait_until(lambda: service.get(listening.id).progress.text == "waiting")
+    assert began_too.wait(20)
+    began = time.monotonic()
+    service.close()
+    assert time.monotonic() - began < 2
+    with LocalService(tmp_path / "ops.sqlite") as again:
+        assert again.get(listening.id).status is Status.CANCELLED
+        assert again.get(crowd[-1].id).status is Status.CANCELLED, "it had not begun"
+        assert not again.get(stubborn.id).done, "its thread lives, and says so"
+        go_on.set()
+        assert ended(again, stubborn.id).status is Status.SUCCEEDED
+    wait_until(nothing_runs)
+
+
+def test_an_operation_that_is_not_there(tmp_path):
+    with LocalService() as service:
+        with pytest.raises(OperationNotFound):
+            service.get("loc00000000000000000")
+        with pytest.raises(InvalidOperationId):
+            service.get("")
+        with pytest.raises(CancelNotSupported):
+            service.cancel(service.simulate(60, outcome="no-cancel").id)
+
+
+def test_what_it_returns_is_what_the_package_shows():
+    with LocalService() as service:
+        operation = service.simulate(duration=60, steps=3, outcome="success", description="d")
+        assert isinstance(operation, Operation)
+        assert (operation.status, operation.progress.text) == (Status.RUNNING, "step 0 of 3")
+        assert isinstance(service.operations(), Operations)
+        assert repr(service) == f"LocalService({service.address})"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"duration": -1}, {"steps": 0}, {"outcome": "fine"}, {"description": "x" * 257}, {"description": None}],
+)
+def test_what_cannot_be_simulated_is_refused(wrong):
+    with LocalService() as service:
+        with pytest.raises(ValueError, match=r"\.$"):
+            service.simulate(**wrong)
+        assert service.operations() == []
+
+
+@pytest.mark.parametrize("wrong", [None, 7, b"Train", ["Train"]])
+def test_a_description_that_is_no_string_is_named(wrong):
+    expected = rf"^description is a string of at most 256 characters, not {re.escape(repr(wrong))}\.$"
+    with LocalService() as service:
+        for make in (service.simulate, lambda **how: service.submit(print, **how)):
+            with pytest.raises(ValueError, match=expected):
+                make(description=wrong)
+        assert service.operations() == []
+
+
+def test_a_description_over_256_characters_is_refused():
+    with LocalService() as service:
+        with pytest.raises(ValueError, match="at most 256 characters"):
+            service.submit(lambda: None, description="x" * 257)
+        assert service.operations() == []
+        assert service.submit(lambda: None, description="x" * 256).description == "x" * 256
+
+
+def test_grpc_is_not_imported_before_it_is_needed():
+    code = (
+        "import sys, ds_ops_magic.local as local\n"
+        "local.LocalService, local.shared, local.Reporter, local.JobCancelled\n"
+        "assert 'grpc' not in sys.modules\n"
+        "local.LocalService().start().close()\n"
+        "assert 'grpc' in sys.modules\n"
+        "assert 'IPython' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

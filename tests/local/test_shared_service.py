@@ -1,0 +1,120 @@
+"""The one service of a process."""
+
+from __future__ import annotations
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ds_ops_magic.local import close_shared, shared
+from ds_ops_magic.model.errors import OperationsError
+from tests.support.local_service import calling, script
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path, monkeypatch):
+    monkeypatch.delenv("DS_OPS_MAGIC_LOCAL_DB", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    yield tmp_path / "state"
+    close_shared()
+
+
+def test_a_process_has_one_and_it_keeps_its_operations(state):
+    service = shared()
+    assert service is shared()
+    assert service.path == state / "ds_ops_magic" / "local.sqlite"
+    assert stat.S_IMODE(service.path.parent.stat().st_mode) == 0o700
+    operation = service.simulate(0)
+    close_shared()
+    close_shared()
+    again = shared()
+    assert again is not service
+    assert again.get(operation.id).done
+
+
+def test_threads_that_ask_together_get_the_same():
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(map(id, pool.map(lambda _: shared(), range(32))))) == 1
+
+
+def test_without_a_state_folder_it_is_in_the_home(monkeypatch, tmp_path):
+    for value in ("", "relative/is/ignored"):
+        monkeypatch.setenv("XDG_STATE_HOME", value)
+        assert shared().path == tmp_path / "home" / ".local" / "state" / "ds_ops_magic" / "local.sqlite"
+        close_shared()
+
+
+def test_the_environment_names_the_file(monkeypatch, tmp_path):
+    monkeypatch.setenv("DS_OPS_MAGIC_LOCAL_DB", str(tmp_path / "new" / "mine.sqlite"))
+    assert shared().path == tmp_path / "new" / "mine.sqlite"
+
+
+def test_where_nothing_can_be_written_it_is_a_temporary_file(state):
+    state.write_text("a file in the place of the folder")
+    service = shared()
+    with calling(service.address) as caller:
+        assert caller.get(service.simulate(0).id).done
+    path = service.path
+    assert path.exists()
+    close_shared()
+    assert not path.exists()
+
+
+def test_a_file_that_is_no_database_is_told(state):
+    path = state / "ds_ops_magic" / "local.sqlite"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x" * 5000)
+    with pytest.raises(OperationsError, match="not a database"):
+        shared()
+    path.unlink()
+    assert shared().path == path
+
+
+_FORKS = """
+import os
+from ds_ops_magic import connect
+from ds_ops_magic.local import close_shared, shared
+service = shared()
+address, operation = service.address, service.simulate(60)
+with connect(address) as client:
+    assert client.get(operation.id)
+child = os.fork()
+if child == 0:
+    own = shared()
+    assert own is not service
+    assert own.address != address
+    with connect(own.address) as client:
+        assert client.cancel(operation.id).status_word == "cancelling"
+    close_shared()
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+assert shared() is service
+with connect(address) as client:
+    assert client.get(operation.id).error.code == 1, "the child cancelled it"
+"""
+
+
+def test_a_forked_child_gets_its_own():
+    with script(_FORKS) as process:
+        assert process.wait(30) == 0
+
+
+_USES = """
+import sys
+from ds_ops_magic.local import shared
+print(shared().address, shared().simulate(60).id, flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_two_processes_share_the_file_and_not_the_socket():
+    service = shared()
+    with script(_USES) as process:
+        address, operation = process.stdout.readline().split()
+        assert address != service.address
+        assert Path(address.removeprefix("unix:")).exists()
+        with calling(address) as caller:
+            assert caller.get(operation) == service.get(operation)

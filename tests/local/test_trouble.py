@@ -1,0 +1,241 @@
+"""The service's own trouble is UNAVAILABLE and passes; what is damaged is DATA_LOSS and says which file."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sqlite3
+
+import grpc
+import pytest
+
+from ds_ops_magic.client import OperationClient
+from ds_ops_magic.connection.connection import EndpointConnection
+from ds_ops_magic.local import LocalService, database, owners
+from ds_ops_magic.model.errors import OperationsError, ServiceRefused, ServiceUnavailable
+from ds_ops_magic.model.operation import Status
+from tests.support.local_service import calling, script, wait_until
+
+_IN_TROUBLE = """
+import os, resource, sys, threading
+from pathlib import Path
+from ds_ops_magic.local import LocalService
+from ds_ops_magic.local.owners import mine
+
+
+def no_descriptors():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def no_permission():
+    lock = Path(f"{service.path}.owner-{mine(service.path)}.lock")
+    lock.chmod(0)
+    user = os.geteuid()
+    if user == 0:  # who may open everything
+        os.seteuid(65534)
+    def restore():
+        os.seteuid(user)
+        lock.chmod(0o600)
+    return restore
+
+
+with LocalService(sys.argv[1], listen=sys.argv[2]) as service:
+    go_on = threading.Event()
+    print(service.submit(go_on.wait, 20).id, flush=True)
+    sys.stdin.readline()
+    restore = globals()[sys.argv[3]]()
+    print("in trouble", flush=True)
+    sys.stdin.readline()
+    restore()
+    go_on.set()
+    print("mended", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def step(process):
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return process.stdout.readline().strip()
+
+
+@pytest.mark.parametrize("trouble", ["no_descriptors", "no_permission"])
+def test_a_wait_outlives_the_trouble_of_the_service(tmp_path, trouble):
+    address = f"unix:{tmp_path}/ops.sock"
+    with script(_IN_TROUBLE, tmp_path / "ops.sqlite", address, trouble) as process:
+        operation_id = process.stdout.readline().strip()
+        with OperationClient(EndpointConnection(address)) as client, calling(address) as caller:
+            watch = client.watch(operation_id)
+            assert caller.get(operation_id).status is Status.RUNNING
+            assert step(process) == "in trouble"
+            for ask in (caller.get, caller.cancel):
+                with pytest.raises(grpc.RpcError) as caught:
+                    ask(operation_id)
+                assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+                assert ".lock" in caught.value.details()
+            wait_until(lambda: watch.view().health.last_status)
+            assert step(process) == "mended"
+            assert watch.wait(timeout=20)[0].status is Status.SUCCEEDED
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "ops.sqlite"
+
+
+def spoil(path, change, *values):
+    with sqlite3.connect(path) as other:
+        other.execute(f"UPDATE operation SET {change}", values)  # noqa: S608
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "value"),
+    [
+        ("metadata = ?", b"\xff\xff\xff"),
+        ("error = ?", b"\xff"),
+        ("course = ?", "{"),
+        ("course = ?", "[]"),
+        ("course = ?", '{"duration": "long"}'),
+        ("course = ?", '{"hours": 3}'),
+        ("course = ?", "[" * 100_000),
+        ("created_at = ?", "yesterday"),
+        ("owner = ?", b"x"),
+        ("description = CAST(? AS TEXT)", b"\xff"),
+    ],
+)
+def test_what_is_damaged_ends_a_wait_and_names_the_file(path, change, value):
+    with LocalService(path) as service, calling(service.address) as caller:
+        operation = service.simulate(60) if "metadata" not in change else service.submit(int)
+        if "error" in change or "metadata" in change:
+            spoil(path, "done = 1, course = NULL")
+        spoil(path, change, value)
+        with pytest.raises(grpc.RpcError) as caught:
+            caller.get(operation.id)
+        assert caught.value.code() is grpc.StatusCode.DATA_LOSS
+        assert caught.value.details().startswith(f"The database {path} is damaged: ")
+        with pytest.raises(ServiceRefused, match=r"DATA_LOSS: The database .* is damaged") as refused:
+            service.get(operation.id)
+        assert str(refused.value).count("\n") < 3
+        with pytest.raises(OperationsError, match="is damaged"):
+            service.operations()
+        client = OperationClient(EndpointConnection(service.address))
+        with client, pytest.raises(ServiceRefused, match="is damaged"):
+            client.wait(operation.id, timeout=20)
+    LocalService(path).start().close()  # what is damaged keeps nobody from the rest
+
+
+def test_a_file_that_was_torn_ends_a_wait(path):
+    with LocalService(path) as service:
+        operation_id = service.simulate(60).id
+        for _ in range(100):
+            service.simulate(60)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + os.urandom(len(whole) - 4096))
+    with LocalService(path) as service, calling(service.address) as caller:
+        with pytest.raises(grpc.RpcError) as caught:
+            caller.get(operation_id)
+        assert caught.value.code() is grpc.StatusCode.DATA_LOSS
+        assert str(path) in caught.value.details()
+
+
+def test_a_lock_file_that_may_not_be_opened_aborts_nothing(path, monkeypatch):
+    def no_room(*_):
+        raise OSError(24, "Too many open files")
+
+    with LocalService(path) as service:
+        operation = service.submit(wait_until, lambda: mended)
+        mended = False
+        with monkeypatch.context() as patch:
+            patch.setattr(owners.os, "open", no_room)
+            with pytest.raises(ServiceUnavailable, match="Too many open files"):
+                service.get(operation.id)
+            with pytest.raises(ServiceUnavailable, match=r"Too many open files\.\nThe operations go on\."):
+                service.operations()
+            LocalService(path).close()
+        assert service.get(operation.id).status is Status.RUNNING
+        mended = True
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """Fill the disk for a service: SQLite lets no file grow beyond so many pages."""
+    monkeypatch.setattr(database, "BUSY", 0.05)
+
+    def fill(service):
+        with service._running.ledger.store._database._writer.using() as connection:
+            connection.execute("PRAGMA max_page_count = 1").close()
+
+    return fill
+
+
+def test_new_operations_on_a_full_disk_are_refused_in_a_sentence(path, full):
+    with LocalService(path) as service:
+        full(service)
+        for make in (service.simulate, functools.partial(service.submit, int)):
+            with pytest.raises(OperationsError, match=r"disk is full\.\nNothing was begun\.") as caught:
+                until_refused(make)
+            assert str(path) in str(caught.value)
+        assert service.operations(), "what was taken is there"
+
+
+def until_refused(make):
+    for _ in range(1000):
+        make(description="x" * 256)
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("~nosuchuser/ops.sqlite", "home directory"),
+        ("ops\0.sqlite", "null"),
+        ("\udcff\ud800.sqlite", "surrogates not allowed"),
+        ("x" * 300, "File name too long"),
+        ("x" * 252, "unable to open database file"),  # there is no room for what SQLite puts beside it
+        (".", "Is a directory"),
+        ("no/ops.sqlite", "No such file or directory"),
+        ("loop/ops.sqlite", "loop|Too many levels"),
+    ],
+)
+def test_a_path_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, path, why):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OperationsError, match=why) as caught:
+        LocalService(path).start()
+    assert re.fullmatch(r".* cannot be used as a database of operations: .*[^.]\.", str(caught.value))
+
+
+def test_a_name_with_no_room_for_a_lock_file_is_told_when_it_is_needed(tmp_path):
+    with LocalService(tmp_path / ("x" * 240)) as service:
+        service.simulate(60)
+        with pytest.raises(OperationsError, match=r"File name too long.*\nNothing was begun\."):
+            service.submit(int)
+        assert len(service.operations()) == 1
+
+
+_MAY_NOT = """
+import os, sys
+from pathlib import Path
+from ds_ops_magic import OperationsError
+from ds_ops_magic.local import LocalService
+service = LocalService(sys.argv[1], listen="127.0.0.1:0")
+service.start().close()
+Path(sys.argv[1]).chmod(0o444)
+Path(sys.argv[1]).parent.chmod(0o555)
+if os.geteuid() == 0:  # who may write everywhere
+    os.seteuid(65534)
+for made in (lambda: service, lambda: LocalService(sys.argv[1], listen="127.0.0.1:0")):
+    try:
+        made().start()
+    except OperationsError as error:
+        print(error)
+"""
+
+
+def test_a_file_that_may_not_be_written_is_one_sentence(tmp_path):
+    with script(_MAY_NOT, tmp_path / "ops.sqlite") as process:
+        said = f"{tmp_path}/ops.sqlite cannot be used as a database of operations: Permission denied.\n"
+        assert process.communicate(timeout=20)[0] == 2 * said

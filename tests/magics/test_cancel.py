@@ -1,0 +1,91 @@
+"""%op cancel in a shell of one's own: its answer, its wait, and what cannot be cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import pytest
+from IPython.core.error import UsageError
+
+from ds_ops_magic import (
+    CancelNotSupported,
+    NotCancelled,
+    OperationFailed,
+    OperationNotFound,
+    OperationsFailed,
+    Status,
+    WaitTimeout,
+)
+from tests.support.scripted import ScriptedServer, message
+
+Op = Callable[..., Any]
+
+
+def test_cancel_returns_the_answer_and_its_wait_the_end(op: Op, begin: Op, shell: Any) -> None:
+    name = begin(30)
+    assert op(f"cancel {name}").status_word == "cancelling"
+    ended = op(f"cancel {name} --wait -o x")
+    assert ended.status is Status.CANCELLED
+    assert shell.user_ns["x"] is ended
+
+
+def test_cancel_of_what_has_ended_is_a_sentence(op: Op, begin: Op, capsys: pytest.CaptureFixture[str]) -> None:
+    name = begin(0)
+    assert op(f"cancel {name}").status is Status.SUCCEEDED
+    said = capsys.readouterr().out
+    assert said.startswith(f"{name} finished ")
+    assert said.endswith(" ago: succeeded\n")
+    op(f"cancel {name};")
+    assert capsys.readouterr().out == ""
+
+
+def test_cancel_of_what_cannot_be_cancelled(op: Op, begin: Op, shell: Any) -> None:
+    shell.user_ns["x"] = "from before"
+    stubborn, other = begin(30, outcome="no-cancel"), begin(30)
+    with pytest.raises(CancelNotSupported):
+        op(f"cancel {stubborn} -o x")
+    assert shell.user_ns["x"] is None
+    with pytest.raises(OperationsFailed):
+        op(f"cancel {stubborn} {other} -o x")
+    assert [found and found.id for found in shell.user_ns["x"]] == [None, other]
+
+
+def test_cancel_and_wait_raises_when_it_succeeds_or_fails(shell: Any) -> None:
+    ends: dict[str, dict[str, Any]] = {
+        "stopped": {"done": True, "error": (1, "stopped")},
+        "went-through": {"done": True},
+        "broke": {"done": True, "error": (13, "broken")},
+    }
+
+    def get(call: Any) -> Any:
+        if call.id not in ends:
+            call.refuse(grpc.StatusCode.NOT_FOUND, "never heard of it")
+        return message(call.id, **ends[call.id] if call.number > 1 else {})
+
+    with ScriptedServer(get, lambda call: message(call.id, error=(1, "asked to stop"))) as server:
+        shell.run_line_magic("op", f"connect {server.address};")
+        with pytest.raises(NotCancelled):
+            shell.run_line_magic("op", "cancel went-through --wait -o x")
+        assert shell.user_ns["x"].status is Status.SUCCEEDED
+        with pytest.raises(OperationFailed, match="broken"):
+            shell.run_line_magic("op", "cancel stopped broke --wait -o x")
+        assert [found.status for found in shell.user_ns["x"]] == [Status.CANCELLED, Status.FAILED]
+        with pytest.raises(OperationNotFound):
+            shell.run_line_magic("op", "cancel stopped forgotten --wait -o x")
+        assert [found and found.status for found in shell.user_ns["x"]] == [Status.CANCELLED, None]
+
+
+def test_a_timeout_without_wait_is_refused(op: Op) -> None:
+    with pytest.raises(UsageError, match="--timeout is about waiting for the end: give --wait too"):
+        op("cancel a --timeout 5")
+
+
+def test_cancel_and_wait_gives_up_at_its_timeout(op: Op, shell: Any) -> None:
+    winding_down = message("a", error=(1, "asked to stop"))
+    with ScriptedServer(lambda call: winding_down, lambda call: winding_down) as server:
+        op(f"connect {server.address}")
+        with pytest.raises(WaitTimeout):
+            op("cancel a --wait --timeout 0.2 -o x")
+        assert shell.user_ns["x"].status_word == "cancelling"

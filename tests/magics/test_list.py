@@ -1,0 +1,243 @@
+"""%op list and %op wait --last: what was followed from here, by earlier kernels too."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from IPython.core.error import UsageError
+
+from ds_ops_magic import LocalService, Operation, OperationNotFound, Operations
+from ds_ops_magic.history.history import History
+from tests.support.kernels import started
+from tests.support.scripted import ScriptedServer, message
+
+Op = Callable[..., Any]
+
+
+@pytest.fixture
+def earlier(shell: Any) -> Iterator[History]:
+    """The history as an earlier kernel had it open."""
+    history = History(os.environ["DS_OPS_MAGIC_HISTORY"])
+    yield history
+    history.close()
+
+
+def snapshot(name: str, **how: Any) -> Operation:
+    return Operation.from_proto(message(name, **how))
+
+
+def said_by(shell: Any, listing: Any) -> str:
+    """Return the text form of a result, as the shell shows it."""
+    return str(shell.display_formatter.format(listing)[0]["text/plain"])
+
+
+def test_what_was_followed_is_listed_with_its_state_now(op: Op, begin: Op, shell: Any) -> None:
+    running, done = begin(30, description="Train"), begin(0)
+    op(f"get {running} {done}")
+    listing = op("list")
+    assert {record.id: record.state for record in listing} == {running: "running", done: "succeeded"}
+    said = said_by(shell, listing)
+    assert f"● running  Train · {running}" in said
+    assert f"as kept in {os.environ['DS_OPS_MAGIC_HISTORY']}" in said
+    assert f"<code>{done}</code>" in shell.display_formatter.format(listing)[0]["text/html"]
+    assert [record.id for record in op("list --running")] == [running]
+
+
+def test_what_has_ended_meanwhile_is_seen_in_one_go(shell: Any) -> None:
+    with ScriptedServer(lambda call: message(call.id)) as server:
+        shell.run_line_magic("op", f"connect {server.address};")
+        shell.run_line_magic("op", "get a b c")
+        server.get = lambda call: message(call.id, done=True)
+        before = server.gets()
+        listing = shell.run_line_magic("op", "list")
+        assert {record.id: record.state for record in listing} == dict.fromkeys("abc", "succeeded")
+        assert server.gets() == before + 3
+        assert list(shell.run_line_magic("op", "list --running")) == []
+        assert server.gets() == before + 3  # what has ended is not asked about
+
+
+def test_what_has_ended_is_listed_so_though_the_clock_was_ahead_at_an_earlier_look(shell: Any) -> None:
+    with ScriptedServer(lambda call: message(call.id)) as server:
+        ahead = History(os.environ["DS_OPS_MAGIC_HISTORY"], lambda: time.time() + 8_640_000.0)
+        here = ahead.of(server.address)
+        here.asked(["op1", "op2"])
+        here.saw(snapshot("op1"))
+        ahead.close()
+        shell.run_line_magic("op", f"connect {server.address};")
+        assert "ahead" not in said_by(shell, shell.run_line_magic("op", "list"))  # both are asked about
+        server.get = lambda call: message(call.id, done=True)
+        listing = shell.run_line_magic("op", "list")
+        assert {record.id: record.state for record in listing} == {"op1": "succeeded", "op2": "succeeded"}
+        shell.run_line_magic("op", "get op3")
+        assert shell.run_line_magic("op", "wait --last 1").id == "op3"
+
+
+def test_what_the_client_is_asked_in_python_is_kept_too(shell: Any, operation_service: LocalService) -> None:
+    client = shell.run_line_magic("op", f"connect {operation_service.address};")
+    name = operation_service.simulate(0).id
+    client.wait(name)
+    assert [record.id for record in shell.run_line_magic("op", "list")] == [name]
+
+
+def test_limits(op: Op, begin: Op, shell: Any) -> None:
+    ids = [begin(0) for _ in range(4)]
+    for name in ids:
+        op(f"get {name}")
+    listing = op("list --limit 2")
+    assert [record.id for record in listing] == [ids[3], ids[2]]
+    assert "2 of 4 operations shown; --limit 4 shows all." in said_by(shell, listing)
+    assert len(op("list --since 1h")) == 4
+    assert len(op("list --since 0")) == 0
+    assert "Nothing that was followed" in said_by(shell, op("list --since 0"))
+
+
+@pytest.mark.parametrize("line", ["list --limit 0", "list --limit many", "list --since ever", "wait --last 0"])
+def test_limits_that_are_none(op: Op, line: str) -> None:
+    with pytest.raises(UsageError, match="is no "):
+        op(line)
+
+
+def test_other_endpoints_are_listed_when_they_are_asked_for(op: Op, begin: Op, earlier: History, shell: Any) -> None:
+    earlier.of("far.example:443").saw(snapshot("far1", age=60.0))
+    earlier.record(snapshot("born1"))
+    assert earlier.flush(10.0)
+    known = begin(0)
+    op(f"get {known}")
+    assert {record.id for record in op("list")} == {known, "born1"}  # that may be of this one
+    listing = op("list --all")
+    assert {record.id for record in listing} == {known, "far1", "born1"}
+    assert "at far.example:443" in said_by(shell, listing)
+
+
+def test_without_a_connection_the_last_states_are_listed(earlier: History, shell: Any) -> None:
+    shell.run_line_magic("config", "OpMagics.endpoint = '127.0.0.1:1'")
+    earlier.of("far.example:443").saw(snapshot("far1"))
+    earlier.of("other.example:443").saw(snapshot("other1", done=True))
+    assert earlier.flush(10.0)
+    listing = shell.run_line_magic("op", "list")
+    assert {record.id: record.state for record in listing} == {"far1": "running", "other1": "succeeded"}
+    said = said_by(shell, listing)
+    assert "Not connected, so this is how they stood when last seen: No answer from 127.0.0.1:1." in said
+    assert "Followed at all endpoints" in said
+
+
+def test_a_listing_can_be_waited_for(op: Op, begin: Op, shell: Any) -> None:
+    ids = [begin(0.2), begin(0.2)]
+    op(f"get {ids[0]} {ids[1]}")
+    op("list --running -o jobs")
+    ended = op("wait jobs")
+    assert isinstance(ended, Operations)
+    assert {operation.id for operation in ended.succeeded} == set(ids)
+
+
+def test_the_last_ones_are_waited_for(op: Op, begin: Op, earlier: History) -> None:
+    ids = [begin(0) for _ in range(3)]
+    for name in ids:
+        op(f"get {name}")
+    assert op("wait --last 1").id == ids[2]
+    assert [found.id for found in op("wait --last 2")] == [ids[2], ids[1]]
+    with pytest.raises(UsageError, match="not both"):
+        op(f"wait {ids[0]} --last 1")
+
+
+def test_there_is_no_last_one(op: Op) -> None:
+    with pytest.raises(UsageError, match=r"no operation of .* was followed from here"):
+        op("wait --last 1")
+
+
+def test_an_id_of_another_endpoint_is_one_sentence_and_no_question(earlier: History, shell: Any) -> None:
+    earlier.of("far.example:443").asked(["far1"])
+    earlier.of("operation.api.cloud.yandex.net:443").asked(["cloud1"])
+    earlier.of("local").asked(["local1"])
+    assert earlier.flush(10.0)
+    with ScriptedServer(lambda call: message(call.id)) as server:
+        shell.run_line_magic("op", f"connect {server.address};")
+        before = server.gets()
+        for subcommand in ("get", "wait", "watch", "cancel"):
+            with pytest.raises(UsageError, match=r"far1 is of far\.example:443, and this is .* %op connect far\.exam"):
+                shell.run_line_magic("op", f"{subcommand} mine far1")
+        with pytest.raises(UsageError, match=r"Connect there first: %op connect yandex$"):
+            shell.run_line_magic("op", "get cloud1")
+        assert server.gets() == before
+        assert shell.run_line_magic("op", "get local1").id == "local1"  # this host's services change their addresses
+
+
+def test_what_the_service_has_forgotten_says_how_it_stood(shell: Any) -> None:
+    with ScriptedServer(lambda call: message(call.id, done=True)) as server:
+        shell.run_line_magic("op", f"connect {server.address};")
+        shell.run_line_magic("op", "wait op1;")
+        shell.run_line_magic("op", "list;")
+        server.get = lambda call: call.refuse(grpc.StatusCode.NOT_FOUND, "gone")
+        for subcommand in ("get", "wait"):
+            with pytest.raises(OperationNotFound, match=r"When last seen, .* UTC: succeeded\."):
+                shell.run_line_magic("op", f"{subcommand} op1")
+
+
+def test_no_history_is_kept_where_none_is_wanted(shell: Any, operation_service: LocalService, tmp_path: Path) -> None:
+    shell.run_line_magic("config", "OpMagics.history = 'none'")
+    shell.run_line_magic("op", f"connect {operation_service.address};")
+    shell.run_line_magic("op", f"wait {operation_service.simulate(0).id};")
+    with pytest.raises(UsageError, match="no history is kept"):
+        shell.run_line_magic("op", "list")
+    assert not Path(os.environ["DS_OPS_MAGIC_HISTORY"]).exists()
+
+
+def test_a_history_of_ones_own_choice(shell: Any, operation_service: LocalService, tmp_path: Path) -> None:
+    shell.run_line_magic("config", f"OpMagics.history = '{tmp_path}/mine.sqlite'")
+    shell.run_line_magic("op", f"connect {operation_service.address};")
+    shell.run_line_magic("op", f"wait {operation_service.simulate(0).id};")
+    assert f"{tmp_path}/mine.sqlite" in said_by(shell, shell.run_line_magic("op", "list"))
+
+
+def test_beside_the_profile_otherwise(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DS_OPS_MAGIC_HISTORY")
+    listing = shell.run_line_magic("op", "list --all")
+    assert f"as kept in {shell.profile_dir.location}/ds_ops_magic.sqlite" in said_by(shell, listing)
+
+
+def test_a_history_that_cannot_be_kept_is_said_once(
+    shell: Any, operation_service: LocalService, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.sqlite").write_text("no history at all" * 100)
+    shell.run_line_magic("config", f"OpMagics.history = '{tmp_path}/mine.sqlite'")
+    shell.run_line_magic("op", f"connect {operation_service.address};")
+    capsys.readouterr()
+    for _ in range(3):
+        assert shell.run_line_magic("op", f"wait {operation_service.simulate(0.1).id};").done
+    said = capsys.readouterr().err
+    assert said.count("No history is kept, because ") == 1
+    assert "it is damaged, or no history" in said
+
+
+def test_a_kernel_that_is_killed_leaves_its_ids_to_the_next(earlier: History) -> None:
+    def kept() -> set[str]:
+        earlier.refresh()
+        return {record.id for record in earlier.records()}
+
+    with ScriptedServer(lambda call: message(call.id, description="Train")) as server:
+        with started() as kernel:
+            kernel.ok(f"%load_ext ds_ops_magic\n%op connect {server.address}")
+            kernel.send("%op wait followed1 followed2")
+            kernel.until(lambda: kept() == {"followed1", "followed2"})
+        server.get = lambda call: message(call.id, done=True, description="Train")
+        with started() as kernel:
+            kernel.ok(f"%load_ext ds_ops_magic\n%op connect {server.address}")
+            code = "%op wait foll"
+
+            def matches() -> set[str]:
+                request = kernel.request("complete_request", {"code": code, "cursor_pos": len(code)})
+                return set(kernel.cell(request).reply["matches"])
+
+            kernel.until(lambda: {"followed1", "followed2"} <= matches())
+            (shown,) = kernel.ok("%op list").results
+            assert re.search(r"succeeded  Train · followed1", shown["text/plain"])
+            assert "<table>" in shown["text/html"]
+            kernel.ok("last = %op wait --last 2")
+            assert kernel.value("sorted(one.id for one in last)") == ["followed1", "followed2"]

@@ -1,0 +1,127 @@
+"""--notify and on_end: the user's functions are told once how a wait ended."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from IPython.core.error import UsageError
+from traitlets import TraitError
+
+from ds_ops_magic import OperationFailed, Operations, Status, WaitTimeout
+from tests.support.kernels import wait_until
+from tests.support.threadless import Threadless
+
+Op = Callable[..., Any]
+
+
+@pytest.fixture
+def told(shell: Any) -> list[Any]:
+    """What the function `tell` of the user was called with, and where."""
+    calls: list[Any] = []
+    shell.user_ns["tell"] = calls.append
+    shell.user_ns["tell_thread"] = lambda outcome: calls.append(threading.current_thread().name)
+    return calls
+
+
+def test_it_is_told_the_outcome_once(op: Op, begin: Op, told: list[Any]) -> None:
+    ended = op(f"wait {begin(0)} --notify tell")
+    assert told == [ended]
+    op(f"wait {begin(0)} {begin(0)} --notify {{tell}}")
+    assert isinstance(told[1], Operations)
+    assert len(told) == 2
+
+
+def test_it_is_told_of_a_failure_and_of_a_timeout(op: Op, begin: Op, told: list[Any]) -> None:
+    with pytest.raises(OperationFailed):
+        op(f"wait {begin(0, outcome='failure')} --notify tell")
+    with pytest.raises(WaitTimeout):
+        op(f"wait {begin(30)} --timeout 0.1 --notify tell")
+    assert [outcome.status for outcome in told] == [Status.FAILED, Status.RUNNING]
+
+
+def test_it_is_told_on_the_users_thread(op: Op, begin: Op, told: list[Any]) -> None:
+    op(f"wait {begin(0)} --notify tell_thread")
+    assert told == [threading.current_thread().name]
+
+
+def test_on_end_is_told_of_every_wait(op: Op, begin: Op, shell: Any, told: list[Any]) -> None:
+    shell.run_line_magic("config", "OpMagics.on_end = tell")
+    first, second = begin(0), begin(0)
+    op(f"wait {first}")
+    op(f"wait {second} --notify tell")
+    assert [outcome.id for outcome in told] == [first, second]  # once, though it was named twice
+    third = begin(60)
+    op(f"cancel {third} --wait")
+    assert [(outcome.id, outcome.status) for outcome in told[2:]] == [(third, Status.CANCELLED)]
+    shell.run_line_magic("config", "OpMagics.on_end = None")
+    op(f"wait {first}")
+    assert len(told) == 3
+
+
+def test_a_coroutine_function_is_refused_before_the_wait(op: Op, begin: Op, shell: Any) -> None:
+    class Sender:
+        async def __call__(self, outcome: object) -> None: ...
+
+    shell.user_ns["sender"] = Sender()
+    shell.run_cell("async def send(outcome): ...").raise_error()
+    for name in ("send", "sender"):
+        with pytest.raises(UsageError, match=f"--notify {name} is a coroutine function, which nobody would await"):
+            op(f"wait {begin(60)} --notify {name}")
+        with pytest.raises(TraitError, match="on_end is a plain function"):
+            shell.magics_manager.registry["OpMagics"].on_end = shell.user_ns[name]
+
+
+def test_a_function_that_fails_breaks_nothing(
+    op: Op, begin: Op, shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def post(outcome: Any) -> None:
+        raise OSError("\x1b[31mno network")
+
+    shell.user_ns["post"] = post
+    assert op(f"wait {begin(0)} --notify post").done
+    said = capsys.readouterr().err
+    assert said == "%op: post failed to take the outcome: OSError: \ufffd[31mno network\n"
+
+
+def test_a_watch_tells_when_it_is_over(op: Op, begin: Op, told: list[Any]) -> None:
+    name = begin(0.1)
+    op(f"watch {name} --notify tell")
+    wait_until(lambda: told)
+    assert [(outcome.id, outcome.done) for outcome in told] == [(name, True)]
+
+
+def test_a_watch_that_is_stopped_tells_nothing_and_leaves_no_thread(op: Op, begin: Op, told: list[Any]) -> None:
+    op(f"watch {begin(30)} --notify tell").stop()
+    wait_until(lambda: not [one for one in threading.enumerate() if one.name == "ds_ops_magic notify"])
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("nobody", "--notify nobody cannot be evaluated: NameError"),
+        ("{1/0}", "cannot be evaluated: ZeroDivisionError"),
+        ("{3}", "cannot be called"),
+    ],
+)
+def test_who_cannot_be_told_is_found_before_anything_runs(op: Op, shell: Any, named: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        op(f"wait anything --notify {named}")
+    with pytest.raises(UsageError, match=said):
+        shell.run_cell_magic("op", f"wait --notify {named}", "started = 1\n'anything'")
+    assert "started" not in shell.user_ns
+
+
+def test_where_no_thread_can_be_started_a_watch_says_that_nobody_will_be_told(
+    op: Op, begin: Op, told: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Threadless(monkeypatch, "ds_ops_magic notify")
+    watch = op(f"watch {begin(0.1)} --notify tell")
+    assert watch.wait(20).succeeded
+    assert told == []
+    said = capsys.readouterr().err
+    assert said.startswith("%op: nobody will be told how this ends: No thread can be started here")
+    assert said.count("\n") == 1

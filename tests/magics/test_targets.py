@@ -1,0 +1,233 @@
+"""From what a user names to ids: every kind of thing that stands for operations, and a sentence for what does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pandas
+import pytest
+from google.protobuf.json_format import MessageToDict
+from IPython.core.error import UsageError
+from yandexcloud.operations import OperationResult
+
+from ds_ops_magic import Operation, Operations, connect
+from ds_ops_magic.magics.targets import Scope, Targets, reported, resolve, resolve_value
+from ds_ops_magic.model.errors import WaitInterrupted
+from tests.support.scripted import ScriptedServer, message
+
+
+def op(name: str) -> Operation:
+    return Operation.from_proto(message(name))
+
+
+def found(*words: str, **namespace: Any) -> Targets:
+    return resolve(words, Scope(namespace, lambda expression: eval(expression, {}, namespace)))  # noqa: S307
+
+
+def refusal(*words: str, **namespace: Any) -> str:
+    with pytest.raises(UsageError) as caught:
+        found(*words, **namespace)
+    said = str(caught.value)
+    assert "\n" not in said
+    return said
+
+
+# What Operation.Get answers over REST, and what `yc operation get --format json` prints.
+REST = {
+    "done": True,
+    "id": "bt1k9s3c2nq8r5v7m0fd",
+    "description": "Create a disk",
+    "createdAt": "2026-11-01T10:00:00Z",
+    "metadata": {"@type": "type.googleapis.com/yandex.cloud.compute.v1.CreateDiskMetadata", "diskId": "fhm1"},
+    "response": {"@type": "type.googleapis.com/yandex.cloud.compute.v1.Disk", "id": "fhm1"},
+}
+YC = json.loads(
+    '{"id": "epd2", "description": "Stop instance", "created_at": "2026-11-01T10:00:00Z", "created_by": "aje1",'
+    ' "modified_at": "2026-11-01T10:00:00Z", "metadata": {"instance_id": "epd9"}}'
+)
+
+ONE = [
+    (op("a"), "a"),
+    (message("a"), "a"),
+    ("bt1k9s3c2nq8r5v7m0fd", "bt1k9s3c2nq8r5v7m0fd"),
+    (REST, "bt1k9s3c2nq8r5v7m0fd"),
+    (YC, "epd2"),
+    (MessageToDict(message("a")), "a"),
+    (OperationResult(message("a")), "a"),
+    (SimpleNamespace(operation=op("a")), "a"),
+]
+SEVERAL = [
+    [op("a"), op("b")],
+    (op("a"), "b"),
+    [message("a"), {"id": "b"}],
+    Operations([op("a"), op("b")]),
+    {"first": op("a"), "second": "b"},
+    {"first": op("a"), "second": "b"}.values(),
+    {"id": op("a"), "x": op("b")},  # a dictionary whose id is no text is one of operations
+    pandas.DataFrame({"id": ["a", "b"]})["id"],
+    pandas.Series([op("a"), op("b")]),
+    pandas.Index(["a", "b"]),
+    map(op, "ab"),
+    iter(["a", "b"]),
+]
+
+
+@pytest.mark.parametrize(("value", "name"), ONE)
+def test_what_stands_for_one_operation(value: Any, name: str) -> None:
+    assert resolve_value(value, "x") == Targets((name,), single=True)
+    assert resolve_value([value], "x") == Targets((name,), single=False)
+
+
+@pytest.mark.parametrize("values", SEVERAL, ids=lambda values: type(values).__name__)
+def test_what_holds_several(values: Any) -> None:
+    assert resolve_value(values, "x") == Targets(("a", "b"), single=False)
+
+
+def test_a_generator_a_set_and_a_row_of_a_table() -> None:
+    assert resolve_value((op(name) for name in "ab"), "x").ids == ("a", "b")
+    assert set(resolve_value({op("a"), op("b")}, "x").ids) == {"a", "b"}
+    frame = Operations([op("a"), op("b")]).to_frame()
+    assert resolve_value(frame["id"], "x").ids == ("a", "b")
+    assert resolve_value(frame[frame["id"] == "b"]["id"], "x").ids == ("b",)
+
+
+@pytest.fixture
+def watch() -> Iterator[Any]:
+    with ScriptedServer(lambda call: message(call.id)) as server, connect(server.address) as client:
+        yield client.watch("a", "b", "a")
+
+
+def test_a_watch_stands_for_what_it_follows(watch: Any) -> None:
+    assert resolve_value(watch, "x") == Targets(("a", "b", "a"), single=False)
+    assert resolve_value([watch, "c"], "x") == Targets(("a", "b", "a", "c"), single=False)
+
+
+def test_words_are_names_attributes_subscripts_expressions_or_ids() -> None:
+    holder = SimpleNamespace(op=op("attribute"), deep=SimpleNamespace(ops=[op("deep")]))
+    jobs = {"x y": op("subscript")}
+    words = ["name", "holder.op", "holder.deep.ops[0]", "jobs['x y']", "{[op('expression')][0]}", "bt1k9s3c2nq8"]
+    targets = found(*words, name=op("name"), holder=holder, jobs=jobs, op=op)
+    assert targets.ids == ("name", "attribute", "deep", "subscript", "expression", "bt1k9s3c2nq8")
+    assert not targets.single
+
+
+def test_one_is_told_from_a_collection_of_one() -> None:
+    assert found("a").single
+    assert found("x", x=op("a")).single
+    assert not found("x", x=[op("a")]).single
+    assert not found("a", "b").single
+
+
+def test_a_variable_wins_over_an_id_of_the_same_name() -> None:
+    assert found("loc1", loc1=op("another")).ids == ("another",)
+    assert found("'loc1'", loc1=op("another")).ids == ("loc1",)
+
+
+@pytest.mark.parametrize("word", ["a-b", "123", "0abc", "a/b", "'quoted'", '"quoted"', "import", "имя", "a:b", "a b"])
+def test_anything_else_is_an_id(word: str) -> None:
+    assert found(word) == Targets((word.strip("'\""),), single=True)
+
+
+def test_the_same_operation_may_stand_twice() -> None:
+    assert found("a", "x", "a", x=[op("a")]).ids == ("a", "a", "a")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "%op: x is no operation but None. Give an operation or its id."),
+        (3, "%op: x is no operation but an int. Give an operation or its id."),
+        (2.5, "%op: x is no operation but a float."),
+        (b"abc", "%op: x is no operation but a bytes."),
+        (object(), "%op: x is no operation but an object."),
+        (Operation, "%op: x is no operation but a type."),
+        ([], "%op: x holds no operation."),
+        ({}, "%op: x holds no operation."),
+        (iter(()), "%op: x holds no operation."),
+        ([op("a"), None], "%op: item 1 of x is no operation but None."),
+        ([op("a"), op("b"), 7], "%op: item 2 of x is no operation but an int."),
+        ({"a": op("a"), "b": {"name": "no id"}}, "%op: item 1 of x is no operation but a dict."),
+        ([["a"]], "%op: item 0 of x is no operation but a list."),
+        (pandas.Series(["a", float("nan")], dtype=object), "%op: item 1 of x is no operation but a float."),
+        (pandas.DataFrame({"id": ["a"]}), "%op: x is no operation but a DataFrame. Give the column that has the ids."),
+        ('{"id": ', "%op: '{\"id\":' begins as JSON does, and cannot be read: Expecting value"),
+        ({"id": 5}, "%op: item 0 of x is no operation but an int."),
+    ],
+)
+def test_what_is_no_operation_is_named(value: Any, said: str) -> None:
+    assert refusal("x", x=value).startswith(said)
+
+
+def test_an_expression_that_fails_is_named_with_its_error() -> None:
+    assert refusal("{1/0}") == "%op: 1/0 cannot be evaluated: ZeroDivisionError: division by zero"
+    assert refusal("{1 +}").startswith("%op: 1 + cannot be evaluated: SyntaxError")
+    assert refusal("{}").startswith("%op:  cannot be evaluated: SyntaxError")
+    assert refusal("x.missing", x=op("a")).startswith("%op: x.missing cannot be evaluated: AttributeError")
+    assert refusal("x[3]", x=[]) == "%op: x[3] cannot be evaluated: IndexError: list index out of range"
+    for word in ("(ids[0],)", "ids[0],ids[1]", "*ids", "$ids", "started(3)"):
+        assert refusal(word, ids=["a", "b"]).endswith(
+            f" is neither an id nor a variable. An expression stands in braces: {{{word}}}"
+        )
+    assert refusal("nowhere.op") == "%op: there is no variable 'nowhere'. Give an id, a variable or {an expression}."
+
+
+def test_an_iterable_that_fails_on_the_way_is_named_with_its_error_and_what_it_had_given_is_kept() -> None:
+    half: Any = lambda number: op(str(2 // number))  # noqa: E731
+    said = "%op: x cannot be evaluated: ZeroDivisionError: integer division or modulo by zero"
+    assert refusal("x", x=map(half, [0])) == said
+    more = "2 operations came before it; %op wait with no id waits for these."
+    for values, sentence in (
+        (map(half, [2, 1, 0]), f"{said}. {more}"),
+        (
+            iter([op("1"), op("2"), None]),
+            f"%op: item 2 of x is no operation but None. Give an operation or its id. {more}",
+        ),
+    ):
+        read: list[str] = []
+        with pytest.raises(UsageError) as caught:
+            resolve_value(values, "x", read)
+        assert (str(caught.value), read) == (sentence, ["1", "2"])
+
+
+def test_what_can_be_read_again_is_not_kept_when_an_item_is_wrong() -> None:
+    read: list[str] = []
+    with pytest.raises(UsageError):
+        resolve_value([op("a"), None], "x", read)
+    assert read == []
+
+
+def test_stop_while_a_generator_is_read_keeps_what_it_had_given() -> None:
+    def started() -> Iterator[Any]:
+        yield op("a")
+        yield op("b")
+        raise KeyboardInterrupt
+
+    read: list[str] = []
+    with pytest.raises(WaitInterrupted) as caught:
+        resolve_value(started(), "{started()}", read)
+    assert str(caught.value).splitlines() == [
+        "Stopped reading {started()} after 2 operations, which go on.",
+        "To wait for what it gave: %op wait with no id",
+    ]
+    assert read == ["a", "b"]
+
+
+def test_a_slow_generator_is_spoken_of_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    moments = iter([0.0, 0.5, 1.9, 3.0, 4.0, 5.9, 6.5, 7.0])
+    names = list("abcdefg")
+    assert list(reported(names, "slow()", lambda: next(moments))) == names
+    assert capsys.readouterr().out.splitlines() == [
+        "%op: reading slow(): 3 operations so far, in 3.0 s",
+        "%op: reading slow(): 6 operations so far, in 6.5 s",
+    ]
+
+
+def test_hostile_text_is_cleaned_and_cut() -> None:
+    bad = "\x1b]0;owned\x07\u202e"
+    said = refusal("{fail()}", fail=lambda: (_ for _ in ()).throw(ValueError(bad)))
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert len(refusal("{" + "1 / 0 + " * 1000 + "1}")) < 300

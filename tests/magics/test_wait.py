@@ -1,0 +1,96 @@
+"""Waiting with a display: whatever interrupts it, it ends as a WaitInterrupted, with nothing asked or live any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ds_ops_magic import LocalService, WaitInterrupted, Watch, connect
+from ds_ops_magic.display import choice
+from ds_ops_magic.display.text_display import Shown
+from ds_ops_magic.magics.wait import wait_and_show, wait_for_answers
+from ds_ops_magic.model.view import Entry, View
+from ds_ops_magic.polling.calls import Health
+from tests.support.following import lasting
+
+
+class PressedTwice(Shown):
+    """A display that is interrupted in the middle of its wait, and again while its result is drawn."""
+
+    finished = 0
+
+    def tick(self) -> None:
+        raise KeyboardInterrupt
+
+    def finish(self) -> None:
+        self.finished += 1
+        if self.finished == 1:
+            raise KeyboardInterrupt
+
+
+class Restless:
+    """A watch that has news whenever it is looked at, and never an answer about each."""
+
+    def subscribe(self, signal: Callable[[], None]) -> Callable[[], None]:
+        self.signal = signal
+        return lambda: None
+
+    def view(self) -> View:
+        self.signal()
+        return View((Entry("a"),), Health())
+
+
+def test_the_first_answers_are_waited_for_no_longer_though_there_is_news_all_the_while() -> None:
+    watch: Any = Restless()
+    with lasting(0.2, 1.0):
+        wait_for_answers(watch, 0.2)
+
+
+@pytest.fixture
+def watch(operation_service: LocalService) -> Iterator[Watch]:
+    with connect(operation_service.address) as client:
+        yield client.watch(operation_service.simulate(600).id)
+
+
+def test_stop_before_the_wait_begins(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def show(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(choice, "show", show)
+    with pytest.raises(WaitInterrupted, match=f"%op wait {watch.ids[0]}"):
+        wait_and_show(watch, shell, "none", None)
+    assert watch.view().stopped
+
+
+def test_stop_once_more_while_the_result_is_drawn(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    display = PressedTwice(watch)
+    monkeypatch.setattr(choice, "show", lambda *_: display)
+    with pytest.raises(WaitInterrupted, match="the operation goes on"):
+        wait_and_show(watch, shell, "none", None)
+    assert display.finished == 2
+    assert watch.view().stopped
+
+
+@pytest.mark.parametrize("broken", ["tick", "finish"])
+def test_a_panel_that_cannot_be_shown_does_not_end_the_wait(
+    operation_service: LocalService,
+    shell: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    broken: str,
+) -> None:
+    def fail(_: Shown) -> None:
+        raise ModuleNotFoundError("No module named 'ipython_genutils'")
+
+    show = choice.show
+    display = type("Broken", (Shown,), {broken: fail})
+    monkeypatch.setattr(choice, "show", lambda *how: show(*how) if how[2] == "text" else display(how[0]))
+    with connect(operation_service.address) as client:
+        wait_and_show(client.watch(operation_service.simulate(0.3).id), shell, "widget", None)
+    said = capsys.readouterr()
+    assert said.out.startswith("✓ succeeded")
+    assert said.err == (
+        "The panel cannot be shown, the wait goes on: ModuleNotFoundError: No module named 'ipython_genutils'\n"
+    )

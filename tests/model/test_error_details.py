@@ -1,0 +1,102 @@
+"""Error details of google.rpc read as sentences, and nothing in them gets out of its line."""
+
+from __future__ import annotations
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import (
+    BadRequest,
+    DebugInfo,
+    ErrorInfo,
+    Help,
+    LocalizedMessage,
+    PreconditionFailure,
+    QuotaFailure,
+    RequestInfo,
+    ResourceInfo,
+    RetryInfo,
+)
+
+from ds_ops_magic.model.error_details import sentence
+from ds_ops_magic.model.failures import failure
+from ds_ops_magic.model.payload import in_words
+from tests.support.sample_errors import HOSTILE, failed
+
+Violation = BadRequest.FieldViolation
+Exceeded = QuotaFailure.Violation
+Unmet = PreconditionFailure.Violation
+DISKS = "disks.count: at most 32 disks"
+
+
+def retry(seconds: int, nanos: int = 0) -> RetryInfo:
+    return RetryInfo(retry_delay=Duration(seconds=seconds, nanos=nanos))
+
+
+@pytest.mark.parametrize(
+    ("detail", "words"),
+    [
+        (
+            BadRequest(field_violations=[Violation(field="size", description="must be above 0")]),
+            "size: must be above 0",
+        ),
+        (BadRequest(field_violations=[Violation(field="a"), Violation(description="b")]), "a; b"),
+        (BadRequest(field_violations=[Violation(field=name) for name in "abcde"]), "a; b; c; and 2 more"),
+        (
+            QuotaFailure(violations=[Exceeded(subject="disks.count", description="at most 32 disks")]),
+            f"quota exceeded: {DISKS}",
+        ),
+        (QuotaFailure(), "quota exceeded"),
+        (retry(30), "try again in 30 s"),
+        (retry(0, 500_000_000), "try again in 0.5 s"),
+        (retry(0), "it can be tried again at once"),
+        (retry(-5), "it can be tried again at once"),
+        (ErrorInfo(reason="STOCKOUT", domain="compute", metadata={"zone": "a"}), "reason STOCKOUT of compute (zone a)"),
+        (ErrorInfo(domain="compute"), "compute"),
+        (ErrorInfo(metadata=dict.fromkeys("edcba", "1")), "a 1, b 1, c 1, and 2 more"),
+        (Help(links=[Help.Link(description="Quotas", url="https://x/y")]), "see Quotas: https://x/y"),
+        (LocalizedMessage(locale="ru", message="Квота исчерпана"), "Квота исчерпана"),
+        (RequestInfo(request_id="r1", serving_data="secret"), "request id r1, for the support"),
+        (
+            PreconditionFailure(violations=[Unmet(type="STATE", subject="vm1", description="is off")]),
+            "STATE vm1: is off",
+        ),
+        (ResourceInfo(resource_type="disk", resource_name="d1", description="in use"), "disk d1: in use"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_details_read_as_sentences(detail: Message, words: str) -> None:
+    assert sentence(detail) == in_words(detail) == words
+    assert f"RESOURCE_EXHAUSTED: no quota ({words})" in str(failure(failed(8, "no quota", detail)))
+
+
+@pytest.mark.parametrize(
+    "detail", [BadRequest(), ErrorInfo(), Help(), LocalizedMessage(), RequestInfo(), ResourceInfo()]
+)
+def test_a_detail_that_says_nothing_is_named_by_its_type(detail: Message) -> None:
+    assert sentence(detail) is None
+    assert in_words(detail) == detail.DESCRIPTOR.name
+
+
+def test_any_other_detail_reads_as_its_fields() -> None:
+    assert in_words(DebugInfo(detail="line 3")) == "DebugInfo: detail line 3"
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        BadRequest(field_violations=[Violation(field=HOSTILE, description=HOSTILE)] * 9),
+        QuotaFailure(violations=[Exceeded(subject=HOSTILE, description=HOSTILE)] * 9),
+        retry(2**63 - 1, -(2**31)),
+        ErrorInfo(reason=HOSTILE, domain=HOSTILE, metadata={HOSTILE: HOSTILE}),
+        Help(links=[Help.Link(description=HOSTILE, url="javascript:alert(1)")]),
+        LocalizedMessage(message=HOSTILE * 100),
+        RequestInfo(request_id=HOSTILE),
+    ],
+    ids=lambda detail: type(detail).__name__,
+)
+def test_a_hostile_detail_is_one_safe_line(detail: Message) -> None:
+    words = in_words(detail)
+    assert words
+    assert words.isprintable()
+    assert len(words) <= 160

@@ -1,0 +1,64 @@
+"""What a Watch shows: entries, changes, and the end of each."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from ds_ops_magic.model.errors import OperationCancelled, OperationFailed
+from ds_ops_magic.model.failures import stopped
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.view import Change, Entry, View
+from ds_ops_magic.polling.calls import Health
+from tests.support.scripted import message
+
+RUNNING = Operation(message("a"))
+FAILING = Operation(message("a", error=(8, "no quota")))
+GOOD = Operation(message("a", done=True))
+BAD = Operation(message("a", done=True, error=(8, "no quota")))
+CANCELLED = Operation(message("a", done=True, error=(1, "by user")))
+GONE, REFUSED = stopped(["a"]), stopped(["a"])
+
+
+@pytest.mark.parametrize(
+    ("operation", "error", "ended", "failure"),
+    [
+        (None, None, False, None),
+        (RUNNING, None, False, None),
+        (FAILING, None, False, None),
+        (GOOD, None, True, None),
+        (BAD, None, True, OperationFailed),
+        (CANCELLED, None, True, OperationCancelled),
+        (None, GONE, True, type(GONE)),
+        (RUNNING, GONE, True, type(GONE)),
+    ],
+)
+def test_entry(operation: Operation | None, error: object, ended: bool, failure: type | None) -> None:
+    entry = Entry("a", operation, error)
+    assert entry.ended is ended
+    assert entry.failure is None if failure is None else type(entry.failure) is failure
+    assert error is None or entry.failure is error
+
+
+@pytest.mark.parametrize(
+    ("change", "ended"),
+    [
+        (Change("a", None, RUNNING), False),
+        (Change("a", RUNNING, FAILING), False),
+        (Change("a", FAILING, BAD), True),
+        (Change("a", None, GOOD), True),
+        (Change("a", RUNNING, RUNNING, GONE), True),
+        (Change("a", None, None, GONE), True),
+        (Change("a", RUNNING, RUNNING, None, REFUSED), False),
+        (Change("a", None, None, None, REFUSED), False),
+    ],
+)
+def test_change(change: Change, ended: bool) -> None:
+    assert change.ended is ended
+
+
+@pytest.mark.parametrize("value", [Change("a", None, RUNNING), Entry("a"), View((), Health())])
+def test_all_of_it_is_frozen(value: object) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(value, dataclasses.fields(value)[0].name, "other")

@@ -1,0 +1,58 @@
+"""What is kept of an operation that is followed: when it is asked about again."""
+
+from __future__ import annotations
+
+import weakref
+
+from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
+
+from ds_ops_magic.model.estimates import Durations
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.polling.schedule import Schedule
+from ds_ops_magic.polling.tracked import Followed
+from tests.support.recording import Recorder
+from tests.support.scripted import message
+
+SCHEDULE = Schedule(jitter=0.0)
+KNOWN = Durations((58.0, 59.0, 60.0, 61.0, 62.0, 63.0))
+
+
+def followed(*listeners: Recorder, operation: bool = True) -> Followed:
+    made = message("op1")
+    made.metadata.Pack(CreateProjectMetadata())
+    return Followed("op1", 0.0, list(map(weakref.ref, listeners)), operation=Operation(made) if operation else None)
+
+
+def test_the_schedule_says_when_where_nothing_is_known() -> None:
+    ignorant = Recorder()
+    for one in (followed(operation=False), followed(ignorant, operation=False), followed(ignorant)):
+        assert one.interval(SCHEDULE, 50.0, 0.5) == SCHEDULE.interval(50.0, 0.5)
+
+
+def test_what_any_listener_knows_of_its_kind_counts() -> None:
+    knowing = Recorder()
+    knowing.durations["yandex.cloud.datasphere.v2.CreateProjectMetadata"] = KNOWN
+    ignorant = Recorder()
+    one = followed(ignorant, knowing)
+    assert one.interval(SCHEDULE, 50.0, 0.5) == KNOWN.interval(50.0, 5.0) == 2.5
+
+
+def test_what_is_known_of_another_kind_does_not() -> None:
+    knowing = Recorder()
+    knowing.durations["another.kind"] = KNOWN
+    assert followed(knowing).interval(SCHEDULE, 50.0, 0.5) == 5.0
+
+
+def test_the_deadline_of_a_call_grows_while_it_is_too_short_and_stays_where_answers_need_it() -> None:
+    one = Followed("op1", 0.0)
+    deadlines = []
+    for _ in range(7):
+        deadlines.append(one.deadline)
+        one.note_too_late(one.deadline)
+    assert deadlines == [5.0, 10.0, 20.0, 40.0, 80.0, 120.0, 120.0]
+    one.note_answer(6.0)
+    assert one.deadline == 120.0
+    one.note_answer(4.9)
+    assert one.deadline == 5.0
+    one.note_too_late(1.0)  # a probe
+    assert one.deadline == 5.0

@@ -1,0 +1,57 @@
+"""An engine under test, and a listener that keeps what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ds_ops_magic.connection.connection import EndpointConnection
+from ds_ops_magic.model.estimates import Durations
+from ds_ops_magic.polling.poller import Engine
+from ds_ops_magic.polling.schedule import Schedule
+from ds_ops_magic.polling.updates import Report
+from tests.support.following import QUICK
+from tests.support.scripted import ScriptedServer
+
+
+class Recorder:
+    """Follows operations, and keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+        self.durations: dict[str, Durations] = {}
+
+    def receive(self, reports: list[Report]) -> None:
+        self.reports.extend(reports)
+
+    def seen(self, name: str = "a") -> list[str]:
+        """Return what was told of one operation: descriptions, and errors by their class."""
+        told = [report for report in self.reports if report.id == name]
+        return [
+            report.operation.description if report.operation else type(report.error or report.cancel_error).__name__
+            for report in told
+        ]
+
+    def ended(self, *names: str) -> bool:
+        return {
+            report.id for report in self.reports if report.error or (report.operation and report.operation.done)
+        } >= set(names)
+
+
+@contextmanager
+def engine_of(
+    target: ScriptedServer | EndpointConnection,
+    *,
+    schedule: Schedule = QUICK,
+    rate: float = 10_000.0,
+    connect_timeout: float = 2.0,
+    token_env: str | None = None,
+) -> Iterator[Engine]:
+    if isinstance(target, ScriptedServer):
+        target = EndpointConnection(target.address, token_env=token_env)
+    engine = Engine(target, schedule, rate, connect_timeout)
+    engine.start()
+    try:
+        yield engine
+    finally:
+        engine.close()

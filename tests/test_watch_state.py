@@ -1,0 +1,175 @@
+"""How the operations of a Watch stand: what each report changes, and when a wait has what it waits for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ds_ops_magic.model.errors import CancelNotSupported, OperationFailed
+from ds_ops_magic.model.grpc_codes import refused
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.view import Change, Entry, ReturnWhen
+from ds_ops_magic.polling.tracked import is_older
+from ds_ops_magic.polling.updates import Report
+from ds_ops_magic.watch_state import Standing
+from tests.support.scripted import message
+
+ALL, FIRST, FIRST_FAILURE = ReturnWhen.ALL, ReturnWhen.FIRST, ReturnWhen.FIRST_FAILURE
+
+
+def operation(name: str, **how: Any) -> Operation:
+    return Operation(message(name, **how))
+
+
+def good(name: str) -> Report:
+    return Report(name, operation(name, done=True))
+
+
+def bad(name: str) -> Report:
+    return Report(name, operation(name, done=True, error=(8, "no quota")))
+
+
+def gone(name: str) -> Report:
+    return Report(name, error=refused("NOT_FOUND", "", name))
+
+
+def refusal(name: str) -> Report:
+    return Report(name, cancel_error=refused("UNIMPLEMENTED", "", name, "cancel"))
+
+
+def test_a_course_from_nothing_to_its_end() -> None:
+    standing, running = Standing(["a", "b"]), operation("a")
+    assert standing.entries == {"a": Entry("a"), "b": Entry("b")}
+    assert standing.apply(Report("a", running)) == Change("a", None, running)
+    assert (standing.seen, standing.ended, standing.unfinished()) == (1, 0, ["a", "b"])
+    last = good("a")
+    assert standing.apply(last) == Change("a", running, last.operation)
+    assert (standing.seen, standing.ended) == (1, 1)
+    assert standing.apply(good("b")).before is None
+    assert (standing.seen, standing.ended) == (2, 2)
+    assert standing.all_seen
+    assert standing.all_ended
+    assert standing.unfinished() == []
+
+
+def test_the_pace_is_that_of_the_time_since_each_was_seen() -> None:
+    now, names = [100.0], [f"op{number}" for number in range(40)]
+    standing = Standing(names, lambda: now[0])
+    for number, name in enumerate(names):  # a first round of 40 s, in which half turn out to be over
+        now[0] += 1.0
+        standing.apply(good(name) if number < 20 else Report(name, operation(name)))
+        assert standing.pace == 0.0
+    assert standing.watched_for == 40.0
+    for number, name in enumerate(names[20:30], 1):
+        now[0] += 0.4
+        standing.apply(good(name))
+        assert standing.pace == 0.0, f"{number} ends in {number * 0.4} s are too little to go by"
+    now[0] += 1.0
+    assert standing.pace == pytest.approx(10 / 5.0)
+
+
+@pytest.mark.parametrize("last", [good, bad, gone])
+def test_nothing_comes_after_the_end(last: Any) -> None:
+    standing = Standing(["a"])
+    standing.apply(last("a"))
+    held = standing.entries["a"]
+    for late in (Report("a", operation("a")), good("a"), gone("a"), refusal("a")):
+        assert standing.apply(late) is None
+    assert standing.entries["a"] is held
+    assert (standing.ended, standing.seen) == (1, 1)
+
+
+def test_an_id_that_stands_twice_is_one() -> None:
+    standing = Standing(["a", "a"])
+    standing.apply(good("a"))
+    assert standing.all_ended
+
+
+def test_a_refused_cancel_is_no_end_and_no_answer() -> None:
+    standing = Standing(["a"])
+    assert standing.cancelling(["a"]) == ["a"]
+    assert standing.entries["a"].cancelling
+    change = standing.apply(refusal("a"))
+    assert isinstance(change.cancel_error, CancelNotSupported)
+    assert (change.error, change.before, change.after, change.ended) == (None, None, None, False)
+    assert (standing.seen, standing.ended) == (0, 0)
+    entry = standing.entries["a"]
+    assert (entry.cancelling, entry.cancel_error) == (False, change.cancel_error)
+    standing.cancelling(["a"])  # asked for once more
+    assert standing.entries["a"] == Entry("a", cancelling=True)
+
+
+def test_what_has_ended_is_not_cancelled_and_what_is_not_watched_is_an_error() -> None:
+    standing = Standing("abc")
+    standing.apply(good("b"))
+    assert standing.cancelling(standing.entries) == ["a", "c"]
+    assert standing.entries["b"].cancelling is False
+    with pytest.raises(KeyError):
+        standing.cancelling(["c", "d"])
+
+
+@pytest.mark.parametrize(
+    ("reports", "settled", "failed"),
+    [
+        ([], "", ""),
+        ([Report("a", operation("a", error=(8, "failing")))], "", ""),
+        ([good("a")], "FIRST", ""),
+        ([bad("a")], "FIRST, FIRST_FAILURE", "a"),
+        ([gone("a")], "FIRST_FAILURE", "a"),  # it did not end: it cannot be waited for
+        ([gone("a"), good("b")], "FIRST, FIRST_FAILURE", "a"),
+        ([good("a"), good("b"), good("c")], "ALL, FIRST, FIRST_FAILURE", ""),
+        ([good("a"), bad("b"), gone("c")], "ALL, FIRST, FIRST_FAILURE", "b, c"),
+        ([gone("a"), gone("b"), gone("c")], "ALL, FIRST, FIRST_FAILURE", "a, b, c"),
+    ],
+)
+def test_when_a_wait_is_settled_and_what_it_raises(reports: list[Report], settled: str, failed: str) -> None:
+    standing = Standing("abc")
+    for report in reports:
+        standing.apply(report)
+    assert ", ".join(when.name for when in (ALL, FIRST, FIRST_FAILURE) if standing.is_settled(when)) == settled
+    assert ", ".join(standing.failures(FIRST_FAILURE)) == failed
+    one_ended = any(report.operation is not None and report.operation.done for report in reports)
+    assert standing.failures(FIRST) == ({} if one_ended else standing.failures(ALL))
+
+
+def test_failures_are_what_a_user_can_catch() -> None:
+    standing = Standing("ab")
+    standing.apply(bad("a"))
+    standing.apply(gone("b"))
+    found = standing.failures(ALL)
+    assert isinstance(found["a"], OperationFailed)
+    assert found["b"] is standing.entries["b"].error
+
+
+def test_nothing_to_wait_for_is_settled() -> None:
+    standing = Standing([])
+    assert all(standing.is_settled(when) for when in ReturnWhen)
+    assert standing.failures(ALL) == standing.failures(FIRST) == {}
+
+
+@pytest.mark.parametrize(
+    ("held", "new", "older"),
+    [
+        ({"modified": 5}, {"modified": 6}, True),
+        ({"modified": 5}, {"modified": 5.0}, False),
+        ({"modified": 6}, {"modified": 5}, False),
+        ({"modified": 5}, {"modified": 60, "done": True}, False),  # the end counts, whatever its time
+        ({"modified": 60, "done": True}, {"modified": 5}, True),  # done never returns to not done
+        ({"modified": 5, "done": True}, {"modified": 6, "done": True}, True),
+    ],
+)
+def test_which_of_two_answers_is_older(held: dict[str, Any], new: dict[str, Any], older: bool) -> None:
+    first = message("a", **held)
+    second = message("a", **new)
+    if held["modified"] == new["modified"]:
+        second.modified_at.CopyFrom(first.modified_at)
+    assert is_older(Operation(second), Operation(first)) is older
+
+
+def test_answers_without_a_time_are_taken_as_they_come() -> None:
+    timeless = message("a")
+    timeless.ClearField("modified_at")
+    assert not is_older(Operation(timeless), operation("a"))
+    assert not is_older(operation("a"), Operation(timeless))
+    assert is_older(Operation(timeless), operation("a", done=True))
