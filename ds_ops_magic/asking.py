@@ -1,4 +1,4 @@
-"""Ask an engine about single operations and block until it has answered; what is asked and said goes to the history."""
+"""Ask an poller about single operations and block until it has answered; what is asked and said goes to the history."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def answer(pending: Pending[Operation]) -> Operation:
         return pending.result()
 
 
-def one(ask: Ask, name: str, history: EndpointHistory | None) -> Operation:
+def ask_one(ask: Ask, name: str, history: EndpointHistory | None) -> Operation:
     """Ask about one operation; raises as `answer`."""
     return _told(ask(name), name, history)
 
 
-def each(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what: str) -> Operations[Operation]:
+def ask_many(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what: str) -> Operations[Operation]:
     """Ask about each operation, all of them whatever becomes of one; in the order given.
 
     Args:
@@ -103,5 +103,5 @@ def _told(pending: Pending[Operation], name: str, history: EndpointHistory | Non
     except OperationsError as error:
         history.refused(error, name)
         raise
-    history.saw(operation, name)
+    history.record_snapshot(operation, name)
     return operation

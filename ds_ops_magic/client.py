@@ -9,7 +9,7 @@ from ds_ops_magic import asking
 from ds_ops_magic.model import failures, grpc_codes, references
 from ds_ops_magic.model.errors import InvalidOperationId, OperationNotFound, PermissionDenied, ServiceRefused, check_id
 from ds_ops_magic.model.view import ReturnWhen
-from ds_ops_magic.polling.owner import EngineOwner
+from ds_ops_magic.polling.owner import PollerOwner
 from ds_ops_magic.polling.schedule import Schedule
 from ds_ops_magic.watch import Watch
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.operations import Operations
     from ds_ops_magic.model.references import Reference
-    from ds_ops_magic.polling.poller import Engine
+    from ds_ops_magic.polling.poller import Poller
 
 DEFAULT_RATE = 200.0
 """Calls per second that a client makes at most, unless it is told otherwise."""
@@ -37,8 +37,8 @@ FIRST_FAILURE = ReturnWhen.FIRST_FAILURE
 class OperationClient:
     """Asks one OperationService about operations, and waits for them.
 
-    All its watches share one background engine: one thread, one channel, one rate budget. It starts with the first
-    call. After ``fork()`` the child starts an engine of its own. Use it as a context manager, or `close` it.
+    All its watches share one background poller: one thread, one channel, one rate budget. It starts with the first
+    call. After ``fork()`` the child starts an poller of its own. Use it as a context manager, or `close` it.
 
     Args:
         connection: Where the service is, and who we are there.
@@ -65,12 +65,12 @@ class OperationClient:
         self._connect_timeout = connect_timeout
         self._schedule = schedule
 
-        def engine(owner: Callable[[], object]) -> Engine:
-            from ds_ops_magic.polling.poller import Engine  # gRPC takes a quarter of a second to import
+        def poller(owner: Callable[[], object]) -> Poller:
+            from ds_ops_magic.polling.poller import Poller  # gRPC takes a quarter of a second to import
 
-            return Engine(connection, schedule or Schedule(), rate, connect_timeout, owner=owner)
+            return Poller(connection, schedule or Schedule(), rate, connect_timeout, owner=owner)
 
-        self._engine = EngineOwner(engine)
+        self._poller = PollerOwner(poller)
 
     def __repr__(self) -> str:
         return f"<OperationClient of {self.connection.endpoint}>"
@@ -101,7 +101,7 @@ class OperationClient:
         """
         try:
             # No operation has an empty id: the service can only refuse it.
-            asking.answer(self._engine.started().get(""))
+            asking.answer(self._poller.started().get(""))
         except (InvalidOperationId, OperationNotFound, PermissionDenied):
             return
         except ServiceRefused as refused:
@@ -120,7 +120,7 @@ class OperationClient:
             OperationsError: The service refused, cannot be read, or did not answer within 10 s (2 s the first time).
         """
         name = _id_of(operation)
-        return asking.one(self._engine.started().get, name, self._here([name]))
+        return asking.ask_one(self._poller.started().get, name, self._here([name]))
 
     def get_all(self, operations: Iterable[Reference]) -> Operations[Operation]:
         """Ask for operations as they are now, at no more than the client's rate; in the order given.
@@ -129,11 +129,11 @@ class OperationClient:
             OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return asking.each(self._engine.started().get, ids, self._here(ids), failures.NOT_ASKED)
+        return asking.ask_many(self._poller.started().get, ids, self._here(ids), failures.NOT_ASKED)
 
     def peek(self, ids: Sequence[str], timeout: float) -> dict[str, Operation]:
         """Return by id what the service says of operations in so many seconds; the history counts it as no use."""
-        return asking.peek(self._engine.started().get, ids, self._here(), timeout)
+        return asking.peek(self._poller.started().get, ids, self._here(), timeout)
 
     def cancel(self, operation: Reference) -> Operation:
         """Ask for an operation to be cancelled.
@@ -149,7 +149,7 @@ class OperationClient:
             OperationsError: As for `get`.
         """
         name = _id_of(operation)
-        return asking.one(self._engine.started().cancel, name, self._here([name]))
+        return asking.ask_one(self._poller.started().cancel, name, self._here([name]))
 
     def cancel_all(self, operations: Iterable[Reference]) -> Operations[Operation]:
         """Ask for operations to be cancelled; in the order given. All are asked for, whatever becomes of one.
@@ -158,7 +158,7 @@ class OperationClient:
             OperationsFailed: Some cannot be cancelled; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return asking.each(self._engine.started().cancel, ids, self._here(ids), failures.NOT_CANCELLED)
+        return asking.ask_many(self._poller.started().cancel, ids, self._here(ids), failures.NOT_CANCELLED)
 
     def wait(self, operation: Reference, timeout: float | None = None) -> Operation:
         """Block until an operation has ended.
@@ -241,20 +241,20 @@ class OperationClient:
             NotAnOperation: One of them stands for none; InvalidOperationId: an id is empty or too long.
         """
         ids = _ids_of(*operations)
-        return Watch(self._engine.started(), ids, owner=self, history=self._here(ids))
+        return Watch(self._poller.started(), ids, owner=self, history=self._here(ids))
 
     def close(self) -> None:
         """Stop all watching, close the channel and end the thread. The operations go on."""
-        self._engine.close()
+        self._poller.close()
         self.connection.close()
 
     def _here(self, asked: Sequence[str] = ()) -> EndpointHistory | None:
         """Return what the history has of this service, told that operations are asked about."""
         if self.history is None:
             return None
-        here = self.history.of(self.connection.place)
+        here = self.history.of(self.connection.service_key)
         if asked:
-            here.asked(asked)
+            here.record_request(asked)
         return here
 
 

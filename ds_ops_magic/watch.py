@@ -14,9 +14,9 @@ from ds_ops_magic.model import failures, references
 from ds_ops_magic.model.errors import WatchStopped
 from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.view import Change, ReturnWhen, View
-from ds_ops_magic.model.waiting import Terms
+from ds_ops_magic.model.waiting import Deadline
 from ds_ops_magic.util.threads import LONGEST_SLEEP, Signal
-from ds_ops_magic.watch_state import Standing
+from ds_ops_magic.watch_state import WatchState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ds_ops_magic.history.history import EndpointHistory
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.references import Reference
-    from ds_ops_magic.polling.poller import Engine
-    from ds_ops_magic.polling.updates import Report
+    from ds_ops_magic.polling.poller import Poller
+    from ds_ops_magic.polling.updates import Update
 
 _log = logging.getLogger(__name__)
 _TICK = 0.05  # seconds between two calls of a waiter's `tick`
@@ -38,27 +38,27 @@ class Watch:
     block of a ``with`` statement, and when nobody holds it any more.
 
     Args:
-        engine: What asks.
+        poller: What asks.
         ids: The operations, in the order in which results are given; an id may stand more than once.
-        owner: Whose end would end the engine: kept alive as long as the watch is.
+        owner: Whose end would end the poller: kept alive as long as the watch is.
         history: What is told all that becomes known.
     """
 
     def __init__(
-        self, engine: Engine, ids: Sequence[str], owner: object = None, history: EndpointHistory | None = None
+        self, poller: Poller, ids: Sequence[str], owner: object = None, history: EndpointHistory | None = None
     ) -> None:
         self.ids: tuple[str, ...] = tuple(ids)
-        self._engine = engine
+        self._poller = poller
         self._owner = owner
         self._history = history
         self.durations = history.durations if history else {}
-        self._standing = Standing(self.ids)
+        self._standing = WatchState(self.ids)
         self._lock = threading.RLock()
         self._signals: list[Callable[[], None]] = []
         self._readers: list[Callable[[Change | None], None]] = []
         self._stopped = False
         try:
-            engine.follow(self._standing.entries, self)
+            poller.follow(self._standing.entries, self)
         except BaseException:  # an interrupt may come when that was done, and its traceback hold this
             self.stop()
             raise
@@ -86,7 +86,7 @@ class Watch:
         with self._lock:
             return View(
                 tuple(self._standing.entries.values()),
-                self._engine.health,
+                self._poller.health,
                 self._stopped,
                 self._standing.pace,
                 self._standing.watched_for,
@@ -97,7 +97,7 @@ class Watch:
         """Have a function called whenever `view` is newer.
 
         Args:
-            signal: Runs on the engine's thread: it must not block, print or display.
+            signal: Runs on the poller's thread: it must not block, print or display.
 
         Returns:
             A function that ends the subscription.
@@ -127,7 +127,7 @@ class Watch:
         ids = list(references.ids_of(*operations)) if operations else self.ids
         with self._lock:
             wanted = self._standing.cancelling(dict.fromkeys(ids))
-        self._engine.cancel_followed(wanted)
+        self._poller.cancel_followed(wanted)
         self._signal()
 
     def stop(self) -> None:
@@ -137,8 +137,8 @@ class Watch:
                 return
             self._stopped = True
             readers, self._readers = self._readers, []
-        with contextlib.suppress(WatchStopped):  # a closed client's engine follows nothing any more
-            self._engine.unfollow(self._standing.entries, self)
+        with contextlib.suppress(WatchStopped):  # a closed client's poller follows nothing any more
+            self._poller.unfollow(self._standing.entries, self)
         for read in readers:
             read(None)
         self._signal()
@@ -169,7 +169,7 @@ class Watch:
             OperationsError: The one operation cannot be waited for: not found, not readable, no permission.
             TypeError: The timeout is no number; ValueError: it is NaN, or return_when is none of the three.
         """
-        self._engine.refuse_to_block()
+        self._poller.refuse_to_block()
         terms, news = self._terms(timeout, return_when, time.monotonic()), Signal()
         unsubscribe = self.subscribe(news.set)
         try:
@@ -215,7 +215,7 @@ class Watch:
 
     def __iter__(self) -> Iterator[Change]:
         """Iterate over the changes, what is known already first; ends when every operation has ended."""
-        self._engine.refuse_to_block()
+        self._poller.refuse_to_block()
         changes: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
         self._read(changes.put)
         try:
@@ -246,8 +246,8 @@ class Watch:
             if self._is_stopped():
                 return None
 
-    def receive(self, reports: list[Report]) -> None:
-        """Take over what the engine learned (`ds_ops_magic.polling.updates.Listener`)."""
+    def on_updates(self, reports: list[Update]) -> None:
+        """Take over what the poller learned (`ds_ops_magic.polling.updates.Listener`)."""
         with self._lock:  # who waits sees it when the history was told too
             changes = [change for report in reports if (change := self._standing.apply(report)) is not None]
             over = self._standing.all_ended
@@ -260,40 +260,40 @@ class Watch:
                 read(None)
         self._signal()
 
-    def _tell_history(self, reports: list[Report]) -> None:
+    def _tell_history(self, reports: list[Update]) -> None:
         try:
             if self._history is not None:
-                self._history.receive(reports)
+                self._history.on_updates(reports)
         except Exception:
             _log.exception("the history of %r failed", self)
 
-    def _terms(self, timeout: float | None, return_when: ReturnWhen, now: float) -> Terms:
-        return Terms.of(timeout, return_when, now, self._engine.time_to_ask(len(self._standing.entries)))
+    def _terms(self, timeout: float | None, return_when: ReturnWhen, now: float) -> Deadline:
+        return Deadline.of(timeout, return_when, now, self._poller.time_to_ask(len(self._standing.entries)))
 
-    def _is_over(self, terms: Terms) -> bool:
+    def _is_over(self, terms: Deadline) -> bool:
         """Tell whether a wait has nothing more to wait for: settled, stopped, or asked once where that is all."""
         with self._lock:
             asked = terms.once and self._standing.all_seen
             return self._is_stopped() or asked or self._standing.is_settled(terms.return_when)
 
-    def _outcome(self, terms: Terms) -> Operations[Operation | None]:
+    def _outcome(self, terms: Deadline) -> Operations[Operation | None]:
         """Return or raise what a wait that is over came to."""
         with self._lock:
             operations, unfinished = self.operations, self._standing.unfinished()
             settled = self._standing.is_settled(terms.return_when)
             failed = self._standing.failures(terms.return_when)
         if not settled:
-            if self._engine.has_died:
+            if self._poller.has_died:
                 raise failures.thread_ended(unfinished)
             if self._is_stopped() or terms.timeout is None:
                 raise failures.stopped(unfinished)
-            raise failures.timed_out(unfinished, operations, terms.timeout, self._engine.health.last_status)
+            raise failures.timed_out(unfinished, operations, terms.timeout, self._poller.health.last_status)
         if failed:
             raise failures.one_of(failed, operations, len(self._standing.entries))
         return operations
 
     def _is_stopped(self) -> bool:
-        return self._stopped or self._engine.left_in_parent or self._engine.has_died
+        return self._stopped or self._poller.left_in_parent or self._poller.has_died
 
     def _unfinished(self) -> list[str]:
         with self._lock:
@@ -324,7 +324,7 @@ class Watch:
             except Exception:
                 _log.exception("a subscriber of %r failed", self)
             except BaseException:
-                if not self._engine.is_current():  # here it may be Stop itself
+                if not self._poller.is_current():  # here it may be Stop itself
                     raise
                 _log.exception("a subscriber of %r failed", self)
 

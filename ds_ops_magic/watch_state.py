@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from ds_ops_magic.model.errors import OperationsError
-    from ds_ops_magic.polling.updates import Report
+    from ds_ops_magic.polling.updates import Update
 
 _ENOUGH = 10  # ends that make a pace
 _LONG_ENOUGH = 5.0  # seconds that make one
 
 
-class Standing:
+class WatchState:
     """The entries of a Watch, which holds a lock around every use.
 
     Args:
@@ -66,7 +66,7 @@ class Standing:
         ended, lasted = self.ended - self._ended_before, self._clock() - self._all_seen_at
         return ended / lasted if ended >= _ENOUGH and lasted >= _LONG_ENOUGH else 0.0
 
-    def apply(self, report: Report) -> Change | None:
+    def apply(self, report: Update) -> Change | None:
         """Take over one report; None where it says nothing new about the operation."""
         entry = self.entries[report.id]
         if entry.ended:

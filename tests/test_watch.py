@@ -115,7 +115,7 @@ def test_a_history_that_fails_costs_the_watch_nothing(
     with ScriptedServer(stage) as server, client_of(server, history=History(tmp_path / "history")) as client:
         watch = client.watch("a")
         until(lambda: watch.operations[0])
-        monkeypatch.setattr(EndpointHistory, "receive", fail)
+        monkeypatch.setattr(EndpointHistory, "on_updates", fail)
         stage.set("a", done=True)
         with caplog.at_level(logging.ERROR):
             assert watch.wait(5)[0].done
@@ -295,7 +295,7 @@ def test_stopping_leaves_the_operations_and_what_is_known() -> None:
         assert watch.view().stopped
         assert repr(watch) == "<Watch of 1, stopped>"
         assert watch.operations[0].status is Status.RUNNING
-        client.get("b")  # by now the engine has heard of it
+        client.get("b")  # by now the poller has heard of it
         asked = server.gets("a")
         most = server.gets("b") + 10
         until(lambda: server.gets("b") >= most)

@@ -11,8 +11,8 @@ from ds_ops_magic.model.grpc_codes import refused
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.view import Change, Entry, ReturnWhen
 from ds_ops_magic.polling.tracked import is_older
-from ds_ops_magic.polling.updates import Report
-from ds_ops_magic.watch_state import Standing
+from ds_ops_magic.polling.updates import Update
+from ds_ops_magic.watch_state import WatchState
 from tests.support.scripted import message
 
 ALL, FIRST, FIRST_FAILURE = ReturnWhen.ALL, ReturnWhen.FIRST, ReturnWhen.FIRST_FAILURE
@@ -22,26 +22,26 @@ def operation(name: str, **how: Any) -> Operation:
     return Operation(message(name, **how))
 
 
-def good(name: str) -> Report:
-    return Report(name, operation(name, done=True))
+def good(name: str) -> Update:
+    return Update(name, operation(name, done=True))
 
 
-def bad(name: str) -> Report:
-    return Report(name, operation(name, done=True, error=(8, "no quota")))
+def bad(name: str) -> Update:
+    return Update(name, operation(name, done=True, error=(8, "no quota")))
 
 
-def gone(name: str) -> Report:
-    return Report(name, error=refused("NOT_FOUND", "", name))
+def gone(name: str) -> Update:
+    return Update(name, error=refused("NOT_FOUND", "", name))
 
 
-def refusal(name: str) -> Report:
-    return Report(name, cancel_error=refused("UNIMPLEMENTED", "", name, "cancel"))
+def refusal(name: str) -> Update:
+    return Update(name, cancel_error=refused("UNIMPLEMENTED", "", name, "cancel"))
 
 
 def test_a_course_from_nothing_to_its_end() -> None:
-    standing, running = Standing(["a", "b"]), operation("a")
+    standing, running = WatchState(["a", "b"]), operation("a")
     assert standing.entries == {"a": Entry("a"), "b": Entry("b")}
-    assert standing.apply(Report("a", running)) == Change("a", None, running)
+    assert standing.apply(Update("a", running)) == Change("a", None, running)
     assert (standing.seen, standing.ended, standing.unfinished()) == (1, 0, ["a", "b"])
     last = good("a")
     assert standing.apply(last) == Change("a", running, last.operation)
@@ -55,10 +55,10 @@ def test_a_course_from_nothing_to_its_end() -> None:
 
 def test_the_pace_is_that_of_the_time_since_each_was_seen() -> None:
     now, names = [100.0], [f"op{number}" for number in range(40)]
-    standing = Standing(names, lambda: now[0])
+    standing = WatchState(names, lambda: now[0])
     for number, name in enumerate(names):  # a first round of 40 s, in which half turn out to be over
         now[0] += 1.0
-        standing.apply(good(name) if number < 20 else Report(name, operation(name)))
+        standing.apply(good(name) if number < 20 else Update(name, operation(name)))
         assert standing.pace == 0.0
     assert standing.watched_for == 40.0
     for number, name in enumerate(names[20:30], 1):
@@ -71,23 +71,23 @@ def test_the_pace_is_that_of_the_time_since_each_was_seen() -> None:
 
 @pytest.mark.parametrize("last", [good, bad, gone])
 def test_nothing_comes_after_the_end(last: Any) -> None:
-    standing = Standing(["a"])
+    standing = WatchState(["a"])
     standing.apply(last("a"))
     held = standing.entries["a"]
-    for late in (Report("a", operation("a")), good("a"), gone("a"), refusal("a")):
+    for late in (Update("a", operation("a")), good("a"), gone("a"), refusal("a")):
         assert standing.apply(late) is None
     assert standing.entries["a"] is held
     assert (standing.ended, standing.seen) == (1, 1)
 
 
 def test_an_id_that_stands_twice_is_one() -> None:
-    standing = Standing(["a", "a"])
+    standing = WatchState(["a", "a"])
     standing.apply(good("a"))
     assert standing.all_ended
 
 
 def test_a_refused_cancel_is_no_end_and_no_answer() -> None:
-    standing = Standing(["a"])
+    standing = WatchState(["a"])
     assert standing.cancelling(["a"]) == ["a"]
     assert standing.entries["a"].cancelling
     change = standing.apply(refusal("a"))
@@ -101,7 +101,7 @@ def test_a_refused_cancel_is_no_end_and_no_answer() -> None:
 
 
 def test_what_has_ended_is_not_cancelled_and_what_is_not_watched_is_an_error() -> None:
-    standing = Standing("abc")
+    standing = WatchState("abc")
     standing.apply(good("b"))
     assert standing.cancelling(standing.entries) == ["a", "c"]
     assert standing.entries["b"].cancelling is False
@@ -113,7 +113,7 @@ def test_what_has_ended_is_not_cancelled_and_what_is_not_watched_is_an_error() -
     ("reports", "settled", "failed"),
     [
         ([], "", ""),
-        ([Report("a", operation("a", error=(8, "failing")))], "", ""),
+        ([Update("a", operation("a", error=(8, "failing")))], "", ""),
         ([good("a")], "FIRST", ""),
         ([bad("a")], "FIRST, FIRST_FAILURE", "a"),
         ([gone("a")], "FIRST_FAILURE", "a"),  # it did not end: it cannot be waited for
@@ -123,8 +123,8 @@ def test_what_has_ended_is_not_cancelled_and_what_is_not_watched_is_an_error() -
         ([gone("a"), gone("b"), gone("c")], "ALL, FIRST, FIRST_FAILURE", "a, b, c"),
     ],
 )
-def test_when_a_wait_is_settled_and_what_it_raises(reports: list[Report], settled: str, failed: str) -> None:
-    standing = Standing("abc")
+def test_when_a_wait_is_settled_and_what_it_raises(reports: list[Update], settled: str, failed: str) -> None:
+    standing = WatchState("abc")
     for report in reports:
         standing.apply(report)
     assert ", ".join(when.name for when in (ALL, FIRST, FIRST_FAILURE) if standing.is_settled(when)) == settled
@@ -134,7 +134,7 @@ def test_when_a_wait_is_settled_and_what_it_raises(reports: list[Report], settle
 
 
 def test_failures_are_what_a_user_can_catch() -> None:
-    standing = Standing("ab")
+    standing = WatchState("ab")
     standing.apply(bad("a"))
     standing.apply(gone("b"))
     found = standing.failures(ALL)
@@ -143,7 +143,7 @@ def test_failures_are_what_a_user_can_catch() -> None:
 
 
 def test_nothing_to_wait_for_is_settled() -> None:
-    standing = Standing([])
+    standing = WatchState([])
     assert all(standing.is_settled(when) for when in ReturnWhen)
     assert standing.failures(ALL) == standing.failures(FIRST) == {}
 

@@ -29,16 +29,16 @@ class Connection:
         endpoint: The address, as shown to the user.
         identity: Who we are there, in words; never a token.
         source: Where the credentials came from, in words; empty where there are none.
-        passed_over: What was tried before that and was refused, with the reason, in words.
+        rejected_sources: What was tried before that and was refused, with the reason, in words.
     """
 
     endpoint: str
     identity: str
     source: str = ""
-    passed_over: tuple[str, ...] = ()
+    rejected_sources: tuple[str, ...] = ()
 
     @property
-    def place(self) -> str:
+    def service_key(self) -> str:
         """What the service is called from one kernel to the next, in the history."""
         return self.endpoint
 
@@ -63,7 +63,7 @@ class Connection:
 
         Raises:
             AuthenticationError: There are none to be had.
-            NotNow: Where they come from is silent: to ask again later is worth while.
+            TemporarilyUnavailable: Where they come from is silent: to ask again later is worth while.
         """
 
     def redacted(self, words: str) -> str:
@@ -177,7 +177,7 @@ class LocalConnection(EndpointConnection):
         self.identity = "the owner of this process"
 
     @property
-    def place(self) -> str:
+    def service_key(self) -> str:
         """The same for every process, whose service has another address each time."""
         return "local"
 

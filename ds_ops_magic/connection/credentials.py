@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ds_ops_magic.connection import programs, web
 from ds_ops_magic.connection.files import Unreadable, contents
 from ds_ops_magic.connection.redaction import redacted
-from ds_ops_magic.connection.tokens import NoToken, NotThere, Token
+from ds_ops_magic.connection.tokens import NoToken, SourceAbsent, Token
 from ds_ops_magic.util.text import duration, one_line, tidy
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Source:
 
         Raises:
             NoToken: There is none to be had.
-            CloudSilent: One would have to be exchanged, and nobody knows where.
+            DiscoveryFailed: One would have to be exchanged, and nobody knows where.
         """
         raise NotImplementedError
 
@@ -97,13 +97,13 @@ class MetadataService(Source):
         try:
             status, said = web.get(self._address, path, {"Metadata-Flavor": "Google"}, seconds)
         except TimeoutError:
-            raise NotThere(f"no answer within {duration(seconds)}", may_pass=True) from None
+            raise SourceAbsent(f"no answer within {duration(seconds)}", retryable=True) from None
         except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:
             words = one_line(getattr(error, "strerror", None) or type(error).__name__, 100)
-            raise NotThere(words, may_pass=isinstance(error, (OSError, http.client.HTTPException))) from None
+            raise SourceAbsent(words, retryable=isinstance(error, (OSError, http.client.HTTPException))) from None
         if status != http.client.OK:
             words = f"HTTP {status}" + (", no service account here" if status == 404 else "")
-            raise NoToken(words, may_pass=status >= 500 or status == http.client.TOO_MANY_REQUESTS)
+            raise NoToken(words, retryable=status >= 500 or status == http.client.TOO_MANY_REQUESTS)
         answered = _json_object(said)
         return Token.checked(answered.get("access_token"), answered.get("expires_in"))
 
@@ -127,14 +127,14 @@ class CommandLine(Source):
         places = (os.environ.get("PATH", os.defpath), os.path.expanduser("~/yandex-cloud/bin"))
         program = shutil.which("yc", path=os.pathsep.join(places))
         if program is None:
-            raise NotThere("yc is not installed")
+            raise SourceAbsent("yc is not installed")
         environment = {
             name: value for name, value in os.environ.items() if name not in (*IAM_VARIABLES, *MIXED_VARIABLES)
         }
         try:
             ended = programs.run([program, *self._words], environment, seconds)
         except TimeoutError:
-            raise NoToken(f"no answer within {duration(seconds)}", may_pass=True) from None
+            raise NoToken(f"no answer within {duration(seconds)}", retryable=True) from None
         except programs.TooMuch:
             raise NoToken("it printed more than 64 KB, and a token is one line") from None
         except (OSError, ValueError) as error:
@@ -142,7 +142,7 @@ class CommandLine(Source):
         if ended.code != 0:
             last = ended.complaint.decode(errors="replace").strip().rpartition("\n")[2]
             words = one_line(redacted(last), 200) or f"yc ended with code {ended.code}"
-            raise NoToken(words, may_pass=any(code in last for code in _SILENCE_OF_YC))
+            raise NoToken(words, retryable=any(code in last for code in _SILENCE_OF_YC))
         return Token.checked(ended.output.decode(errors="replace"))
 
 
@@ -198,7 +198,7 @@ def read_variable(name: str) -> Token:
     """
     value = os.environ.get(name, "").strip()
     if not value:
-        raise NotThere("unset or empty")
+        raise SourceAbsent("unset or empty")
     try:
         return Token.checked(value)
     except NoToken:

@@ -20,19 +20,19 @@ class NoToken(Exception):
     """A source of credentials has no token to give; internal, its words are safe to print.
 
     Attributes:
-        may_pass: Whether the source was silent, or in trouble: later it may have one.
+        retryable: Whether the source was silent, or in trouble: later it may have one.
     """
 
-    def __init__(self, words: str, *, may_pass: bool = False) -> None:
+    def __init__(self, words: str, *, retryable: bool = False) -> None:
         super().__init__(words)
-        self.may_pass = may_pass
+        self.retryable = retryable
 
 
-class NotThere(NoToken):
+class SourceAbsent(NoToken):
     """There is no such source here, so that nothing is wrong with it."""
 
 
-class NotNow(Exception):
+class TemporarilyUnavailable(Exception):
     """There are no fresh credentials now, and later there may be; internal.
 
     Attributes:

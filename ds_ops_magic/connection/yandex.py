@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ds_ops_magic.connection.addresses import channel_options
 from ds_ops_magic.connection.connection import Options, TokenConnection
 from ds_ops_magic.connection.time_limit import Beside
-from ds_ops_magic.connection.tokens import NotNow, NoToken, NotThere, Token, Tokens
-from ds_ops_magic.connection.yandex_api import OPERATION, Cloud, CloudSilent
+from ds_ops_magic.connection.tokens import NoToken, SourceAbsent, TemporarilyUnavailable, Token, Tokens
+from ds_ops_magic.connection.yandex_api import OPERATION, Cloud, DiscoveryFailed
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected, OperationsError
 from ds_ops_magic.util.text import tidy
 
@@ -78,24 +78,24 @@ class YandexConnection(TokenConnection):
 
         Raises:
             AuthenticationError: There is none, or it is the one that was refused.
-            NotNow: The source is silent, or cannot be asked now.
+            TemporarilyUnavailable: The source is silent, or cannot be asked now.
         """
         number, token = self._tokens.held
         if number != refused:
             return
         try:
             fresh = self._fetched()
-        except (NoToken, CloudSilent, TimeoutError) as error:
+        except (NoToken, DiscoveryFailed, TimeoutError) as error:
             why = AuthenticationError(
                 f"Yandex Cloud refused the token, and there is no fresh one from {self.source}.",
                 str(error),
                 "The operations go on by themselves. When that is mended: %op connect, and wait again.",
             )
             # Discovery has answered long ago: a service that it did not name then is not there.
-            silent = isinstance(error, TimeoutError) or (isinstance(error, NoToken) and error.may_pass)
-            raise NotNow(why) if silent else why from None
+            silent = isinstance(error, TimeoutError) or (isinstance(error, NoToken) and error.retryable)
+            raise TemporarilyUnavailable(why) if silent else why from None
         except OperationsError as error:  # no thread can be started
-            raise NotNow(error) from None
+            raise TemporarilyUnavailable(error) from None
         if self.credentials != refused:  # the renewal beside the calls was quicker
             return
         if token is not None and fresh.value == token.value:
@@ -122,7 +122,7 @@ class YandexConnection(TokenConnection):
         """Get the next token. While that fails the present one stays, and it is tried again."""
         try:
             self._use(self._source.fetch(self._cloud, REFRESH_TIMEOUT))
-        except (NoToken, CloudSilent):
+        except (NoToken, DiscoveryFailed):
             return
 
     def _use(self, token: Token) -> None:
@@ -160,21 +160,21 @@ def connect(
     deadline = time.monotonic() + seconds
     cloud.discover(seconds)
     tried: list[str] = []
-    passed_over: list[str] = []
+    rejected_sources: list[str] = []
     for source, fetching in _in_turn(cloud, sources, deadline):
         try:
             token = fetching.result(deadline - time.monotonic())
             cloud.check(token, deadline - time.monotonic())
-        except CloudSilent as error:
+        except DiscoveryFailed as error:
             raise _no_discovery(cloud, source, str(error)) from None
         except (NoToken, TimeoutError) as error:
             said = "no answer in time" if isinstance(error, TimeoutError) else str(error)
             tried.append(f"{source.name}: {said}")
-            if not isinstance(error, NotThere):
-                passed_over.append(tried[-1])
+            if not isinstance(error, SourceAbsent):
+                rejected_sources.append(tried[-1])
             continue
         connection = YandexConnection(cloud, source, token, clock)
-        connection.passed_over = tuple(passed_over)
+        connection.rejected_sources = tuple(rejected_sources)
         return connection
     raise _nothing_accepted(tried)
 

@@ -25,7 +25,7 @@ OPERATION = "operation"
 IAM = "iam"
 
 
-class CloudSilent(Exception):
+class DiscoveryFailed(Exception):
     """Endpoint discovery did not say where a service is; internal, its words are safe to print."""
 
 
@@ -78,7 +78,7 @@ class Cloud:
         """Return the address of a service by its id in endpoint discovery.
 
         Raises:
-            CloudSilent: Discovery does not answer within so many seconds, or knows no such service.
+            DiscoveryFailed: Discovery does not answer within so many seconds, or knows no such service.
         """
         import grpc
 
@@ -86,13 +86,13 @@ class Cloud:
             try:
                 said = self._answer.result(seconds)
             except grpc.RpcError as error:
-                raise CloudSilent(_words(error, self.discovery)) from None
+                raise DiscoveryFailed(_words(error, self.discovery)) from None
             except TimeoutError:
-                raise CloudSilent("no answer in time") from None
+                raise DiscoveryFailed("no answer in time") from None
             self._endpoints = {endpoint.id: endpoint.address for endpoint in said.endpoints}
         found = self._endpoints.get(service, "")
         if not is_address(found):
-            raise CloudSilent(f"it names no address of the service {service!r}")
+            raise DiscoveryFailed(f"it names no address of the service {service!r}")
         return found
 
     def iam_token(self, request: CreateIamTokenRequest, seconds: float) -> Token:
@@ -100,7 +100,7 @@ class Cloud:
 
         Raises:
             NoToken: The token service refuses, or does not answer.
-            CloudSilent: Nobody knows where the token service is.
+            DiscoveryFailed: Nobody knows where the token service is.
         """
         import grpc
         from yandex.cloud.iam.v1.iam_token_service_pb2_grpc import IamTokenServiceStub
@@ -112,8 +112,8 @@ class Cloud:
                 said = IamTokenServiceStub(channel).Create(request, timeout=max(0.1, deadline - time.monotonic()))
             except grpc.RpcError as error:
                 words = _words(error, address, request.yandex_passport_oauth_token, request.jwt)
-                may_pass = meaning_of(_code(error)).get in (OnGet.AGAIN, OnGet.SLOWER)
-                raise NoToken(f"the token service (IAM) said {words}", may_pass=may_pass) from None
+                retryable = meaning_of(_code(error)).get in (OnGet.RETRY, OnGet.BACK_OFF)
+                raise NoToken(f"the token service (IAM) said {words}", retryable=retryable) from None
         left = said.expires_at.seconds - time.time() if said.HasField("expires_at") else None
         return Token.checked(said.iam_token, left)
 
@@ -122,7 +122,7 @@ class Cloud:
 
         Raises:
             NoToken: It does not; with its words.
-            CloudSilent: Nobody knows where the operation service is.
+            DiscoveryFailed: Nobody knows where the operation service is.
             ServiceUnavailable: It does not answer.
         """
         import grpc

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.display import render
 from ds_ops_magic.display.redraw import Drawer
-from ds_ops_magic.display.text_display import PATIENCE, Shown, panel, publish
+from ds_ops_magic.display.text_display import PATIENCE, Display, panel, publish
 from ds_ops_magic.model.errors import OperationsError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 drawer = Drawer()
 
 
-class HtmlShown(Shown):
+class HtmlDisplay(Display):
     """Static HTML that is replaced while the watch runs: for pages without a widget manager."""
 
     _button = ""  # how the hint speaks of the Cancel button
@@ -91,7 +91,7 @@ class HtmlShown(Shown):
         return True
 
 
-class WidgetShown(HtmlShown):
+class WidgetDisplay(HtmlDisplay):
     """The live panel with Cancel buttons, replaced by static HTML at the end."""
 
     _button = "the button, or "
@@ -108,7 +108,7 @@ class WidgetShown(HtmlShown):
             return
         self._page = _page()
         now = self._now()
-        self._panel = WidgetPanel(self._cancel, drawer.press)
+        self._panel = WidgetPanel(self._cancel, drawer.redraw_now)
         self._panel.box.comm.on_close(self._note_refusal)
         self._panel.draw(now)
         # The text forms are for front ends that show no widgets, and for nbconvert.
@@ -138,7 +138,7 @@ class WidgetShown(HtmlShown):
 
     def _cancel(self, operation_id: str | None) -> None:
         self._watch.cancel(*([] if operation_id is None else [operation_id]))
-        drawer.press()
+        drawer.redraw_now()
 
 
 def _page() -> object:

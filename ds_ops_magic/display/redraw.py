@@ -60,7 +60,7 @@ class Drawer:
                 self._draws.remove(draw)
             over = not self._draws
         if over:
-            self.press()  # nothing is left to pause for
+            self.redraw_now()  # nothing is left to pause for
         else:
             self.wake()
 
@@ -68,7 +68,7 @@ class Drawer:
         """Say that something is new. May be called from any thread; returns at once."""
         self._news.set()
 
-    def press(self) -> None:
+    def redraw_now(self) -> None:
         """Say that somebody has pressed something, and wants to see it. May be called from any thread; returns at once.
 
         It is drawn without a pause, which is made up for afterwards.
@@ -91,7 +91,7 @@ class Drawer:
         with self._lock:
             self._draws.clear()
             thread = self._thread
-        self.press()
+        self.redraw_now()
         if thread is not None and thread is not threading.current_thread():
             thread.join(2.0)
 

@@ -26,7 +26,7 @@ def panel(watch: Watch, most: int = FOLD_ABOVE, hint: str = "") -> Panel:
     return kept(watch, panel_of(watch.view(), datetime.now(timezone.utc), most, hint))
 
 
-class Shown:
+class Display:
     """A watch that is not shown at all; the base of those that are."""
 
     def __init__(self, watch: Watch) -> None:
@@ -40,7 +40,7 @@ class Shown:
         """Replace what is live by the static result."""
 
 
-class LinesShown(Shown):
+class LogDisplay(Display):
     """Plain lines for a pipe or a log: none for half a minute, then one at each change and every ten minutes."""
 
     def __init__(self, watch: Watch) -> None:
@@ -64,7 +64,7 @@ class LinesShown(Shown):
         print(render.text(panel(self._watch, render.MOST_ROWS)), flush=True)
 
 
-class UnattendedShown(LinesShown):
+class UnattendedDisplay(LogDisplay):
     """Lines while it runs, and the result once as HTML and text: for notebooks that nobody looks at while they run."""
 
     def finish(self) -> None:
@@ -72,7 +72,7 @@ class UnattendedShown(LinesShown):
         publish(render.bundle(panel(self._watch, render.MOST_ROWS)))
 
 
-class TerminalShown(Shown):
+class TerminalDisplay(Display):
     """One line that is rewritten, and the result as text."""
 
     def __init__(self, watch: Watch) -> None:

@@ -16,7 +16,7 @@ from ds_ops_magic.history.record import MOST, Record, kept, record_of
 from ds_ops_magic.history.writer import HistoryWriter
 from ds_ops_magic.model.errors import OperationNotFound, OperationsError
 from ds_ops_magic.model.estimates import Runs
-from ds_ops_magic.polling.updates import Report
+from ds_ops_magic.polling.updates import Update
 from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:
@@ -145,12 +145,12 @@ class History:
         """Return how long operations take there, by kind; it goes on being up to date."""
         return self._runs.of(endpoint)
 
-    def asked(self, endpoint: str, ids: Sequence[str]) -> None:
+    def record_request(self, endpoint: str, ids: Sequence[str]) -> None:
         """Keep that operations are asked about."""
         now = self.now()
         self._writer.tell(lambda: self._asked(endpoint, ids, now))
 
-    def received(self, endpoint: str, reports: Iterable[Report]) -> None:
+    def received(self, endpoint: str, reports: Iterable[Update]) -> None:
         """Keep what became known of operations; soon, many at once."""
         now = self.now()
         self._writer.tell(lambda: self._received(endpoint, reports, now), urgent=False)
@@ -162,7 +162,7 @@ class History:
             held = self.find(endpoint, name)
             self._keep(held._replace(used_at=now) if held else Record(endpoint, name, now))
 
-    def _received(self, endpoint: str, reports: Iterable[Report], now: float) -> None:
+    def _received(self, endpoint: str, reports: Iterable[Update], now: float) -> None:
         for report in reports:
             if report.operation is not None:
                 self._saw(endpoint, report.id, report.operation, now)
@@ -236,21 +236,21 @@ class EndpointHistory:
         self._endpoint = endpoint
         self.durations: Mapping[str, Durations] = history.durations(endpoint)
 
-    def asked(self, ids: Sequence[str]) -> None:
+    def record_request(self, ids: Sequence[str]) -> None:
         """Keep that operations are asked about; warns, once, where nothing is kept."""
-        self._history.asked(self._endpoint, ids)
+        self._history.record_request(self._endpoint, ids)
         self._history.warn()
 
-    def saw(self, operation: Operation, asked_for: str = "") -> None:
+    def record_snapshot(self, operation: Operation, asked_for: str = "") -> None:
         """Keep what the service said about an operation; its id is the one asked for, as some answers have none."""
-        self._history.received(self._endpoint, [Report(asked_for or operation.id, operation)])
+        self._history.received(self._endpoint, [Update(asked_for or operation.id, operation)])
 
     def refused(self, error: OperationsError, operation_id: str) -> None:
         """Keep what the service said instead, and have the error say what was known before."""
-        self.receive([Report(operation_id, error=error)])
+        self.on_updates([Update(operation_id, error=error)])
 
-    def receive(self, reports: Sequence[Report]) -> None:
-        """Keep what became known. Runs on the engine's thread: it does not block."""
+    def on_updates(self, reports: Sequence[Update]) -> None:
+        """Keep what became known. Runs on the poller's thread: it does not block."""
         self._history.received(self._endpoint, reports)
         for report in reports:
             if report.error is not None:

@@ -21,7 +21,7 @@ from ds_ops_magic.util import threads
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ds_ops_magic.local.results import End
+    from ds_ops_magic.local.results import Outcome
 
 PATIENCE = 1.0
 """Seconds that an attempt waits for another process that is writing."""
@@ -35,7 +35,7 @@ _NAME = "ds_ops_magic ends"
 
 
 class _Kept(NamedTuple):
-    end: End
+    end: Outcome
     at: int
 
 
@@ -53,7 +53,7 @@ class Ends:
         self._wake = threading.Event()
         self.retrying = False
 
-    def record(self, store: Store, operation_id: str, end: End, now: int) -> bool:
+    def record(self, store: Store, operation_id: str, end: Outcome, now: int) -> bool:
         """Write how work ended, or keep it until that can be done; the first end that is written stays.
 
         Args:
@@ -72,7 +72,7 @@ class Ends:
         self.keep(operation_id, end, now)
         return False
 
-    def keep(self, operation_id: str, end: End, now: int) -> None:
+    def keep(self, operation_id: str, end: Outcome, now: int) -> None:
         """Keep how work ended, and have it written from a thread; arguments as of `record`."""
         with self._lock:
             self._kept.setdefault(operation_id, _Kept(end, now))
@@ -155,12 +155,12 @@ def forget(path: Path) -> None:
         ends.forget()
 
 
-def write(store: Store, operation_id: str, end: End, now: int, patience: float | None = None) -> None:
+def write(store: Store, operation_id: str, end: Outcome, now: int, patience: float | None = None) -> None:
     """Write how work ended; the first end that is written stays."""
     store.update(operation_id, lambda row: None if row.done else over(row, end, now), durable=True, patience=patience)
 
 
-def over(row: Row, end: End, now: int) -> Row:
+def over(row: Row, end: Outcome, now: int) -> Row:
     """Return a row as it is after its end."""
     return row._replace(done=True, modified_at=max(now, row.modified_at), error=end.error, response=end.response)
 

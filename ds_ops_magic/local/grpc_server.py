@@ -23,7 +23,7 @@ from ds_ops_magic.util.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ds_ops_magic.local.repository import Ledger
+    from ds_ops_magic.local.repository import OperationRepository
 
 _SERVICE = operation_service_pb2.DESCRIPTOR.services_by_name["OperationService"].full_name
 _OPTIONS = (
@@ -71,7 +71,7 @@ class Served:
         self._threads.shutdown()
 
 
-def serve(ledger: Ledger, listen: str, token: str | None) -> Served:
+def serve(ledger: OperationRepository, listen: str, token: str | None) -> Served:
     """Start a server.
 
     Args:

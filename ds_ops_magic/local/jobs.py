@@ -19,7 +19,7 @@ from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProje
 from ds_ops_magic.local import ends, owners
 from ds_ops_magic.local.refusals import TROUBLE, Refusal, refusing
 from ds_ops_magic.local.repository import begin_work, packed
-from ds_ops_magic.local.results import ABORTED, CANCELLED, End, JobCancelled, clean, failed, raised, returned
+from ds_ops_magic.local.results import ABORTED, CANCELLED, JobCancelled, Outcome, clean, failed, raised, returned
 from ds_ops_magic.local.store import Row, Store
 from ds_ops_magic.util.threads import DaemonThreads, join_all
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-    from ds_ops_magic.local.repository import Ledger
+    from ds_ops_magic.local.repository import OperationRepository
 
 _MAX_MESSAGE = 256
 _THREADS = "ds_ops_magic job"
@@ -127,7 +127,7 @@ class Call(NamedTuple):
     reports: bool
 
 
-def run(call: Call) -> End | None:
+def run(call: Call) -> Outcome | None:
     """Run a callable where the executor put it, and record its end there.
 
     Returns:
@@ -154,12 +154,12 @@ class Jobs:
         executor: What runs them; None for threads of our own.
     """
 
-    def __init__(self, ledger: Ledger, executor: futures.Executor | None = None) -> None:
+    def __init__(self, ledger: OperationRepository, executor: futures.Executor | None = None) -> None:
         self._ledger = ledger
         self._given = executor
         self._own: futures.Executor | None = None
         self._lock = threading.Lock()
-        self._going: dict[str, futures.Future[End | None]] = {}
+        self._going: dict[str, futures.Future[Outcome | None]] = {}
 
     def submit(
         self, function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], description: str
@@ -175,7 +175,7 @@ class Jobs:
             raise TypeError(f"submit takes a callable that is no coroutine function, not {clean(repr(function), 100)}.")
         path = self._ledger.store.path
         with refusing(path):
-            owner = owners.mine(path)
+            owner = owners.current_owner(path)
         message = self._ledger.add_work(owner, description)
         call = Call(path, message.id, function, args, kwargs, _wants_reporter(function, args, kwargs))
         try:
@@ -221,7 +221,7 @@ class Jobs:
                 self._own = DaemonThreads(_THREADS)
             return self._own
 
-    def _done(self, operation_id: str, future: futures.Future[End | None]) -> None:
+    def _done(self, operation_id: str, future: futures.Future[Outcome | None]) -> None:
         """Record what `run` could not: that it never ran, that its process died, or that it ran too far away."""
         with self._lock:
             self._going.pop(operation_id, None)
@@ -230,7 +230,7 @@ class Jobs:
             self._ledger.end(operation_id, end)
 
 
-def _end_of(future: futures.Future[End | None]) -> End | None:
+def _end_of(future: futures.Future[Outcome | None]) -> Outcome | None:
     try:
         return future.result()
     except futures.CancelledError:
@@ -241,7 +241,7 @@ def _end_of(future: futures.Future[End | None]) -> End | None:
         return raised(error.with_traceback(None))
 
 
-def _outcome(call: Call, reporter: Reporter) -> End:
+def _outcome(call: Call, reporter: Reporter) -> Outcome:
     extra = {"reporter": reporter} if call.reports else {}
     try:
         return returned(call.function(*call.args, **call.kwargs, **extra))

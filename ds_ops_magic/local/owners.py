@@ -30,7 +30,7 @@ _held: dict[Path, _Held] = {}
 _lock = threading.Lock()
 
 
-def mine(database: Path) -> str:
+def current_owner(database: Path) -> str:
     """Return the owner id of this process for a database; its lock is held until the process ends.
 
     Raises:
@@ -44,7 +44,7 @@ def mine(database: Path) -> str:
         return held.owner
 
 
-def alive(database: Path, owner: str | None) -> bool:
+def is_alive(database: Path, owner: str | None) -> bool:
     """Tell whether the process of an owner id still lives.
 
     Raises:

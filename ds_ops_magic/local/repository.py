@@ -20,7 +20,7 @@ from ds_ops_magic.local.database import Damaged
 from ds_ops_magic.local.refusals import Refusal, refusing
 from ds_ops_magic.local.results import ABORTED, CANCELLED, CANCELLING, failed
 from ds_ops_magic.local.retention import Pruning, Retention
-from ds_ops_magic.local.simulation import Course, state_at
+from ds_ops_magic.local.simulation import Simulation, state_at
 from ds_ops_magic.local.store import Row, Store
 from ds_ops_magic.model.errors import MAX_ID_LENGTH
 from ds_ops_magic.util.text import one_line, tidy
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from ds_ops_magic.local.results import End
+    from ds_ops_magic.local.results import Outcome
 
 MAX_DESCRIPTION = 256
 """The most characters of a description, as at the real service (``operation.proto``)."""
@@ -38,7 +38,7 @@ MAX_DESCRIPTION = 256
 _LETTERS = string.ascii_lowercase + string.digits
 
 
-class Ledger:
+class OperationRepository:
     """The operations of one store, as the service answers them.
 
     Args:
@@ -55,7 +55,7 @@ class Ledger:
         self._ends = ends.of(store.path)
         self._pruning = Pruning(store, retention or Retention(), clock, self._current)
 
-    def add_course(self, course: Course, description: str = "") -> OperationMessage:
+    def add_simulation(self, course: Simulation, description: str = "") -> OperationMessage:
         """Begin a simulated operation.
 
         Raises:
@@ -118,7 +118,7 @@ class Ledger:
         with refusing(self.store.path):
             return [_message(self._current(row)) for row in self.store.rows()]
 
-    def end(self, operation_id: str, end: End) -> None:
+    def end(self, operation_id: str, end: Outcome) -> None:
         """Record how work ended, unless it is over already: at once, or when the file can be written again."""
         self._ends.record(self.store, operation_id, end, self._clock())
 
@@ -196,14 +196,14 @@ class Ledger:
             return _going(row, now)
         if row.cancel_requested is not None and not row.started:
             return ends.over(row, failed(CANCELLED), now)
-        if not owners.alive(self.store.path, row.owner):
+        if not owners.is_alive(self.store.path, row.owner):
             return ends.over(row, failed(ABORTED), now)
         return _going(row, now)
 
 
 def begin_work(store: Store, operation_id: str) -> bool:
     """Record that this process begins with the work; False when it was cancelled before, or is over."""
-    owner = owners.mine(store.path)
+    owner = owners.current_owner(store.path)
 
     def begin(row: Row) -> Row | None:
         waiting = not row.done and row.cancel_requested is None
@@ -236,9 +236,9 @@ def _going(row: Row, now: int) -> Row:
     )
 
 
-def _course(kept: str) -> Course:
+def _course(kept: str) -> Simulation:
     try:
-        return Course.from_json(kept)
+        return Simulation.from_json(kept)
     except (TypeError, ValueError, RecursionError) as error:
         raise Damaged(f"the course of a simulated operation is none ({one_line(str(error), 100)})") from error
 

@@ -36,7 +36,7 @@ class JobCancelled(BaseException):
     """
 
 
-class End(NamedTuple):
+class Outcome(NamedTuple):
     """How an operation ended: one of the two is set.
 
     Attributes:
@@ -55,12 +55,12 @@ CANCELLED = Status(code=code_pb2.CANCELLED, message="The operation was cancelled
 ABORTED = Status(code=code_pb2.ABORTED, message="the process that ran it has ended")
 
 
-def failed(status: Status) -> End:
+def failed(status: Status) -> Outcome:
     """Make the end that is an error."""
-    return End(error=status.SerializeToString())
+    return Outcome(error=status.SerializeToString())
 
 
-def returned(value: object) -> End:
+def returned(value: object) -> Outcome:
     """Make the end of a callable that returned.
 
     Args:
@@ -71,10 +71,10 @@ def returned(value: object) -> End:
     packed.Pack(_response(value))
     if packed.ByteSize() > MAX_RESPONSE:
         packed.Pack(StringValue(value=_repr(value)))
-    return End(response=packed.SerializeToString())
+    return Outcome(response=packed.SerializeToString())
 
 
-def raised(error: BaseException) -> End:
+def raised(error: BaseException) -> Outcome:
     """Make the end of a callable that raised: its words, and where it was in a ``google.rpc.DebugInfo``."""
     if isinstance(error, JobCancelled):
         return failed(CANCELLED)

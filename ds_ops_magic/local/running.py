@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic.local import addresses, ends, folders, owners
 from ds_ops_magic.local.jobs import Jobs
-from ds_ops_magic.local.repository import Ledger
+from ds_ops_magic.local.repository import OperationRepository
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util.text import tidy
@@ -41,7 +41,7 @@ class Running:
 
     pid: int
     address: str
-    ledger: Ledger
+    ledger: OperationRepository
     jobs: Jobs
     _undo: contextlib.ExitStack
 
@@ -69,7 +69,7 @@ def start(
             listen = listen or f"unix:{folder.path / _SOCKET}"
         store = _opened(path)
         undo.callback(store.close)
-        ledger = Ledger(store, retention=retention)
+        ledger = OperationRepository(store, retention=retention)
         ledger.prune()
         undo.callback(ledger.write_ends)
         served = grpc_server.serve(ledger, listen, token)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic.local import addresses, running
 from ds_ops_magic.local.refusals import Refusal
-from ds_ops_magic.local.simulation import Course
+from ds_ops_magic.local.simulation import Simulation
 from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.model.grpc_codes import meaning_of, refused
 from ds_ops_magic.model.operation import Operation
@@ -150,14 +150,14 @@ class LocalService:
     def simulate(
         self, duration: float = 3.0, steps: int = 5, outcome: str = "success", description: str = ""
     ) -> Operation:
-        """Begin an operation that only passes the time; arguments as of `Course`.
+        """Begin an operation that only passes the time; arguments as of `Simulation`.
 
         Raises:
             ValueError: An argument is out of its range.
             OperationsError: The service is not started, or the operation cannot be recorded.
         """
         with _told("Nothing was begun"):
-            return Operation(self._now().ledger.add_course(Course(duration, steps, outcome), description))
+            return Operation(self._now().ledger.add_simulation(Simulation(duration, steps, outcome), description))
 
     def get(self, operation_id: str) -> Operation:
         """Return an operation, without a call over the network.

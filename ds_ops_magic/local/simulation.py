@@ -30,7 +30,7 @@ MAX_STEPS = 1_000_000
 
 
 @dataclass(frozen=True)
-class Course:
+class Simulation:
     """What a simulated operation will do.
 
     Args:
@@ -73,7 +73,7 @@ class Course:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Course:
+    def from_json(cls, text: str) -> Simulation:
         """Read what `to_json` wrote."""
         return cls(**json.loads(text))
 
@@ -89,7 +89,7 @@ class State:
     response: ExecuteProjectJobResponse | None = None
 
 
-def state_at(course: Course, created_at: int, cancel_requested: int | None, now: int) -> State:
+def state_at(course: Simulation, created_at: int, cancel_requested: int | None, now: int) -> State:
     """Compute the state of a simulated operation.
 
     Between two changes the answer is the same, ``modified_at`` included, and an end stays what it was for any later
@@ -112,7 +112,7 @@ def state_at(course: Course, created_at: int, cancel_requested: int | None, now:
     return state if now < end else _ended(course, state, end)
 
 
-def _cancelled_at(course: Course, created_at: int, requested: int | None) -> int | None:
+def _cancelled_at(course: Simulation, created_at: int, requested: int | None) -> int | None:
     moments = []
     if course.outcome == "cancelled":
         moments.append(created_at + course.length // 2)
@@ -128,7 +128,7 @@ def _cancelled(state: State, cancelled_at: int, now: int) -> State:
     return replace(state, modified_at=end, done=True, error=CANCELLED)
 
 
-def _ended(course: Course, state: State, end: int) -> State:
+def _ended(course: Simulation, state: State, end: int) -> State:
     state = replace(state, modified_at=end, done=True)
     if course.outcome == "failure":
         return replace(state, error=_OVER_QUOTA)
@@ -137,7 +137,7 @@ def _ended(course: Course, state: State, end: int) -> State:
     return replace(state, response=ExecuteProjectJobResponse(result=JobResult(return_code=0)))
 
 
-def _working(course: Course, created_at: int, now: int) -> State:
+def _working(course: Simulation, created_at: int, now: int) -> State:
     """Compute how far the steps have come: the state changes only when one completes."""
     elapsed = min(now - created_at, course.length)
     if course.outcome == "failing":
@@ -157,7 +157,7 @@ def _working(course: Course, created_at: int, now: int) -> State:
     return State(ExecuteProjectJobMetadata(progress=progress), modified_at=changed)
 
 
-def _failing_after(course: Course) -> int:
+def _failing_after(course: Simulation) -> int:
     return _ceil(course.length * 6, 10)
 
 

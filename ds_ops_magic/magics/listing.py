@@ -50,7 +50,7 @@ def last(history: History | None, number: int, connection: Connection) -> Target
     Raises:
         UsageError: There is none.
     """
-    known, place = kept(history), connection.place
+    known, place = kept(history), connection.service_key
     known.refresh()
     found = [record.id for record in known.records() if record.endpoint in (place, "")][:number]
     if not found:
@@ -68,7 +68,7 @@ def check_place(history: History | None, ids: Sequence[str], connection: Connect
     """
     if history is None:
         return
-    place = connection.place
+    place = connection.service_key
     history.ready()
     for name in ids:
         places = history.endpoints_of(name)
@@ -106,7 +106,7 @@ def listing(
             client = connect()
         except OperationsError as error:
             remarks.append(f"Not connected, so this is how they stood when last seen: {error.args[0]}")
-    place = client.connection.place if client and not options.all else None
+    place = client.connection.service_key if client and not options.all else None
     records = _chosen(known, options, place)
     if client is not None:
         answered = _peek(client, records)
@@ -122,13 +122,13 @@ def listing(
     elif not total:
         remarks.append("Nothing that was followed from here is of that sort.")
     where = "all endpoints" if place is None else _shown(place)
-    remarks.append(f"Followed at {where}, as kept in {known.path}")
+    remarks.append(f"TrackedOperation at {where}, as kept in {known.path}")
     return Listing(records, remarks, time.time(), by_endpoint=place is None)
 
 
 def _peek(client: OperationClient, records: Sequence[Record]) -> Collection[str]:
     """Have the history learn how those stand that ran when last seen; return the ids of those that were answered."""
-    here = client.connection.place
+    here = client.connection.service_key
     running = [record.id for record in records if not record.done and record.endpoint in (here, "")]
     return client.peek(running, _REFRESH) if running else ()
 

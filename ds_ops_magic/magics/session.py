@@ -51,7 +51,7 @@ class Session:
         except BaseException:
             client.close()
             raise
-        for refusal in client.connection.passed_over:  # whoever set these would not know otherwise
+        for refusal in client.connection.rejected_sources:  # whoever set these would not know otherwise
             print(f"passed over {refusal}")
         self._disconnect()
         client.history = self._history()

@@ -12,7 +12,7 @@ from ds_ops_magic.util.text import one_line
 from ds_ops_magic.util.threads import Signal
 
 if TYPE_CHECKING:
-    from ds_ops_magic.display.text_display import Shown
+    from ds_ops_magic.display.text_display import Display
     from ds_ops_magic.watch import Watch
 
 
@@ -106,7 +106,7 @@ def _wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, w
                 _finish(_plainer(watch, shell, error))
 
 
-def _plainer(watch: Watch, shell: Any, error: Exception) -> Shown:
+def _plainer(watch: Watch, shell: Any, error: Exception) -> Display:
     """Say that a panel cannot be shown, and give what stands in for it: it costs the panel, never the wait."""
     from ds_ops_magic.display.choice import show
 
@@ -115,7 +115,7 @@ def _plainer(watch: Watch, shell: Any, error: Exception) -> Shown:
     return show(watch, shell, "text")
 
 
-def _finish(shown: Shown) -> None:
+def _finish(shown: Display) -> None:
     """Make the display static, even when Stop is pressed once more meanwhile: nothing would keep it alive."""
     try:
         shown.finish()

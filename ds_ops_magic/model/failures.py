@@ -94,7 +94,7 @@ def another_operation(operation_id: str, answered: str) -> UnreadableAnswer:
 
 
 def fault(operation_id: str, error: BaseException) -> OperationsError:
-    """Make the error for a question that failed on this side, by code that is not of the engine."""
+    """Make the error for a question that failed on this side, by code that is not of the poller."""
     name = tidy(operation_id, MAX_ID_LENGTH)
     return OperationsError(
         f"{name}: it cannot be asked about ({one_line(f'{type(error).__name__}: {error}')}).",
@@ -253,7 +253,7 @@ def closed() -> WatchStopped:
 
 
 def thread_ended(ids: Sequence[str] = ()) -> WatchStopped:
-    """Make the error for what still waits when the engine's thread has ended by an error; the log has that one."""
+    """Make the error for what still waits when the poller's thread has ended by an error; the log has that one."""
     goes_on = _goes_on(len(ids)) if ids else "the operations go on"
     return WatchStopped(
         f"The thread that asks about operations has ended unexpectedly; {goes_on}. The log of ds_ops_magic says why.",

@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 class OnGet(enum.Enum):
     """What a code means when an operation was asked about while waiting."""
 
-    AGAIN = "asked again"
-    SLOWER = "asked again, slower"
+    RETRY = "asked again"
+    BACK_OFF = "asked again, slower"
     REFRESH = "asked again with fresh credentials, once"
-    THRICE = "asked again three times, then the wait ends"
-    END = "the wait for that operation ends"
+    RETRY_LIMITED = "asked again three times, then the wait ends"
+    FAIL = "the wait for that operation ends"
 
 
 class OnCancel(enum.Enum):
     """What a code means as the answer to Cancel."""
 
-    AGAIN = "asked again within its own deadline"
+    RETRY = "asked again within its own deadline"
     REFRESH = "asked again with fresh credentials, once"
     RAISE = "raised"
     UNSUPPORTED = "the service does not cancel this"
@@ -50,8 +50,8 @@ class Meaning(NamedTuple):
     error: type[OperationsError]
 
 
-_RETRIED = Meaning(OnGet.AGAIN, OnCancel.AGAIN, ServiceUnavailable)
-_FINAL = Meaning(OnGet.END, OnCancel.RAISE, ServiceRefused)
+_RETRIED = Meaning(OnGet.RETRY, OnCancel.RETRY, ServiceUnavailable)
+_FINAL = Meaning(OnGet.FAIL, OnCancel.RAISE, ServiceRefused)
 
 CODES: Mapping[str, Meaning] = {
     "UNAVAILABLE": _RETRIED,
@@ -59,14 +59,14 @@ CODES: Mapping[str, Meaning] = {
     "ABORTED": _RETRIED,
     "INTERNAL": _RETRIED,
     "CANCELLED": _RETRIED,
-    "RESOURCE_EXHAUSTED": Meaning(OnGet.SLOWER, OnCancel.AGAIN, ServiceUnavailable),
+    "RESOURCE_EXHAUSTED": Meaning(OnGet.BACK_OFF, OnCancel.RETRY, ServiceUnavailable),
     "UNAUTHENTICATED": Meaning(OnGet.REFRESH, OnCancel.REFRESH, AuthenticationError),
-    "NOT_FOUND": Meaning(OnGet.END, OnCancel.RAISE, OperationNotFound),
-    "PERMISSION_DENIED": Meaning(OnGet.END, OnCancel.RAISE, PermissionDenied),
-    "INVALID_ARGUMENT": Meaning(OnGet.END, OnCancel.RAISE, InvalidOperationId),
-    "UNKNOWN": Meaning(OnGet.THRICE, OnCancel.RAISE, ServiceRefused),
-    "UNIMPLEMENTED": Meaning(OnGet.END, OnCancel.UNSUPPORTED, ServiceRefused),
-    "FAILED_PRECONDITION": Meaning(OnGet.END, OnCancel.SETTLED, ServiceRefused),
+    "NOT_FOUND": Meaning(OnGet.FAIL, OnCancel.RAISE, OperationNotFound),
+    "PERMISSION_DENIED": Meaning(OnGet.FAIL, OnCancel.RAISE, PermissionDenied),
+    "INVALID_ARGUMENT": Meaning(OnGet.FAIL, OnCancel.RAISE, InvalidOperationId),
+    "UNKNOWN": Meaning(OnGet.RETRY_LIMITED, OnCancel.RAISE, ServiceRefused),
+    "UNIMPLEMENTED": Meaning(OnGet.FAIL, OnCancel.UNSUPPORTED, ServiceRefused),
+    "FAILED_PRECONDITION": Meaning(OnGet.FAIL, OnCancel.SETTLED, ServiceRefused),
     "ALREADY_EXISTS": _FINAL,
     "OUT_OF_RANGE": _FINAL,
     "DATA_LOSS": _FINAL,

@@ -10,7 +10,7 @@ from ds_ops_magic.util.threads import LONGEST_SLEEP
 
 
 @dataclass(frozen=True)
-class Terms:
+class Deadline:
     """What a wait was told.
 
     Attributes:
@@ -24,7 +24,7 @@ class Terms:
     deadline: float
 
     @classmethod
-    def of(cls, timeout: float | None, return_when: ReturnWhen, now: float, once: float) -> Terms:
+    def of(cls, timeout: float | None, return_when: ReturnWhen, now: float, once: float) -> Deadline:
         """Check what a wait was told, and begin to count.
 
         Args:

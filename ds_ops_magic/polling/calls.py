@@ -183,12 +183,12 @@ class OperationServiceCalls:
                 return said
             if said is not None:
                 break
-        step = OnGet.END if is_over_the_limit(said) else meaning_of(said.code).get
-        if step in (OnGet.AGAIN, OnGet.SLOWER):
+        step = OnGet.FAIL if is_over_the_limit(said) else meaning_of(said.code).get
+        if step in (OnGet.RETRY, OnGet.BACK_OFF):
             self._note_silence(said)
         else:
             self._note_answer()
-        if step is OnGet.SLOWER:  # no answer about the operation, and yet the service is there
+        if step is OnGet.BACK_OFF:  # no answer about the operation, and yet the service is there
             self._last_answer = datetime.now(timezone.utc)
         raise said
 

@@ -20,8 +20,8 @@ answers is to be found soon."""
 _AWAY = 8  # calls in a row without an answer make an outage; fewer come of a service that refuses some
 
 
-class Silence:
-    """What the engine makes of silence.
+class OutageDetector:
+    """What the poller makes of silence.
 
     Args:
         calls: The calls of the service.
@@ -42,7 +42,7 @@ class Silence:
         return self._calls.failures >= _AWAY
 
     @property
-    def is_hopeless(self) -> bool:
+    def never_answered(self) -> bool:
         """Whether the service has been silent for too long without ever having answered."""
         if self._calls.answered or self._first_asked is None:
             return False

@@ -7,7 +7,7 @@ import logging
 import weakref
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.polling.updates import Listener, Report
+from ds_ops_magic.polling.updates import Listener, Update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,7 +30,7 @@ class Listeners:
         self._soon = soon
         self._ids: dict[Reference, list[str]] = {}
         self._gone: collections.deque[Reference] = collections.deque()
-        self._reports: dict[Reference, list[Report]] = {}
+        self._reports: dict[Reference, list[Update]] = {}
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -55,7 +55,7 @@ class Listeners:
             reference = self._gone.popleft()
             yield reference, self._ids.get(reference, [])
 
-    def tell(self, reference: Reference, report: Report) -> None:
+    def tell(self, reference: Reference, report: Update) -> None:
         """Note a report; what one turn of the loop brings is handed over in one go."""
         if not self._reports:
             self._soon(self.hand_over)
@@ -69,14 +69,14 @@ class Listeners:
             if listener is None:
                 continue
             try:
-                listener.receive(batch)
+                listener.on_updates(batch)
             except BaseException:
                 _log.exception("a listener failed: %r", listener)
 
     def end_all(self, error: OperationsError) -> None:
         """Tell all, at once, that the wait for whatever they follow has ended: there will be no next turn."""
         for reference, ids in list(self._ids.items()):
-            self._reports.setdefault(reference, []).extend(Report(operation_id, error=error) for operation_id in ids)
+            self._reports.setdefault(reference, []).extend(Update(operation_id, error=error) for operation_id in ids)
         self.hand_over()
 
 

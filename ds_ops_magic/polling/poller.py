@@ -1,4 +1,4 @@
-"""The one background engine of a client: a thread, a loop and a channel that ask for every followed operation."""
+"""The one background poller of a client: a thread, a loop and a channel that ask for every followed operation."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ds_ops_magic.model import failures
 from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer, WatchStopped
 from ds_ops_magic.model.grpc_codes import OnGet
 from ds_ops_magic.polling.calls import UNREADABLE_RETRIES, CallFailed, Health, OperationServiceCalls, read
-from ds_ops_magic.polling.health import Silence
+from ds_ops_magic.polling.health import OutageDetector
 from ds_ops_magic.polling.listeners import Listeners, Reference, reference_to
 from ds_ops_magic.polling.loop import BackgroundLoop
-from ds_ops_magic.polling.queue import Due
+from ds_ops_magic.polling.queue import PollQueue
 from ds_ops_magic.polling.rate_limit import Pace
 from ds_ops_magic.polling.retry import Requests, refusal
-from ds_ops_magic.polling.schedule import RateBudget, Schedule, retry_delay
-from ds_ops_magic.polling.tracked import Followed, is_older
-from ds_ops_magic.polling.updates import Listener, Report
+from ds_ops_magic.polling.schedule import Schedule, TokenBucket, retry_delay
+from ds_ops_magic.polling.tracked import TrackedOperation, is_older
+from ds_ops_magic.polling.updates import Listener, Update
 from ds_ops_magic.util import fork
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _ASK_ONCE = 5.0  # seconds in which the one answer must come where somebody asks
 _PAUSE = 1.0  # seconds that a fork waits for the channel to close
 
 
-class Engine:
+class Poller:
     """Asks for every followed operation as often as the schedule says, and tells the listeners what changed.
 
     Public methods may be called from any thread, and return at once. Listeners are not kept alive: of one that nobody
@@ -49,7 +49,7 @@ class Engine:
         rate: The most calls per second, over all operations.
         connect_timeout: Seconds of silence, before the service has ever answered, that end every wait.
         in_flight: The most calls under way at once.
-        owner: Gives whose engine this is; when it gives None, the engine closes itself.
+        owner: Gives whose poller this is; when it gives None, the poller closes itself.
     """
 
     def __init__(
@@ -65,12 +65,12 @@ class Engine:
         self._schedule = schedule
         self._rate = rate
         self._connect_timeout = connect_timeout
-        self._followed: dict[str, Followed] = {}
-        self._due = Due(in_flight)
+        self._followed: dict[str, TrackedOperation] = {}
+        self._due = PollQueue(in_flight)
         self._listeners = Listeners(lambda work: self._background.loop.call_soon(work))
-        self._background = BackgroundLoop("ds_ops_magic engine", self._open, self._shut, self._died, owner)
+        self._background = BackgroundLoop("ds_ops_magic poller", self._open, self._shut, self._died, owner)
         self.left_in_parent = False
-        fork.tell(self)
+        fork.register(self)
 
     def start(self) -> None:
         """Start asking; nothing happens where that was done before. May be called again after an interrupt.
@@ -86,11 +86,11 @@ class Engine:
         return self._background.has_died
 
     def is_current(self) -> bool:
-        """Tell whether this runs on the engine's own thread."""
+        """Tell whether this runs on the poller's own thread."""
         return self._background.is_current()
 
     def refuse_to_block(self) -> None:
-        """Refuse to wait on the engine's own thread (`ds_ops_magic.polling.loop.BackgroundLoop`)."""
+        """Refuse to wait on the poller's own thread (`ds_ops_magic.polling.loop.BackgroundLoop`)."""
         self._background.refuse_to_block()
 
     @property
@@ -157,8 +157,8 @@ class Engine:
 
     def _open(self) -> None:
         self._calls = OperationServiceCalls(self._connection)
-        self._silence = Silence(self._calls, self._connect_timeout, self._background.time)
-        self._pace = Pace(RateBudget(self._rate, self._background.time()), self)
+        self._silence = OutageDetector(self._calls, self._connect_timeout, self._background.time)
+        self._pace = Pace(TokenBucket(self._rate, self._background.time()), self)
         self._requests = Requests(self._calls, self._connection, self._connect_timeout, self._pace)
 
     async def _shut(self) -> None:
@@ -184,10 +184,10 @@ class Engine:
         for operation_id in ids:
             followed = self._followed.get(operation_id)
             if followed is None:
-                followed = self._followed[operation_id] = Followed(operation_id, now)
+                followed = self._followed[operation_id] = TrackedOperation(operation_id, now)
                 self._due.put(operation_id, now)
             elif followed.operation is not None:
-                self._listeners.tell(listener, Report(operation_id, followed.operation))
+                self._listeners.tell(listener, Update(operation_id, followed.operation))
             followed.listeners.append(listener)
         self._pace.spend()
 
@@ -201,11 +201,11 @@ class Engine:
             if not followed.listeners:
                 self._forget(followed)
 
-    def _is_current(self, followed: Followed) -> bool:
+    def _is_current(self, followed: TrackedOperation) -> bool:
         """Tell whether it is still followed: an id may have been let go, and taken up again since."""
         return self._followed.get(followed.id) is followed
 
-    def _forget(self, followed: Followed) -> None:
+    def _forget(self, followed: TrackedOperation) -> None:
         if self._is_current(followed):
             del self._followed[followed.id]
             self._due.drop(followed.id)
@@ -230,7 +230,7 @@ class Engine:
         self._due.ended(in_doubt=in_doubt)
         self._pace.spend()
 
-    async def _ask(self, followed: Followed, in_doubt: bool) -> None:
+    async def _ask(self, followed: TrackedOperation, in_doubt: bool) -> None:
         credentials, began = self._requests.credentials, self._background.time()
         given = self._silence.time_for_a_call(followed.deadline, in_doubt=in_doubt)
         try:
@@ -259,7 +259,7 @@ class Engine:
         finally:
             followed.question = None
 
-    def _answered(self, followed: Followed, raw: bytes) -> None:
+    def _answered(self, followed: TrackedOperation, raw: bytes) -> None:
         if raw != followed.raw and self._is_current(followed):
             self._accept(followed, raw)
         followed.unreadable = 0
@@ -267,7 +267,7 @@ class Engine:
             age = self._background.time() - followed.since
             self._ask_again(followed, followed.interval(self._schedule, age, random.random()))  # noqa: S311  # jitter
 
-    def _unread(self, followed: Followed, error: UnreadableAnswer) -> None:
+    def _unread(self, followed: TrackedOperation, error: UnreadableAnswer) -> None:
         """Ask again after an answer that cannot be read: one that was cut off on the way is whole the next time."""
         followed.unreadable += 1
         if followed.unreadable > UNREADABLE_RETRIES:
@@ -275,7 +275,7 @@ class Engine:
         else:
             self._ask_again(followed, retry_delay(followed.unreadable, random.random()))  # noqa: S311  # jitter
 
-    def _accept(self, followed: Followed, raw: bytes) -> None:
+    def _accept(self, followed: TrackedOperation, raw: bytes) -> None:
         """Take over an answer that differs from the last one, unless it is older than that."""
         operation = read(followed.id, raw)
         if followed.operation is None:
@@ -285,19 +285,19 @@ class Engine:
             return
         followed.raw, followed.operation = raw, operation
         for listener in followed.listeners:
-            self._listeners.tell(listener, Report(followed.id, operation))
+            self._listeners.tell(listener, Update(followed.id, operation))
         if operation.done:
             self._forget(followed)
 
-    async def _unanswered(self, followed: Followed, failed: CallFailed, credentials: int) -> None:
+    async def _unanswered(self, followed: TrackedOperation, failed: CallFailed, credentials: int) -> None:
         step = followed.step_after(failed)
-        if step is OnGet.END:
+        if step is OnGet.FAIL:
             self._end(followed, refusal(failed, followed.id, "wait", self._connection))
         elif step is OnGet.REFRESH:
             followed.refreshed = True
             await self._requests.refresh(credentials, followed.since)
             self._ask_again(followed, 0.0)
-        elif self._silence.is_hopeless:
+        elif self._silence.never_answered:
             self._give_up(failures.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint))
         else:
             followed.failures += 1
@@ -308,13 +308,13 @@ class Engine:
             delay = retry_delay(in_a_row, random.random())  # noqa: S311  # jitter
             self._ask_again(followed, max(failed.retry_after or 0.0, delay))
 
-    def _ask_again(self, followed: Followed, delay: float) -> None:
+    def _ask_again(self, followed: TrackedOperation, delay: float) -> None:
         if self._is_current(followed):
             self._due.put(followed.id, self._background.time() + delay, doubt=followed.failures)
 
-    def _end(self, followed: Followed, error: OperationsError) -> None:
+    def _end(self, followed: TrackedOperation, error: OperationsError) -> None:
         for listener in followed.listeners:
-            self._listeners.tell(listener, Report(followed.id, error=error))
+            self._listeners.tell(listener, Update(followed.id, error=error))
         self._forget(followed)
 
     def _give_up(self, error: OperationsError) -> None:
@@ -329,7 +329,7 @@ class Engine:
         except OperationsError as error:
             followed = self._followed.get(operation_id)
             for listener in followed.listeners if followed else ():
-                self._listeners.tell(listener, Report(operation_id, cancel_error=error))
+                self._listeners.tell(listener, Update(operation_id, cancel_error=error))
             return
         followed = self._followed.get(operation_id)
         if followed is not None:

@@ -8,8 +8,8 @@ _PROBES = 2  # questions under way while the service does not answer: an outage 
 _DEEPEST = 2  # questions in a row without an answer: more make no more doubt
 
 
-class Due:
-    """Followed operations in queues by doubt: how many of their last questions brought no answer.
+class PollQueue:
+    """TrackedOperation operations in queues by doubt: how many of their last questions brought no answer.
 
     Where only a part of a service is silent, that part holds up nothing: it never takes all the room, and of what looks
     like an outage one probe is kept for an operation that is not in doubt, whose answer says that it is none. There,

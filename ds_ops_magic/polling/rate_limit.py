@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from ds_ops_magic.polling.schedule import RateBudget
+    from ds_ops_magic.polling.schedule import TokenBucket
 
 TICK = 0.05
 """Seconds between two times that a budget is spent which has run out, and between two looks at what is due: finer
@@ -32,7 +32,7 @@ class Pace:
         following: What asks about followed operations; without it there are single requests alone.
     """
 
-    def __init__(self, budget: RateBudget, following: Following | None = None) -> None:
+    def __init__(self, budget: TokenBucket, following: Following | None = None) -> None:
         self.budget = budget
         self._following = following
         self._singles: deque[asyncio.Future[None]] = deque()

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from ds_ops_magic.connection.tokens import NotNow
+from ds_ops_magic.connection.tokens import TemporarilyUnavailable
 from ds_ops_magic.model.errors import AuthenticationError, OperationsError
 from ds_ops_magic.polling.schedule import retry_delay
 from ds_ops_magic.util.text import tidy
@@ -92,7 +92,7 @@ class Refresher:
         while self._connection.credentials == refused:
             try:
                 await asyncio.wrap_future(self._begun(refused))
-            except NotNow as silence:
+            except TemporarilyUnavailable as silence:
                 work.silence = silence.error
                 await asyncio.sleep(_pause(attempts, random.random()))  # noqa: S311  # jitter
                 attempts += 1
@@ -110,7 +110,7 @@ class Refresher:
         try:
             return self._threads.submit(self._connection.refresh, refused)
         except OperationsError as error:  # no thread can be started
-            raise NotNow(error) from None
+            raise TemporarilyUnavailable(error) from None
 
     def _too_slow(self) -> OperationsError:
         shown = tidy(self._connection.endpoint, 100)

@@ -29,12 +29,12 @@ REQUEST_TIMEOUT = 10.0
 
 _LOOK = 0.1  # seconds between two looks at whether waiting for a turn has become hopeless
 _AT_ONCE = 16  # requests under way: cancelling a thousand operations is no reason for a storm
-_AGAIN = {OnGet.AGAIN, OnGet.SLOWER, OnGet.THRICE, OnCancel.AGAIN}
+_AGAIN = {OnGet.RETRY, OnGet.BACK_OFF, OnGet.RETRY_LIMITED, OnCancel.RETRY}
 _REFRESH = {OnGet.REFRESH, OnCancel.REFRESH}
 
 
 class Requests:
-    """Carries single requests through on the engine's loop.
+    """Carries single requests through on the poller's loop.
 
     Args:
         calls: The calls of the service.
@@ -122,7 +122,7 @@ class Requests:
                 refreshed = True
                 await self.refresh(credentials, made, deadline)
                 continue
-            if step not in _AGAIN or (step is OnGet.THRICE and attempts > 3):
+            if step not in _AGAIN or (step is OnGet.RETRY_LIMITED and attempts > 3):
                 raise failed
             if failed.code == "RESOURCE_EXHAUSTED":
                 self._pace.budget.slow_down(time.monotonic(), failed.retry_after)
@@ -170,6 +170,6 @@ def refusal(failed: CallFailed, operation_id: str, doing: str, connection: Conne
 
 def _step(failed: CallFailed, doing: str) -> OnGet | OnCancel:
     if is_over_the_limit(failed):
-        return OnGet.END
+        return OnGet.FAIL
     meaning = meaning_of(failed.code)
     return meaning.cancel if doing == "cancel" else meaning.get

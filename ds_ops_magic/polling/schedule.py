@@ -1,7 +1,7 @@
 """When to ask about an operation again, which one first, and how fast at most.
 
 Pure: every function takes the time as an argument, in seconds of any monotonic clock, so that a simulation runs the
-very code that the engine runs.
+very code that the poller runs.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Agenda:
         return operation_id
 
 
-class RateBudget:
+class TokenBucket:
     """At most so many calls a second, in all; lowered when the service asks for it, and recovered slowly.
 
     Args:

@@ -1,4 +1,4 @@
-"""What the engine keeps of an operation that somebody follows."""
+"""What the poller keeps of an operation that somebody follows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AGAIN_AFTER_UNKNOWN = 3
 
 
 @dataclass(eq=False)
-class Followed:
+class TrackedOperation:
     """An operation that somebody follows."""
 
     id: str
@@ -62,11 +62,11 @@ class Followed:
     def step_after(self, failed: CallFailed) -> OnGet:
         """Tell what to do after a call that brought no answer: UNKNOWN is believed the fourth time."""
         step = meaning_of(failed.code).get
-        if step is OnGet.THRICE:
+        if step is OnGet.RETRY_LIMITED:
             self.unknown += 1
-            return OnGet.AGAIN if self.unknown <= _AGAIN_AFTER_UNKNOWN else OnGet.END
+            return OnGet.RETRY if self.unknown <= _AGAIN_AFTER_UNKNOWN else OnGet.FAIL
         if is_over_the_limit(failed) or (step is OnGet.REFRESH and self.refreshed):
-            return OnGet.END
+            return OnGet.FAIL
         return step
 
 

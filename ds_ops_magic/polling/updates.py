@@ -1,4 +1,4 @@
-"""What the engine tells those who follow operations."""
+"""What the poller tells those who follow operations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.operation import Operation
 
 
-class Report(NamedTuple):
+class Update(NamedTuple):
     """What became known about an operation: one of a newer snapshot, the end of its wait, a refused cancel."""
 
     id: str
@@ -28,5 +28,5 @@ class Listener(Protocol):
     def durations(self) -> Mapping[str, Durations]:
         """How long operations take, by kind, as far as they know."""
 
-    def receive(self, reports: list[Report]) -> None:
-        """Take over what became known. Runs on the engine's thread: it must not block."""
+    def on_updates(self, reports: list[Update]) -> None:
+        """Take over what became known. Runs on the poller's thread: it must not block."""

@@ -31,7 +31,7 @@ class Forkable(Protocol):
 _told: weakref.WeakSet[Forkable] = weakref.WeakSet()
 
 
-def tell(whom: Forkable) -> None:
+def register(whom: Forkable) -> None:
     """Tell somebody of every fork from now on, for as long as it lives."""
     _told.add(whom)
 

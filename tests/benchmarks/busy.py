@@ -14,7 +14,7 @@ from .report import Bar, Row
 from .server import FOR_EVER, Server, ids
 
 _RATE = 1000
-_OURS = "engine"
+_OURS = "poller"
 
 
 def run(quick: bool) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Who follows operations: this package's engine, yandexcloud's waiter, and google-api-core's operation future."""
+"""Who follows operations: this package's poller, yandexcloud's waiter, and google-api-core's operation future."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Noticed:
         self.durations: dict[str, Any] = {}
         self.seen: set[str] = set()
 
-    def receive(self, reports: list[Any]) -> None:
+    def on_updates(self, reports: list[Any]) -> None:
         now = time.time()
         for report in reports:
             self.seen.add(report.id)

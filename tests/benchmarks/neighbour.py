@@ -35,11 +35,11 @@ def _measure(address: str, name: str, number: int, rounds: int, seconds: float) 
     speeds: dict[str, list[float]] = {"without": [], "with": []}
     with client_of(address, rate=_RATE) as client, client.watch(*names):
         time.sleep(number / _RATE + 1.0)  # until each was answered about
-        engine = client._engine.started()
+        poller = client._poller.started()
         for _ in range(rounds):
-            engine.before_fork()  # lets go of the channel, so that nothing is asked
+            poller.before_fork()  # lets go of the channel, so that nothing is asked
             speeds["without"].append(compute_for(seconds))
-            engine.after_fork_in_parent()
+            poller.after_fork_in_parent()
             time.sleep(1.0)
             speeds["with"].append(compute_for(seconds))
     return {how: median(found) for how, found in speeds.items()}

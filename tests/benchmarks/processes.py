@@ -51,7 +51,7 @@ class Usage:
         return self.cpu / (time.time() - self._wall)
 
 
-def engine_threads() -> int:
+def poller_threads() -> int:
     """Count the Python threads that are the package's own."""
     return sum(thread.name.startswith("ds_ops_magic") for thread in threading.enumerate())
 

@@ -8,7 +8,7 @@ import time
 from ds_ops_magic.polling.schedule import Schedule
 
 from .contenders import WITHOUT_END, Noticed, client_of
-from .processes import Usage, alone, engine_threads
+from .processes import Usage, alone, poller_threads
 from .report import Bar, Row
 from .server import FOR_EVER, Server, ended_at, ids
 from .simulator import Span, by_schedule, log_normal, mean_bound, simulate
@@ -43,7 +43,7 @@ def _memory(address: str, number: int) -> dict[str, float]:
         watch = client.watch(*names)
         while not watch._standing.all_seen:
             time.sleep(0.05)
-        return {"bytes": usage.memory / number, "ours": engine_threads(), "of the process": usage.threads}
+        return {"bytes": usage.memory / number, "ours": poller_threads(), "of the process": usage.threads}
 
 
 def _work(server: Server, number: int, seconds: float) -> dict[str, float]:
@@ -57,7 +57,7 @@ def _follow(address: str, number: int, seconds: float) -> tuple[float, float, fl
     names = ids("scale", [FOR_EVER] * number)
     with client_of(address, rate=_RATE, schedule=Schedule(shortest=1.0, longest=1.0)) as client:
         listener = Noticed()
-        client._engine.started().follow(names, listener)
+        client._poller.started().follow(names, listener)
         time.sleep(number / _RATE if number <= 10_000 else 10.0)
         usage, start = Usage(), time.time()
         time.sleep(seconds)
@@ -71,7 +71,7 @@ def _burst(address: str, number: int, longest: float) -> tuple[float, float]:
         client.get(ids("first", [0.0])[0])
         begun = time.time()
         names = ids("burst", [chance.uniform(1.0, longest) for _ in range(number)], begun)
-        client._engine.started().follow(names, noticed)
+        client._poller.started().follow(names, noticed)
         while len(noticed.at) < number:
             time.sleep(0.1)
     delays = noticed.delays
@@ -87,7 +87,7 @@ def _simulated(number: int) -> tuple[float, float]:
 
 def _memory_row(number: int, found: dict[str, float]) -> Row:
     threads = {f"threads {whose}": found[whose] for whose in ("ours", "of the process")}
-    # Of few operations the pages that the engine itself takes are all that is seen.
+    # Of few operations the pages that the poller itself takes are all that is seen.
     return Row(f"{number:,}: memory an operation", found["bytes"] / 1000, " kB", threads, _at(number, Bar(at_most=5.0)))
 
 

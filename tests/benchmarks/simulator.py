@@ -1,4 +1,4 @@
-"""Following operations on a virtual clock, by the very schedule, agenda and budget that the engine uses."""
+"""Following operations on a virtual clock, by the very schedule, agenda and budget that the poller uses."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ds_ops_magic.polling.schedule import Agenda, RateBudget, Schedule
+from ds_ops_magic.polling.schedule import Agenda, Schedule, TokenBucket
 
 TICK = 0.05
-"""Seconds, as in the engine."""
+"""Seconds, as in the poller."""
 UNLIMITED = 1e9
 """A rate, in calls a second, that binds nothing."""
 
@@ -108,7 +108,7 @@ def simulate(spans: Sequence[Span], policy: Policy, rate: float = UNLIMITED, see
         seed: Of everything that is left to chance.
     """
     chance = random.Random(seed)  # noqa: S311  # a simulation is to come out the same
-    agenda, budget = Agenda(), RateBudget(rate, 0.0)
+    agenda, budget = Agenda(), TokenBucket(rate, 0.0)
     delays, calls, now = [0.0] * len(spans), 0, 0.0
     followed = {}
     for number, span in enumerate(spans):

@@ -1,4 +1,4 @@
-"""Gets a second and CPU a Get without a rate limit: the engine beside bare grpc.aio with as many calls in flight."""
+"""Gets a second and CPU a Get without a rate limit: the poller beside bare grpc.aio with as many calls in flight."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from yandex.cloud.operation.operation_pb2 import Operation
 from yandex.cloud.operation.operation_service_pb2 import GetOperationRequest
 
 from ds_ops_magic.connection.connection import EndpointConnection
-from ds_ops_magic.polling.poller import Engine
+from ds_ops_magic.polling.poller import Poller
 from ds_ops_magic.polling.schedule import Schedule
 
 from .contenders import WITHOUT_END, Noticed
@@ -31,18 +31,18 @@ def run(quick: bool) -> list[Row]:
         for in_flight in (64,) if quick else (64, 128, 256):
             rates, costs = alone(_measure, server.address, in_flight, *((2, 0.5) if quick else (7, 2.0)))
             rows.append(
-                Row(f"{in_flight} in flight: Gets/s, engine / raw", rates["engine"] / rates["raw"], "", rates, _BAR)
+                Row(f"{in_flight} in flight: Gets/s, poller / raw", rates["poller"] / rates["raw"], "", rates, _BAR)
             )
             micro = {who: cost * 1e6 for who, cost in costs.items()}
-            what = f"{in_flight} in flight: client CPU a Get (us), raw / engine"
-            rows.append(Row(what, costs["raw"] / costs["engine"], "", micro, _BAR))
+            what = f"{in_flight} in flight: client CPU a Get (us), raw / poller"
+            rows.append(Row(what, costs["raw"] / costs["poller"], "", micro, _BAR))
     return rows
 
 
 def _measure(address: str, in_flight: int, rounds: int, seconds: float) -> tuple[dict[str, float], dict[str, float]]:
     """Return Gets a second and CPU seconds a Get, by contender."""
     names = ids("throughput", [FOR_EVER] * 1000)
-    ways = {"engine": _engine, "raw": _raw}
+    ways = {"poller": _engine, "raw": _raw}
     found: dict[str, list[tuple[float, float]]] = {who: [] for who in ways}
     for _ in range(rounds):
         for who, way in ways.items():
@@ -67,17 +67,17 @@ class _Counted(EndpointConnection):
 def _engine(address: str, names: list[str], in_flight: int, seconds: float) -> tuple[float, float]:
     connection = _Counted(address)
     always_due = Schedule(fraction=0.0, shortest=0.0, longest=0.0)
-    engine, listener = Engine(connection, always_due, WITHOUT_END, 2.0, in_flight=in_flight), Noticed()
+    poller, listener = Poller(connection, always_due, WITHOUT_END, 2.0, in_flight=in_flight), Noticed()
     try:
-        engine.start()
-        engine.follow(names, listener)
+        poller.start()
+        poller.follow(names, listener)
         time.sleep(_WARM)
         usage, start, before = Usage(), time.perf_counter(), connection.calls
         time.sleep(seconds)
         made = connection.calls - before
         return made / (time.perf_counter() - start), usage.cpu / made
     finally:
-        engine.close()
+        poller.close()
 
 
 def _raw(address: str, names: list[str], in_flight: int, seconds: float) -> tuple[float, float]:

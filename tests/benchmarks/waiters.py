@@ -1,4 +1,4 @@
-"""What following 1,000 long operations takes: one engine, or a thread each in other waiters."""
+"""What following 1,000 long operations takes: one poller, or a thread each in other waiters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .processes import Usage, alone
 from .report import Bar, Row
 from .server import FOR_EVER, Server, ids
 
-_OURS = "engine"
+_OURS = "poller"
 _BARS = {"threads": 50.0, "memory (MB)": 10.0, "CPU (s)": 5.0}
 
 
@@ -26,7 +26,7 @@ def run(quick: bool) -> list[Row]:
         for who in WAITERS:
             measured = {name: used[name][figure] for name in (_OURS, who)}
             ratio = measured[who] / max(measured[_OURS], 1e-9)
-            rows.append(Row(f"{figure}: {who} / engine", ratio, "", measured, None if quick else Bar(at_least=least)))
+            rows.append(Row(f"{figure}: {who} / poller", ratio, "", measured, None if quick else Bar(at_least=least)))
     rows.append(Row("calls", used[_OURS]["calls"], "", {who: found["calls"] for who, found in used.items()}))
     each = {who: 1e6 * found["CPU (s)"] / found["calls"] for who, found in used.items()}
     rows.append(Row("CPU a call", each[_OURS], " us", each))

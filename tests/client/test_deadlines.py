@@ -160,7 +160,7 @@ def test_the_deadline_of_asyncio_works_as_well() -> None:
 
 def stopped_asking(server: ScriptedServer, client: OperationClient) -> None:
     """Fail unless nobody asks for operation `a` any more."""
-    client.get("b")  # by now the engine has heard that nobody follows it
+    client.get("b")  # by now the poller has heard that nobody follows it
     asked, other = server.gets("a"), client.watch("c")
     until(lambda: server.gets("c") >= 10)
     other.stop()

@@ -1,4 +1,4 @@
-"""What foreign code raises on the engine's thread ends nothing; and should that thread end, nobody waits for ever."""
+"""What foreign code raises on the poller's thread ends nothing; and should that thread end, nobody waits for ever."""
 
 from __future__ import annotations
 
@@ -98,10 +98,10 @@ def end_the_thread(client: OperationClient) -> None:
     def fail() -> None:
         raise SystemExit(6)
 
-    engine = client._engine._engine
-    assert engine is not None
-    engine._background.loop.call_soon_threadsafe(fail)
-    until(lambda: engine.has_died)
+    poller = client._poller._poller
+    assert poller is not None
+    poller._background.loop.call_soon_threadsafe(fail)
+    until(lambda: poller.has_died)
 
 
 def test_when_the_thread_ends_all_the_same_every_wait_ends_and_the_next_call_starts_a_new_one() -> None:

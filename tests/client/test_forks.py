@@ -1,4 +1,4 @@
-"""A process that forks while a client is at work: the child gets an engine of its own, the parent goes on."""
+"""A process that forks while a client is at work: the child gets an poller of its own, the parent goes on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.scripted import Call, ScriptedServer, Stage, message, running
 
 FORKED = """
 import os, sys, time
-from tests.support.following import client_of, engine_threads, until
+from tests.support.following import client_of, poller_threads, until
 from ds_ops_magic import WatchStopped
 client = client_of(sys.argv[1])
 watch = client.watch(*(f"o{number}" for number in range(20)), "last")
@@ -20,7 +20,7 @@ children = []
 for number in range(3):
     pid = os.fork()
     if not pid:
-        assert engine_threads() == []
+        assert poller_threads() == []
         assert client.wait(f"in-child-{number}", 10).done and client.get("a").id == "a"
         for give_up in (watch.wait, lambda: watch.cancel("last"), lambda: watch.wait(60)):
             try:
@@ -39,7 +39,7 @@ for pid in children:
 print("children are done", flush=True)
 assert len(watch.wait(10)) == 21
 client.close()
-until(lambda: not engine_threads())
+until(lambda: not poller_threads())
 """
 
 

@@ -128,7 +128,7 @@ def test_a_copy_of_a_client_keeps_to_the_same_history(history: History) -> None:
 
 def test_the_service_of_this_process_has_one_name() -> None:
     with connect("local") as client:
-        assert client.connection.place == "local" != client.connection.endpoint
+        assert client.connection.service_key == "local" != client.connection.endpoint
     close_shared()
 
 

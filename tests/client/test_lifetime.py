@@ -17,12 +17,12 @@ import grpc
 import pytest
 
 from ds_ops_magic import OperationsError
-from tests.support.following import client_of, connections_to, engine_threads, lasting, python, until
+from tests.support.following import client_of, connections_to, lasting, poller_threads, python, until
 from tests.support.scripted import Call, ScriptedServer, Stage, message, running_then
 
 
 def nothing_is_left(server: ScriptedServer, before: list[threading.Thread]) -> None:
-    until(lambda: not engine_threads(before) and not connections_to(server), 2.0)
+    until(lambda: not poller_threads(before) and not connections_to(server), 2.0)
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def without_the_collector() -> Iterator[list[threading.Thread]]:
 def test_a_client_costs_nothing_until_it_is_used() -> None:
     before = threading.enumerate()
     with ScriptedServer(Stage()) as server, client_of(server):
-        assert engine_threads(before) == []
+        assert poller_threads(before) == []
         assert connections_to(server) == 0
 
 
@@ -54,7 +54,7 @@ def test_closing_leaves_no_thread_and_no_connection() -> None:
             watch = client.watch("a", "refused")
             client.get("a")
             until(lambda: watch.operations[0] and server.gets("refused") > 1)
-            assert "ds_ops_magic engine" in engine_threads(before)
+            assert "ds_ops_magic poller" in poller_threads(before)
             assert connections_to(server) == 1  # one channel, whatever is asked
         with lasting(0.0, 0.5):
             client.close()
@@ -100,7 +100,7 @@ WAYS = {
 }
 INTERRUPTED = """
 import sys, time
-from tests.support.following import client_of, engine_threads
+from tests.support.following import client_of, poller_threads
 from ds_ops_magic import WaitInterrupted
 client = client_of(sys.argv[1])
 client.get("b")
@@ -121,7 +121,7 @@ def test_stop_is_prompt_and_leaves_nothing_hanging(how: str) -> None:
         return call.hang() if call.id == "hanging" else message(call.id)
 
     # A client that is forgotten must not hold the process either.
-    end = "client.close(); assert not engine_threads()" if how == "wait" else ""
+    end = "client.close(); assert not poller_threads()" if how == "wait" else ""
     code = INTERRUPTED.format(how=WAYS[how], end=end)
     name = "hanging" if how == "hanging" else "a"
     with ScriptedServer(get) as server, python(code, server.address) as process:
@@ -235,8 +235,8 @@ def test_a_pickled_client_starts_clean_in_a_fresh_process() -> None:
     code = """
 import pickle, sys
 client = pickle.loads(bytes.fromhex(sys.argv[1]))
-from tests.support.following import engine_threads
-assert not engine_threads()
+from tests.support.following import poller_threads
+assert not poller_threads()
 print(client.wait("a", 10).id, client.get("b").id)
 client.close()
 """
@@ -253,11 +253,11 @@ def test_watches_that_nobody_holds_any_more_are_asked_for_no_more_and_let_their_
         watches = [clients[0].watch(f"a{number}", "shared") for number in range(100)]
         kept = [clients[0].watch("kept", "shared")]
         until(lambda: all(watch.operations[0] for watch in [*watches, *kept]))
-        engine = weakref.proxy(clients[0]._engine._engine)
+        poller = weakref.proxy(clients[0]._poller._poller)
         watches.clear()
         gc.collect()
-        until(lambda: set(engine._followed) == {"kept", "shared"})
-        assert len(engine._listeners) == 1
+        until(lambda: set(poller._followed) == {"kept", "shared"})
+        assert len(poller._listeners) == 1
         clients.clear()
         gc.collect()
         asked = server.gets("kept")
@@ -300,9 +300,9 @@ def test_the_block_of_a_watch_ends_it() -> None:
             until(lambda: watch.operations[0])
             assert not watch.view().stopped
         assert watch.view().stopped
-        engine = client._engine._engine
-        assert engine is not None
-        until(lambda: not engine._followed)
+        poller = client._poller._poller
+        assert poller is not None
+        until(lambda: not poller._followed)
 
 
 def test_where_no_thread_can_be_started_calls_say_so_and_later_ones_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,7 @@ def test_a_token_service_with_such_a_certificate(authority: Authority, environme
         cloud.discover(10.0)
         with pytest.raises(NoToken, match=SENTENCE) as caught:
             source.fetch(cloud, 10.0)
-    assert caught.value.may_pass  # somebody may mend it while a wait goes on
+    assert caught.value.retryable  # somebody may mend it while a wait goes on
 
 
 def test_a_service_that_refuses_the_token_is_told_apart(authority: Authority) -> None:

@@ -56,7 +56,7 @@ def test_the_order_of_the_sources(
     for target in (None, "yandex"):
         connection = connected(target=target).connection
         assert connection.source.startswith(used)
-        assert connection.passed_over == ()
+        assert connection.rejected_sources == ()
 
 
 def test_sources_that_are_refused_are_named_and_the_next_is_tried(
@@ -74,7 +74,7 @@ def test_sources_that_are_refused_are_named_and_the_next_is_tried(
     cloud.accepted.add("t1.yc")
     connection = connected().connection
     assert connection.source == "yc iam create-token"
-    assert connection.passed_over == (
+    assert connection.rejected_sources == (
         "$YC_IAM_TOKEN: refused: UNAUTHENTICATED: bad token",
         "$YC_TOKEN: the token service (IAM) said UNAUTHENTICATED: OAuth token is invalid",
         f"the metadata service at {metadata.address}: refused: UNAUTHENTICATED: bad token",

@@ -12,7 +12,7 @@ import pytest
 from comm.base_comm import BaseComm
 
 from ds_ops_magic.display import page_display
-from ds_ops_magic.display.page_display import HtmlShown, WidgetShown
+from ds_ops_magic.display.page_display import HtmlDisplay, WidgetDisplay
 from tests.support.following import client_of, until
 from tests.support.scripted import Call, ScriptedServer, Stage, message
 from tests.support.threadless import Threadless
@@ -39,7 +39,7 @@ def stage() -> Stage:
 
 
 @pytest.fixture
-def shown(sent: list[Any], stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[WidgetShown]:
+def shown(sent: list[Any], stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[WidgetDisplay]:
     """A live panel of many operations, in a page that takes what is published and shows nothing."""
 
     class Page:
@@ -54,7 +54,7 @@ def shown(sent: list[Any], stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Ite
     with ScriptedServer(stage, cancel) as server, client_of(server) as client:
         watch = client.watch(NAMES)
         until(lambda: all(watch.operations))
-        made = WidgetShown(watch)
+        made = WidgetDisplay(watch)
         made.start()
         yield made
         watch.stop()
@@ -62,7 +62,7 @@ def shown(sent: list[Any], stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def test_at_most_five_messages_a_second_while_rows_come_and_go(
-    shown: WidgetShown, sent: list[Any], stage: Stage
+    shown: WidgetDisplay, sent: list[Any], stage: Stage
 ) -> None:
     assert shown
     sent.clear()
@@ -76,7 +76,7 @@ def test_at_most_five_messages_a_second_while_rows_come_and_go(
     assert any(kind == "comm_open" for kind, _ in sent)
 
 
-def test_a_press_is_answered_at_once_however_much_was_sent_before(shown: WidgetShown, stage: Stage) -> None:
+def test_a_press_is_answered_at_once_however_much_was_sent_before(shown: WidgetDisplay, stage: Stage) -> None:
     panel: Any = shown._panel
     column = panel.box.children[2].children[1]
     ending = column.children[:5]  # which makes a large drawing, and a long pause after it
@@ -104,9 +104,9 @@ class Page:
         self.shown.append(bundle["text/plain"])
 
 
-@pytest.mark.parametrize("kind", [HtmlShown, WidgetShown])
+@pytest.mark.parametrize("kind", [HtmlDisplay, WidgetDisplay])
 def test_where_no_thread_can_draw_the_wait_goes_on_and_its_result_is_shown(
-    kind: type[HtmlShown],
+    kind: type[HtmlDisplay],
     sent: list[Any],
     stage: Stage,
     monkeypatch: pytest.MonkeyPatch,
@@ -141,7 +141,7 @@ def test_where_no_thread_can_draw_a_watch_is_shown_once(
         watch = client.watch("a")
         until(lambda: watch.operations[0])
         Threadless(monkeypatch, "ds_ops_magic drawer")
-        WidgetShown(watch).start_alone()
+        WidgetDisplay(watch).start_alone()
         assert "running" in page.shown[-1]
         assert [kind for kind, _ in sent][-1] == "comm_close"
         assert capsys.readouterr().err.count("\n") == 1

@@ -76,7 +76,7 @@ def test_a_press_is_drawn_at_once_and_paid_for_later():
     for _ in range(2):
         assert drawn.acquire(timeout=10)
         pressed = time.monotonic()
-        drawer.press()
+        drawer.redraw_now()
         assert drawn.acquire(timeout=10)
         assert times[-1] - pressed < 0.3
     drawer.wake()

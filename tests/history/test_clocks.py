@@ -62,7 +62,7 @@ def snapshot(*, done: bool = False, says_when: bool = True, modified: float = 0.
 
 def told(history: History, operation: Operation) -> Record:
     """Return what is kept of an operation after one more snapshot of it."""
-    history.of("host:1").saw(operation)
+    history.of("host:1").record_snapshot(operation)
     assert history.flush(10.0)
     (record,) = history.records()
     return record
@@ -85,7 +85,7 @@ def test_of_two_kernels_on_one_file_the_one_whose_clock_is_ahead_does_not_win(op
     assert told(ahead, snapshot(modified=50.0)).state == "running"
     assert told(right, snapshot(done=True, modified=10.0)).state == "succeeded"
     for known in (ahead, right, open_history(Clock())):
-        known.of("host:1").saw(snapshot(modified=50.0))  # an answer that was overtaken
+        known.of("host:1").record_snapshot(snapshot(modified=50.0))  # an answer that was overtaken
         assert known.flush(10.0)
         known.refresh()
         assert [record.state for record in known.records()] == ["succeeded"]
@@ -105,13 +105,13 @@ def test_when_it_was_last_seen_is_put_right_by_the_next_look(open_history: Open)
 
 def test_what_was_used_by_a_clock_that_was_ahead_does_not_come_first(open_history: Open) -> None:
     ahead = open_history(Clock(NOW + 100 * DAY))
-    ahead.of("host:1").asked(["ahead"])
+    ahead.of("host:1").record_request(["ahead"])
     assert ahead.flush(10.0)
     history = open_history(Clock())
-    history.of("host:1").asked(["now"])
+    history.of("host:1").record_request(["now"])
     assert history.flush(10.0)
     assert [record.id for record in history.records()] == ["now", "ahead"]
-    history.of("host:1").asked(["ahead"])  # puts it right, for every kernel
+    history.of("host:1").record_request(["ahead"])  # puts it right, for every kernel
     assert history.flush(10.0)
     for known in (history, open_history(Clock(NOW + 1.0))):
         assert [(record.id, record.used_at) for record in known.records()] == [("ahead", NOW), ("now", NOW)]
@@ -134,7 +134,7 @@ def used(path: Path, now: float, ids: dict[str, float]) -> set[str]:
     history.refresh()
     for name, moment in ids.items():
         clock.now = moment
-        history.of("host:1").asked([name])
+        history.of("host:1").record_request([name])
         assert history.flush(10.0)
     history.close()
     file = HistoryFile(path, clock)

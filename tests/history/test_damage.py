@@ -116,7 +116,7 @@ def test_what_was_damaged_can_be_kept_again(path: Path) -> None:
     make(path)
     damage(path, "used_at", None)
     history = History(path)
-    history.of("host:1").asked(["bad"])
+    history.of("host:1").record_request(["bad"])
     assert history.flush(10.0)
     other = History(path)
     other.refresh()

@@ -21,7 +21,7 @@ from ds_ops_magic.history.history import History
 from ds_ops_magic.history.record import Record
 from ds_ops_magic.model.grpc_codes import refused
 from ds_ops_magic.model.operation import Operation
-from ds_ops_magic.polling.updates import Report
+from ds_ops_magic.polling.updates import Update
 from tests.support.following import python, until
 from tests.support.scripted import message
 
@@ -70,10 +70,10 @@ def all_of(history: History) -> list[Record]:
 def test_an_id_is_kept_when_it_is_asked_about_and_its_state_when_it_is_seen(open_history: Open) -> None:
     history = open_history()
     here = history.of("host:1")
-    here.asked(["op1", "op2"])
+    here.record_request(["op1", "op2"])
     assert kept(history) == {("host:1", "op1"): "", ("host:1", "op2"): ""}
-    here.saw(snapshot("op1", description="Train"))
-    here.saw(snapshot("op2", done=True, error=(8, "no room for a secret")))
+    here.record_snapshot(snapshot("op1", description="Train"))
+    here.record_snapshot(snapshot("op2", done=True, error=(8, "no room for a secret")))
     assert kept(history) == kept(open_history()) == {("host:1", "op1"): "running", ("host:1", "op2"): "failed"}
     first, second = sorted(all_of(open_history()), key=lambda record: record.id)
     assert (first.kind, first.description, first.done) == (KIND, "Train", False)
@@ -84,7 +84,7 @@ def test_no_token_comes_into_the_file(open_history: Open, path: Path) -> None:
     secret = "t1." + "9euelZqM" * 40 + ".signature"
     history = open_history()
     for number, description in enumerate((f"with {secret}", "x " * 120 + secret, secret)):
-        history.of("host:1").saw(snapshot(f"op{number}", description=description))
+        history.of("host:1").record_snapshot(snapshot(f"op{number}", description=description))
         history.record(snapshot(f"born{number}", description=description))
     assert "with (token)" in [record.description for record in all_of(history)]
     history.close()
@@ -98,7 +98,7 @@ def test_the_last_moment_there_is_can_be_kept_and_shown(open_history: Open) -> N
     for moment in (last.created_at, last.modified_at):
         moment.FromJsonString("9999-12-31T23:59:59.999999999Z")
     history = open_history()
-    history.of("host:1").saw(Operation(last))
+    history.of("host:1").record_snapshot(Operation(last))
     [record] = all_of(history)
     for kept_moment in (record.created_at, record.changed_at):
         assert kept_moment is not None
@@ -110,7 +110,7 @@ def test_the_file_is_private_and_holds_no_payload_and_no_words_of_an_error(open_
     history = open_history()
     made = message("op1", done=True, error=(8, "hunter2"))
     made.metadata.Pack(CreateProjectMetadata(project_id="hunter2"))
-    history.of("host:1").saw(Operation.from_proto(made))
+    history.of("host:1").record_snapshot(Operation.from_proto(made))
     assert history.flush(10.0)
     files = list(path.parent.iterdir())
     assert path in files
@@ -128,22 +128,22 @@ def test_a_file_that_others_could_read_is_made_private(open_history: Open, path:
 
 def test_the_end_is_kept_whatever_arrives_afterwards(open_history: Open) -> None:
     first, second = open_history(), open_history()
-    second.of("host:1").saw(snapshot())
+    second.of("host:1").record_snapshot(snapshot())
     assert kept(second)
-    first.of("host:1").saw(snapshot(done=True))
+    first.of("host:1").record_snapshot(snapshot(done=True))
     assert kept(first) == {("host:1", "op1"): "succeeded"}
-    second.of("host:1").saw(snapshot(description="an answer that was overtaken", error=(8, "")))
+    second.of("host:1").record_snapshot(snapshot(description="an answer that was overtaken", error=(8, "")))
     assert kept(second) == {("host:1", "op1"): "succeeded"}
 
 
 def test_progress_is_not_written_again_and_again(open_history: Open, path: Path) -> None:
     history = open_history()
-    history.of("host:1").saw(snapshot())
+    history.of("host:1").record_snapshot(snapshot())
     assert history.flush(10.0)
     with sqlite3.connect(path) as other:
         before = other.execute("PRAGMA data_version").fetchone()
         for second in range(5):
-            history.of("host:1").saw(snapshot(age=second, modified=second))
+            history.of("host:1").record_snapshot(snapshot(age=second, modified=second))
         assert history.flush(10.0)
         assert other.execute("PRAGMA data_version").fetchone() == before
     other.close()
@@ -152,7 +152,7 @@ def test_progress_is_not_written_again_and_again(open_history: Open, path: Path)
 def test_kernels_see_what_others_have_written(open_history: Open) -> None:
     first, second = open_history(), open_history()
     assert kept(first) == kept(second) == {}
-    first.of("host:1").asked(["op1"])
+    first.of("host:1").record_request(["op1"])
     assert first.flush(10.0)
     assert second.records() == []
     second.refresh()
@@ -162,7 +162,7 @@ def test_kernels_see_what_others_have_written(open_history: Open) -> None:
 def test_what_was_used_last_comes_first(open_history: Open) -> None:
     history = open_history()
     for name in ("a", "b", "c", "a"):
-        history.of("host:1").asked([name])
+        history.of("host:1").record_request([name])
     assert history.flush(10.0)
     assert [record.id for record in history.records()] == ["a", "c", "b"]
     assert [record.id for record in all_of(open_history())] == ["a", "c", "b"]
@@ -171,8 +171,8 @@ def test_what_was_used_last_comes_first(open_history: Open) -> None:
 def test_an_id_that_the_service_does_not_know_is_a_typing_error(open_history: Open) -> None:
     history = open_history()
     here = history.of("host:1")
-    here.asked(["typo", "gone"])
-    here.saw(snapshot("gone"))
+    here.record_request(["typo", "gone"])
+    here.record_snapshot(snapshot("gone"))
     assert history.flush(10.0)
     for name in ("typo", "gone"):
         here.refused(refused("NOT_FOUND", "no such thing", name), name)
@@ -182,11 +182,11 @@ def test_an_id_that_the_service_does_not_know_is_a_typing_error(open_history: Op
 def test_what_the_service_does_not_know_any_more_says_how_it_stood(open_history: Open) -> None:
     history = open_history()
     here = history.of("host:1")
-    here.saw(snapshot("gone", done=True))
+    here.record_snapshot(snapshot("gone", done=True))
     assert history.flush(10.0)
     error = refused("NOT_FOUND", "no such thing", "gone")
     here.refused(error, "gone")
-    here.receive([Report("gone", error=error)])
+    here.on_updates([Update("gone", error=error)])
     assert str(error).count("When last seen, ") == 1
     assert str(error.args[0]).endswith(" UTC: succeeded.")
     assert len(str(error).splitlines()) <= 3
@@ -203,9 +203,9 @@ def test_a_birth_gets_its_endpoint_from_the_first_answer(open_history: Open) -> 
     history = open_history()
     history.record(snapshot("born"))
     here = history.of("host:1")
-    here.asked(["born"])
+    here.record_request(["born"])
     assert kept(open_history()) == {("", "born"): "running"}  # it may not be of this endpoint
-    here.saw(snapshot("born", done=True))
+    here.record_snapshot(snapshot("born", done=True))
     assert kept(history) == kept(open_history()) == {("host:1", "born"): "succeeded"}
     history.record(snapshot("born", done=True))
     assert kept(history) == {("host:1", "born"): "succeeded"}
@@ -215,9 +215,9 @@ def test_how_long_a_kind_takes_is_known_from_earlier_kernels(open_history: Open)
     history = open_history()
     here = history.of("host:1")
     for number, age in enumerate((120.0, 60.0, 180.0)):
-        here.saw(snapshot(f"op{number}", done=True, age=age))
-    here.saw(snapshot("failed", done=True, error=(8, ""), age=5.0))
-    here.saw(snapshot("running", age=5.0))
+        here.record_snapshot(snapshot(f"op{number}", done=True, age=age))
+    here.record_snapshot(snapshot("failed", done=True, error=(8, ""), age=5.0))
+    here.record_snapshot(snapshot("running", age=5.0))
     assert history.flush(10.0)
     for known in (history, open_history()):
         known.refresh()
@@ -235,15 +235,15 @@ def test_a_run_counts_once_however_often_its_end_is_seen(open_history: Open, mon
         known.refresh()
         for _ in range(3):
             for each in ended:
-                known.of("host:1").saw(each)
+                known.of("host:1").record_snapshot(each)
         assert known.flush(10.0)
         assert len(known.of("host:1").durations[KIND].seconds) == 3
 
 
 def test_what_was_asked_about_counts_and_not_what_the_answer_calls_it(open_history: Open) -> None:
     history = open_history()
-    history.of("host:1").asked(["op1", "op2"])
-    history.of("host:1").receive([Report("op1", snapshot("")), Report("op2", snapshot("other"))])
+    history.of("host:1").record_request(["op1", "op2"])
+    history.of("host:1").on_updates([Update("op1", snapshot("")), Update("op2", snapshot("other"))])
     assert kept(history) == {("host:1", "op1"): "running", ("host:1", "op2"): "running"}
 
 
@@ -254,7 +254,7 @@ def test_who_tells_never_waits_for_the_disk(open_history: Open, path: Path) -> N
     blocker.execute("BEGIN IMMEDIATE")
     try:
         start = time.monotonic()
-        history.of("host:1").asked([f"op{number}" for number in range(1000)])
+        history.of("host:1").record_request([f"op{number}" for number in range(1000)])
         assert not history.flush(0.05)
         for number in range(100):  # one has waited in vain: nobody else does
             history.record(snapshot(f"born{number}"))
@@ -269,14 +269,14 @@ _FORKS = """
 import os, sys
 from ds_ops_magic.history.history import History
 history = History(sys.argv[1])
-history.of("host:1").asked(["parent"])
+history.of("host:1").record_request(["parent"])
 assert history.flush(10.0)
 child = os.fork()
 if child == 0:
-    history.of("host:1").asked(["child"])
+    history.of("host:1").record_request(["child"])
     os._exit(0 if history.flush(10.0) else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-history.of("host:1").asked(["afterwards"])
+history.of("host:1").record_request(["afterwards"])
 history.close()
 """
 
@@ -291,11 +291,11 @@ def test_a_forked_child_has_a_thread_of_its_own(open_history: Open, path: Path) 
 def test_closing_writes_what_is_left_and_ends_the_thread(open_history: Open) -> None:
     history = open_history()
     before = set(threading.enumerate())
-    history.of("host:1").saw(snapshot())
+    history.of("host:1").record_snapshot(snapshot())
     history.close()
     assert set(threading.enumerate()) <= before
     assert kept(open_history()) == {("host:1", "op1"): "running"}
-    history.of("host:1").asked(["later"])
+    history.of("host:1").record_request(["later"])
     assert ("host:1", "later") in kept(history)
 
 

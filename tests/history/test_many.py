@@ -46,13 +46,13 @@ def end(name: str) -> Operation:
 def test_all_that_runs_is_kept_and_telling_it_is_linear(history: History, loads: list[int]) -> None:
     here = history.of("host:1")
     for start in range(0, MANY, 100):
-        here.asked([f"op{number}" for number in range(start, start + 100)])
+        here.record_request([f"op{number}" for number in range(start, start + 100)])
         assert history.flush(20.0)  # so that each is a batch of its own
     assert len(history.records()) == MANY
     assert sum(loads) < 3 * MANY
     before = len(loads)
     for number in range(100):  # past the limit it goes on like that
-        here.asked([f"more{number}"])
+        here.record_request([f"more{number}"])
         assert history.flush(20.0)
     assert len(loads) == before
     other = History(history.path)
@@ -78,9 +78,9 @@ def test_a_file_that_cannot_be_used_does_not_fill_the_memory(few: int, tmp_path:
     history = History(obstacle / "history.sqlite")
     history.warns = False
     here = history.of("host:1")
-    here.asked(["running"])
+    here.record_request(["running"])
     for number in range(20 * few):
-        here.saw(end(f"op{number}"))
+        here.record_snapshot(end(f"op{number}"))
     assert not history.flush(10.0)
     assert few <= len(history.records()) <= 1.1 * few + 1
     waiting = len(history._writer._records)
@@ -99,10 +99,10 @@ def test_a_file_that_cannot_be_used_does_not_fill_the_memory(few: int, tmp_path:
 
 def test_the_oldest_that_have_ended_go_while_a_kernel_works(few: int, history: History) -> None:
     here = history.of("host:1")
-    here.asked(["running"])
+    here.record_request(["running"])
     for number in range(3 * few):
-        here.asked([f"op{number}"])
-        here.saw(end(f"op{number}"))
+        here.record_request([f"op{number}"])
+        here.record_snapshot(end(f"op{number}"))
     assert history.flush(10.0)
     ids = {one.id for one in history.records()}
     assert {"running", f"op{3 * few - 1}"} <= ids

@@ -101,7 +101,7 @@ def test_it_costs_the_history_and_one_complaint(path: Path) -> None:
     give_away(path)
     history = History(path)
     history.warns = False
-    history.of("host:1").asked(["op1"])
+    history.of("host:1").record_request(["op1"])
     assert not history.flush(10.0)
     assert history.complaint() == (
         f"No history is kept, because {path} cannot be used: {REASON}. Operations are not affected; "

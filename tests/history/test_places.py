@@ -58,14 +58,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         History.flush,
         History.records,
         History.close,
-        lambda history: history.of("host:1").asked(["op1"]),
+        lambda history: history.of("host:1").record_request(["op1"]),
     ],
 )
 def test_no_use_of_it_raises(place: Path, use: Callable[[History], Any]) -> None:
     history = History(place)
     history.warns = False
     use(history)
-    history.of("host:1").asked(["op1"])
+    history.of("host:1").record_request(["op1"])
     assert not history.flush(10.0)
     assert history.complaint().startswith("No history is kept, because ")
     assert history.complaint() == ""
@@ -134,7 +134,7 @@ history = History(f"{closed}/history.sqlite")
 recorder(history)
 history.read()
 history.ready()
-history.of("host:1").asked(["op1"])
+history.of("host:1").record_request(["op1"])
 print(history.flush(10.0), history.complaint())
 """
 

@@ -57,8 +57,8 @@ def test_what_is_told_while_no_thread_can_be_started_is_kept_when_one_can(
     history: History, no_thread: Callable[[], None]
 ) -> None:
     here = history.of("host:1")
-    here.asked(["a", "b"])
-    here.saw(Operation.from_proto(message("a", done=True)))
+    here.record_request(["a", "b"])
+    here.record_snapshot(Operation.from_proto(message("a", done=True)))
     history.record(Operation.from_proto(message("born")))
     assert {record.id: record.state for record in history.records()} == {"a": "succeeded", "b": "", "born": "running"}
     assert history.endpoints_of("a") == ("host:1",)
@@ -78,10 +78,10 @@ def test_what_is_told_while_no_thread_can_be_started_is_kept_when_one_can(
 
 @pytest.mark.parametrize("again", ["asked", "look", "flush", "refresh", "close"])
 def test_each_time_a_thread_is_tried_again(history: History, no_thread: Callable[[], None], again: str) -> None:
-    history.of("host:1").asked(["a"])
+    history.of("host:1").record_request(["a"])
     no_thread()
     attempts = {
-        "asked": lambda: history.of("host:1").asked(["a"]),
+        "asked": lambda: history.of("host:1").record_request(["a"]),
         "look": history._writer.look,
         "flush": history.flush,
         "refresh": history.refresh,
@@ -93,7 +93,7 @@ def test_each_time_a_thread_is_tried_again(history: History, no_thread: Callable
 
 
 def test_a_trouble_that_has_passed_before_it_was_told_is_none(history: History, no_thread: Callable[[], None]) -> None:
-    history.of("host:1").asked(["a"])
+    history.of("host:1").record_request(["a"])
     no_thread()
     assert history.flush(10.0)
     assert history.complaint() == ""
@@ -101,7 +101,7 @@ def test_a_trouble_that_has_passed_before_it_was_told_is_none(history: History, 
 
 
 def test_what_was_read_before_stays_known(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
-    history.of("host:1").asked(["a"])
+    history.of("host:1").record_request(["a"])
     history.close()
 
     def refuse(_thread: threading.Thread) -> None:
@@ -109,8 +109,8 @@ def test_what_was_read_before_stays_known(history: History, monkeypatch: pytest.
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        history.of("host:1").saw(Operation.from_proto(message("a", done=True)))
-        history.of("host:1").asked(["b"])
+        history.of("host:1").record_snapshot(Operation.from_proto(message("a", done=True)))
+        history.of("host:1").record_request(["b"])
         history.close()  # without a thread it is written by who closes
         assert {record.id for record in history.records()} == {"a", "b"}
     assert kept(history.path) == {"a": "succeeded", "b": ""}
@@ -142,14 +142,14 @@ Path(f"{folder}/history.sqlite").touch()  # there is one to be read
 resource.setrlimit(resource.RLIMIT_NPROC, (0, limits[1]))
 load_ipython_extension(shell)
 history = history_in()
-history.of("host:1").saw(ended)
+history.of("host:1").record_snapshot(ended)
 assert not history.flush()
 assert [record.id for record in history.records()] == ["early"]
 print([record.id for record in shell.run_line_magic("op", "list --all;")])
 """
 _LIFTED = """
 resource.setrlimit(resource.RLIMIT_NPROC, limits)
-history.of("host:1").asked(["late"])
+history.of("host:1").record_request(["late"])
 assert history.flush(10.0)
 """
 
@@ -170,7 +170,7 @@ def interrupted(history: History, start: Start, monkeypatch: pytest.MonkeyPatch)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", start)
         with pytest.raises(KeyboardInterrupt):
-            history.of("host:1").asked(["a"])
+            history.of("host:1").record_request(["a"])
 
 
 @pytest.mark.parametrize("is_launched", [True, False])
@@ -185,7 +185,7 @@ def test_an_interrupt_as_the_thread_starts(
         raise KeyboardInterrupt
 
     interrupted(history, interrupt, monkeypatch)
-    history.of("host:1").asked(["b"])
+    history.of("host:1").record_request(["b"])
     assert history.flush(10.0)
     assert {record.id for record in history.records()} == {"a", "b"}
     until(lambda: len(threads()) == len(before) + 1)
@@ -205,7 +205,7 @@ def test_a_thread_that_comes_late_after_an_interrupt_leaves_the_file_to_the_othe
         raise KeyboardInterrupt
 
     interrupted(history, interrupt, monkeypatch)
-    history.of("host:1").asked(["b"])
+    history.of("host:1").record_request(["b"])
     real(late[0])
     late[0].join(10.0)
     assert not late[0].is_alive()
@@ -227,7 +227,7 @@ def test_what_was_interrupted_half_way_is_done_again(history: History, no_thread
 
     with pytest.raises(KeyboardInterrupt):
         history._writer.tell(work)
-    history.of("host:1").asked(["b"])
+    history.of("host:1").record_request(["b"])
     assert [record.id for record in history.records()] == ["b", "a"]
     no_thread()
     assert history.flush(10.0)
@@ -256,7 +256,7 @@ def see_threads(most):
 
 def tell(history, told):
     for part in range(400):
-        history.of("host:1").asked([str(part)])
+        history.of("host:1").record_request([str(part)])
         told.append(str(part))
         if part % 20 == 19:
             history.flush(5.0)
@@ -271,7 +271,7 @@ for number in range(200):
         signal.setitimer(signal.ITIMER_REAL, 0.0)
     except KeyboardInterrupt:
         interrupts += 1
-    history.of("host:1").asked(["last"])
+    history.of("host:1").record_request(["last"])
     assert history.flush(30.0), number
     assert {record.id for record in history.records()} >= {*told, "last"}, number
     see_threads(1)  # one that comes late after its start was interrupted ends by itself

@@ -21,7 +21,7 @@ RUNNING = Operation.from_proto(message("op1"))
 def damaged(path: Path) -> None:
     """Make a history, and then overwrite its pages but for the header."""
     history = History(path)
-    history.of("host:1").asked([f"op{number}" for number in range(1000)])
+    history.of("host:1").record_request([f"op{number}" for number in range(1000)])
     assert history.flush(10.0)
     history.close()
     path.write_bytes(path.read_bytes()[:100] + b"\xff" * (path.stat().st_size - 100))
@@ -52,7 +52,7 @@ def test_what_cannot_be_used_costs_the_history_and_one_warning(spoil: Callable[[
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         for _ in range(50):
-            history.of("host:1").asked(["op1"])
+            history.of("host:1").record_request(["op1"])
             history.record(RUNNING)
             assert not history.flush()
             history.warn()
@@ -70,7 +70,7 @@ def test_a_home_that_cannot_be_written() -> None:
     """Under /proc not even root can make a folder."""
     history = History("/proc/self/no/history.sqlite")
     history.warns = False
-    history.of("host:1").asked(["op1"])
+    history.of("host:1").record_request(["op1"])
     assert not history.flush()
     assert "/proc/self/no/history.sqlite cannot be used" in history.complaint()
 
@@ -108,12 +108,12 @@ import resource, sys, time
 from ds_ops_magic.history.history import History
 history = History(sys.argv[1])
 here = history.of("host:1")
-here.asked(["before"])
+here.record_request(["before"])
 assert history.flush(10.0)
 resource.setrlimit(resource.RLIMIT_FSIZE, (8192, resource.RLIM_INFINITY))
 start = time.monotonic()
 for number in range(200):
-    here.asked([f"lost{number}"])
+    here.record_request([f"lost{number}"])
 assert not history.flush()
 assert not history.flush()
 print(time.monotonic() - start < 5.0, history.complaint(), history.complaint())
@@ -143,7 +143,7 @@ def test_what_was_told_meanwhile_is_written_once_the_file_can_be_used(
     obstacle.write_text("a file where a folder should be")
     history = History(obstacle / "history.sqlite")
     history.warns = False
-    history.of("host:1").asked(["op1"])
+    history.of("host:1").record_request(["op1"])
     assert not history.flush()
     obstacle.unlink()
     until(lambda: history.flush())
@@ -156,11 +156,11 @@ def test_what_was_told_meanwhile_is_written_once_the_file_can_be_used(
 
 def test_a_file_that_is_removed_while_it_is_used_is_made_again(tmp_path: Path) -> None:
     history = History(tmp_path / "history.sqlite")
-    history.of("host:1").asked(["before"])
+    history.of("host:1").record_request(["before"])
     assert history.flush(10.0)
     for file in tmp_path.iterdir():
         file.unlink()
-    history.of("host:1").asked(["afterwards"])
+    history.of("host:1").record_request(["afterwards"])
     assert history.flush(10.0)
     other = History(history.path)
     other.refresh()

@@ -13,7 +13,7 @@ import pytest
 
 from ds_ops_magic.local import LocalService, database, ends, owners
 from ds_ops_magic.local.ends import Ends
-from ds_ops_magic.local.repository import Ledger
+from ds_ops_magic.local.repository import OperationRepository
 from ds_ops_magic.local.results import returned
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.operation import Operation, Status
@@ -182,7 +182,7 @@ def test_work_that_no_executor_took_is_over_even_where_it_cannot_be_taken_back(p
 
 @pytest.fixture
 def work(store):
-    return Ledger(store).add_work(owners.mine(store.path)).id
+    return OperationRepository(store).add_work(owners.current_owner(store.path)).id
 
 
 def test_attempts_grow_rarer_and_end_when_all_is_written(store, work, monkeypatch):
@@ -197,7 +197,7 @@ def test_attempts_grow_rarer_and_end_when_all_is_written(store, work, monkeypatc
 
         other = locked(store.path)
         monkeypatch.setattr(kept, "_rest", rest)
-        assert Operation(Ledger(store).get(work)).status is Status.RUNNING
+        assert Operation(OperationRepository(store).get(work)).status is Status.RUNNING
     other.__enter__()
     kept.keep(work, returned(1), 7)
     wait_until(lambda: store.read(work).done)
@@ -226,9 +226,9 @@ def test_where_no_thread_can_be_started_the_next_question_tries_again(store, wor
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
         kept.keep(work, returned(1), 7)
-        assert Operation(Ledger(store).get(work)).status is Status.SUCCEEDED
+        assert Operation(OperationRepository(store).get(work)).status is Status.SUCCEEDED
     assert not store.read(work).done
-    Ledger(store).get(work)
+    OperationRepository(store).get(work)
     wait_until(lambda: store.read(work).done)
 
 

@@ -102,9 +102,9 @@ def lock_of(path, owner="0123456789abcdef"):
 @needs_root
 def test_a_lock_of_another_user_says_nothing_and_stays(path):
     with held(lock_of(path)):
-        assert owners.alive(path, "0123456789abcdef")
+        assert owners.is_alive(path, "0123456789abcdef")
         os.chown(lock_of(path), NOBODY, NOBODY)
-        assert not owners.alive(path, "0123456789abcdef")
+        assert not owners.is_alive(path, "0123456789abcdef")
     owners.sweep(path)
     assert lock_of(path).exists(), "it is not ours to remove"
 
@@ -112,14 +112,14 @@ def test_a_lock_of_another_user_says_nothing_and_stays(path):
 def test_a_link_in_the_place_of_a_lock_is_not_followed(path, tmp_path):
     with held(tmp_path / "held"):
         lock_of(path).symlink_to(tmp_path / "held")
-        assert not owners.alive(path, "0123456789abcdef")
+        assert not owners.is_alive(path, "0123456789abcdef")
     owners.sweep(path)
     assert (tmp_path / "held").exists()
 
 
 @pytest.mark.parametrize("owner", ["", "../../etc/passwd", "a\0b"])
 def test_what_is_no_owner_does_not_live(path, owner):
-    assert not owners.alive(path, owner)
+    assert not owners.is_alive(path, owner)
 
 
 @pytest.fixture

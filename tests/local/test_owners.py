@@ -14,7 +14,7 @@ _HOLD = """
 import sys
 from pathlib import Path
 from ds_ops_magic.local import owners
-print(owners.mine(Path(sys.argv[1])), flush=True)
+print(owners.current_owner(Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """
 
@@ -30,30 +30,30 @@ def locks(database):
 
 
 def test_a_process_has_one_owner_id_a_database(database, tmp_path):
-    owner = owners.mine(database)
-    assert owners.mine(database) == owner
-    assert owners.alive(database, owner)
+    owner = owners.current_owner(database)
+    assert owners.current_owner(database) == owner
+    assert owners.is_alive(database, owner)
     assert len(locks(database)) == 1
     other = tmp_path / "other.sqlite"
-    assert owners.mine(other) != owner
+    assert owners.current_owner(other) != owner
     owners.release(other)
-    assert not owners.alive(other, owner)
+    assert not owners.is_alive(other, owner)
 
 
 def test_nobody_and_strangers_are_not_alive(database):
-    assert not owners.alive(database, None)
-    assert not owners.alive(database, "0123456789abcdef")
+    assert not owners.is_alive(database, None)
+    assert not owners.is_alive(database, "0123456789abcdef")
 
 
 def test_the_lock_of_a_killed_process_is_free(database):
     with script(_HOLD, database) as process:
         owner = process.stdout.readline().strip()
-        assert owners.alive(database, owner)
+        assert owners.is_alive(database, owner)
         owners.sweep(database)
-        assert owners.alive(database, owner), "a sweep leaves the living alone"
+        assert owners.is_alive(database, owner), "a sweep leaves the living alone"
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert not owners.alive(database, owner)
+    assert not owners.is_alive(database, owner)
     assert len(locks(database)) == 1
     owners.sweep(database)
     assert locks(database) == []
@@ -65,29 +65,29 @@ def test_a_child_does_not_keep_the_lock_of_a_killed_parent(database):
     )
     with script(code, database) as process:
         owner, child = process.stdout.readline().strip(), int(process.stdout.readline())
-        assert owners.alive(database, owner)
+        assert owners.is_alive(database, owner)
         process.send_signal(signal.SIGKILL)
         process.wait()
         try:
             # The child lets go as it begins, which may be after its parent has ended.
-            wait_until(lambda: not owners.alive(database, owner))
+            wait_until(lambda: not owners.is_alive(database, owner))
         finally:
             os.kill(child, signal.SIGKILL)  # raises where the child was gone, and the test would show nothing
 
 
 def test_a_forked_child_is_another_owner(database):
-    owner = owners.mine(database)
-    assert in_child(lambda: owners.mine(database) != owner and owners.alive(database, owner)) == 0
-    assert owners.mine(database) == owner
-    assert owners.alive(database, owner)
+    owner = owners.current_owner(database)
+    assert in_child(lambda: owners.current_owner(database) != owner and owners.is_alive(database, owner)) == 0
+    assert owners.current_owner(database) == owner
+    assert owners.is_alive(database, owner)
 
 
 def test_a_lock_file_that_was_removed_is_made_anew(database):
-    owner = owners.mine(database)
+    owner = owners.current_owner(database)
     for path in locks(database):
         path.unlink()
-    assert not owners.alive(database, owner)
-    assert owners.alive(database, owners.mine(database))
+    assert not owners.is_alive(database, owner)
+    assert owners.is_alive(database, owners.current_owner(database))
 
 
 def test_the_lock_file_goes_with_its_process(database):

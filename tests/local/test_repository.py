@@ -8,26 +8,26 @@ import pytest
 
 from ds_ops_magic.local import owners
 from ds_ops_magic.local.refusals import Refusal
-from ds_ops_magic.local.repository import Ledger, begin_work
+from ds_ops_magic.local.repository import OperationRepository, begin_work
 from ds_ops_magic.local.results import returned
-from ds_ops_magic.local.simulation import OUTCOMES, Course
+from ds_ops_magic.local.simulation import OUTCOMES, Simulation
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.operation import Operation, Status
 
 
 @pytest.fixture
 def ledger(store, clock):
-    return Ledger(store, clock)
+    return OperationRepository(store, clock)
 
 
 def test_an_id_looks_like_one_of_the_service(ledger):
-    ids = {ledger.add_course(Course()).id for _ in range(50)}
+    ids = {ledger.add_simulation(Simulation()).id for _ in range(50)}
     assert len(ids) == 50
     assert all(re.fullmatch(r"loc[a-z0-9]{17}", found) for found in ids)
 
 
 def test_every_field_is_set(ledger, clock):
-    message = ledger.add_course(Course(1), "description")
+    message = ledger.add_simulation(Simulation(1), "description")
     assert message.created_by
     assert message.created_at == message.modified_at
     assert message.created_at.ToNanoseconds() == clock.now
@@ -53,7 +53,7 @@ ENDS = {
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_an_end_that_was_seen_stays_though_the_clock_is_set_back(ledger, store, clock, outcome):
-    began = ledger.add_course(Course(1, 2, outcome))
+    began = ledger.add_simulation(Simulation(1, 2, outcome))
     clock.pass_by(2)
     end = ledger.get(began.id)
     assert Operation(end).status is ENDS[outcome]
@@ -61,13 +61,13 @@ def test_an_end_that_was_seen_stays_though_the_clock_is_set_back(ledger, store, 
     assert ledger.get(began.id) == end
     assert ledger.cancel(began.id) == end, "Cancel of what is over is its state"
     again = Store(store.path)
-    assert Ledger(again, clock).get(began.id) == end
+    assert OperationRepository(again, clock).get(began.id) == end
     again.close()
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in OUTCOMES if outcome != "no-cancel"])
 def test_a_cancel_shows_and_then_ends(ledger, clock, outcome):
-    began = ledger.add_course(Course(10, 5, outcome))
+    began = ledger.add_simulation(Simulation(10, 5, outcome))
     clock.pass_by(2.5)
     answer = Operation(ledger.cancel(began.id))
     assert (answer.status_word, answer.error.code, answer.done) == ("cancelling", 1, False)
@@ -82,7 +82,7 @@ def test_a_cancel_shows_and_then_ends(ledger, clock, outcome):
 
 
 def test_what_cannot_be_cancelled_refuses_and_goes_on(ledger, clock):
-    began = ledger.add_course(Course(1, 1, "no-cancel"))
+    began = ledger.add_simulation(Simulation(1, 1, "no-cancel"))
     with pytest.raises(Refusal) as caught:
         ledger.cancel(began.id)
     assert caught.value.code == "UNIMPLEMENTED"
@@ -101,26 +101,29 @@ def test_an_id_that_is_none_is_refused(ledger, operation_id, code):
 
 
 def test_a_description_has_at_most_256_characters(ledger, store):
-    assert ledger.add_course(Course(), "я" * 256).description == "я" * 256
-    for add in (lambda words: ledger.add_course(Course(), words), lambda words: ledger.add_work("owner", words)):
+    assert ledger.add_simulation(Simulation(), "я" * 256).description == "я" * 256
+    for add in (
+        lambda words: ledger.add_simulation(Simulation(), words),
+        lambda words: ledger.add_work("owner", words),
+    ):
         with pytest.raises(ValueError, match=r"^A description has at most 256 characters, and this one has 257\.$"):
             add("я" * 257)
     assert len(store.rows()) == 1
 
 
 def test_a_description_that_cannot_be_sent_is_mended(ledger):
-    assert ledger.get(ledger.add_course(Course(), "a\ud800b").id).description == "a?b"
+    assert ledger.get(ledger.add_simulation(Simulation(), "a\ud800b").id).description == "a?b"
 
 
 def test_the_newest_come_first_and_each_as_it_is_now(ledger, clock):
-    first = ledger.add_course(Course(1))
-    second = ledger.add_course(Course(100))
+    first = ledger.add_simulation(Simulation(1))
+    second = ledger.add_simulation(Simulation(100))
     clock.pass_by(2)
     assert [(found.id, found.done) for found in ledger.list()] == [(second.id, False), (first.id, True)]
 
 
 def test_work_goes_from_waiting_to_its_end(ledger, store, clock):
-    began = ledger.add_work(owners.mine(store.path), "work")
+    began = ledger.add_work(owners.current_owner(store.path), "work")
     assert Operation(ledger.get(began.id)).status is Status.RUNNING
     assert begin_work(store, began.id)
     clock.pass_by(5)
@@ -133,7 +136,7 @@ def test_work_goes_from_waiting_to_its_end(ledger, store, clock):
 
 
 def test_work_that_is_cancelled_before_its_turn_never_begins(ledger, store):
-    began = ledger.add_work(owners.mine(store.path))
+    began = ledger.add_work(owners.current_owner(store.path))
     answer = Operation(ledger.cancel(began.id))
     assert (answer.status_word, answer.done) == ("cancelling", False)
     assert not begin_work(store, began.id)
@@ -142,7 +145,7 @@ def test_work_that_is_cancelled_before_its_turn_never_begins(ledger, store):
 
 
 def test_work_that_ends_in_spite_of_a_cancel_has_succeeded(ledger, store):
-    began = ledger.add_work(owners.mine(store.path))
+    began = ledger.add_work(owners.current_owner(store.path))
     assert begin_work(store, began.id)
     assert Operation(ledger.cancel(began.id)).status_word == "cancelling"
     assert Operation(ledger.get(began.id)).status_word == "cancelling"
@@ -165,7 +168,7 @@ def test_work_of_a_process_that_ended_is_aborted_once(ledger, store, clock):
 
 
 def test_a_change_is_never_older_than_the_one_before(ledger, store, clock):
-    began = ledger.add_work(owners.mine(store.path))
+    began = ledger.add_work(owners.current_owner(store.path))
     assert begin_work(store, began.id)
     clock.pass_by(-60)
     for ask in (ledger.cancel, lambda found: ledger.end(found, returned(None)), ledger.get):

@@ -10,9 +10,9 @@ import threading
 import pytest
 
 from ds_ops_magic.local import LocalService, Retention, owners
-from ds_ops_magic.local.repository import Ledger
+from ds_ops_magic.local.repository import OperationRepository
 from ds_ops_magic.local.results import returned
-from ds_ops_magic.local.simulation import Course
+from ds_ops_magic.local.simulation import Simulation
 from ds_ops_magic.model.operation import Status
 from tests.support.local_service import ended, until_cancelled
 
@@ -24,18 +24,18 @@ def ids(store):
 
 
 def course(ledger, seconds=1.0):
-    return ledger.add_course(Course(duration=seconds)).id
+    return ledger.add_simulation(Simulation(duration=seconds)).id
 
 
 def work(ledger, *, over=True):
-    operation_id = ledger.add_work(owners.mine(ledger.store.path)).id
+    operation_id = ledger.add_work(owners.current_owner(ledger.store.path)).id
     if over:
         ledger.end(operation_id, returned(1))
     return operation_id
 
 
 def test_by_age_from_its_end(store, clock):
-    ledger = Ledger(store, clock, Retention(days=30, count=None))
+    ledger = OperationRepository(store, clock, Retention(days=30, count=None))
     unseen, long, going = course(ledger), course(ledger, 86_400.0), work(ledger, over=False)
     old = work(ledger)
     clock.now += 30 * DAY
@@ -51,19 +51,19 @@ def test_by_age_from_its_end(store, clock):
 
 
 def test_by_count_the_newest_stay(store, clock):
-    ledger = Ledger(store, clock, Retention(days=None, count=3))
+    ledger = OperationRepository(store, clock, Retention(days=None, count=3))
     going = [work(ledger, over=False), course(ledger, 86_400.0)]
     made = [*(work(ledger) for _ in range(3)), course(ledger), course(ledger)]
     clock.now += 10**10
     ledger.prune()
     assert ids(store) == [*made[:-4:-1], *reversed(going)]
-    Ledger(store, clock, Retention(days=None, count=0)).prune()
+    OperationRepository(store, clock, Retention(days=None, count=0)).prune()
     assert ids(store) == [*reversed(going)]
 
 
 @pytest.mark.parametrize("days", [None, math.inf, 1e300])
 def test_nothing_goes_where_all_is_kept(store, clock, days):
-    ledger = Ledger(store, clock, Retention(days=days, count=None))
+    ledger = OperationRepository(store, clock, Retention(days=days, count=None))
     made = [work(ledger) for _ in range(5)]
     clock.now += 10_000 * DAY
     ledger.prune()
@@ -71,7 +71,7 @@ def test_nothing_goes_where_all_is_kept(store, clock, days):
 
 
 def test_it_is_done_again_after_500_new_ones_and_after_an_hour(store, clock):
-    ledger = Ledger(store, clock, Retention(days=None, count=10))
+    ledger = OperationRepository(store, clock, Retention(days=None, count=10))
     for _ in range(499):
         work(ledger)
     assert len(ids(store)) == 499
@@ -86,7 +86,7 @@ def test_it_is_done_again_after_500_new_ones_and_after_an_hour(store, clock):
 
 
 def test_a_database_that_cannot_be_written_loses_nothing_and_fails_nothing(store, clock, monkeypatch):
-    ledger = Ledger(store, clock, Retention(days=0, count=0))
+    ledger = OperationRepository(store, clock, Retention(days=0, count=0))
     made = work(ledger)
     clock.now += 1
 
@@ -113,7 +113,7 @@ def test_a_service_prunes_when_it_starts_and_leaves_work_of_another_alone(tmp_pa
 
 
 def test_threads_that_submit_while_others_are_pruned_lose_nothing_that_goes_on(store, clock):
-    ledger = Ledger(store, clock, Retention(days=None, count=0))
+    ledger = OperationRepository(store, clock, Retention(days=None, count=0))
     going = []
 
     def add():

@@ -7,7 +7,7 @@ import itertools
 import pytest
 from google.rpc.error_details_pb2 import QuotaFailure
 
-from ds_ops_magic.local.simulation import MAX_DURATION, MAX_STEPS, OUTCOMES, WIND_DOWN, Course, state_at
+from ds_ops_magic.local.simulation import MAX_DURATION, MAX_STEPS, OUTCOMES, WIND_DOWN, Simulation, state_at
 
 SECOND = 1_000_000_000
 BEGAN = 1_700_000_000 * SECOND
@@ -23,7 +23,7 @@ def code(state):
 
 
 def test_a_course_goes_step_by_step():
-    course = Course(duration=5, steps=5)
+    course = Simulation(duration=5, steps=5)
     states = [at(course, seconds) for seconds in (0, 0.99, 1, 3.5, 4.999, 5)]
     assert [(state.metadata.progress.message, state.metadata.progress.progress, state.done) for state in states] == [
         ("step 0 of 5", 0, False),
@@ -36,14 +36,14 @@ def test_a_course_goes_step_by_step():
 
 
 def test_a_success_returns_zero():
-    end = at(Course(1, 1, "success"), 1)
+    end = at(Simulation(1, 1, "success"), 1)
     assert (end.done, end.error) == (True, None)
     assert end.response.result.return_code == 0
     assert end.response.HasField("result")
 
 
 def test_a_failure_shows_at_the_end_with_its_detail():
-    course = Course(2, 4, "failure")
+    course = Simulation(2, 4, "failure")
     assert code(at(course, 1.999)) is None
     end = at(course, 2)
     assert (end.done, code(end), end.response) == (True, 8, None)
@@ -54,7 +54,7 @@ def test_a_failure_shows_at_the_end_with_its_detail():
 
 
 def test_a_failing_course_has_its_error_before_it_is_done():
-    course = Course(10, 10, "failing")
+    course = Simulation(10, 10, "failing")
     assert code(at(course, 5.999)) is None
     assert [(code(state), state.done) for state in (at(course, 6), at(course, 9.999), at(course, 10))] == [
         (13, False),
@@ -65,7 +65,7 @@ def test_a_failing_course_has_its_error_before_it_is_done():
 
 
 def test_someone_else_cancels_half_way():
-    course = Course(4, 4, "cancelled")
+    course = Simulation(4, 4, "cancelled")
     assert code(at(course, 1.999)) is None
     assert [(code(state), state.done) for state in (at(course, 2), at(course, 2.299), at(course, 2.3))] == [
         (1, False),
@@ -77,7 +77,7 @@ def test_someone_else_cancels_half_way():
 @pytest.mark.parametrize("outcome", ["success", "failure", "failing", "cancelled"])
 @pytest.mark.parametrize("requested", [0, 1.0, 6.5, 9.99])
 def test_a_cancel_winds_down_and_ends(outcome, requested):
-    course = Course(10, 10, outcome)
+    course = Simulation(10, 10, outcome)
     before, during, end = (at(course, requested + later, requested) for later in (-1e-6, 0, WIND_DOWN / SECOND))
     if not before.done:
         assert (code(during), during.done) in [(1, False), (1, True)]
@@ -86,26 +86,26 @@ def test_a_cancel_winds_down_and_ends(outcome, requested):
 
 
 def test_the_first_cancel_counts():
-    course = Course(10, 10, "cancelled")
+    course = Simulation(10, 10, "cancelled")
     assert at(course, 5.31, cancelled=5.1).modified_at == BEGAN + 5_300_000_000
 
 
 def test_a_course_that_cannot_be_cancelled_goes_on():
-    course = Course(2, 2, "no-cancel")
+    course = Simulation(2, 2, "no-cancel")
     assert not course.cancellable
     assert at(course, 1.5, cancelled=1) == at(course, 1.5)
     assert at(course, 2, cancelled=1).response.result.return_code == 0
 
 
 def test_a_cancel_after_the_end_changes_nothing():
-    course = Course(1, 1)
+    course = Simulation(1, 1)
     assert at(course, 3, cancelled=2) == at(course, 3)
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 @pytest.mark.parametrize("cancelled", [None, 0.0, 0.31, 0.8])
 def test_time_never_runs_back_and_an_end_is_for_ever(outcome, cancelled):
-    course = Course(1, 7, outcome)
+    course = Simulation(1, 7, outcome)
     states = [at(course, step / 200, cancelled if cancelled is not None and step / 200 >= cancelled else None)
               for step in range(400)]  # fmt: skip
     stamps = [state.modified_at for state in states]
@@ -120,27 +120,27 @@ def test_time_never_runs_back_and_an_end_is_for_ever(outcome, cancelled):
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_nothing_changes_without_its_time(outcome):
-    course = Course(1, 3, outcome)
+    course = Simulation(1, 3, outcome)
     states = [at(course, step / 300) for step in range(450)]
     for before, after in itertools.pairwise(states):
         assert (before == after) == (before.modified_at == after.modified_at)
 
 
 def test_a_clock_that_was_set_back_counts_as_the_beginning():
-    course = Course(1, 3)
+    course = Simulation(1, 3)
     assert state_at(course, BEGAN, None, BEGAN - 60 * SECOND) == at(course, 0)
     assert state_at(course, BEGAN, BEGAN - 60 * SECOND, BEGAN).error.code == 1
 
 
 def test_no_duration_is_over_at_once():
-    assert at(Course(0, 3, "success"), 0).done
-    assert at(Course(0, 3, "failure"), 0).error.code == 8
-    assert at(Course(0, 3, "cancelled"), 0.3).error.code == 1
+    assert at(Simulation(0, 3, "success"), 0).done
+    assert at(Simulation(0, 3, "failure"), 0).error.code == 8
+    assert at(Simulation(0, 3, "cancelled"), 0.3).error.code == 1
 
 
 def test_a_course_survives_its_json():
-    course = Course(1.25, 3, "failing")
-    assert Course.from_json(course.to_json()) == course
+    course = Simulation(1.25, 3, "failing")
+    assert Simulation.from_json(course.to_json()) == course
 
 
 @pytest.mark.parametrize(
@@ -163,12 +163,12 @@ def test_a_course_survives_its_json():
 )
 def test_what_no_course_can_be_is_refused_in_one_sentence(arguments, named):
     with pytest.raises(ValueError, match=f"^{named} is .*, not .*\\.$") as caught:
-        Course(**arguments)
+        Simulation(**arguments)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
 
 
 def test_the_largest_course_is_exact():
-    course = Course(MAX_DURATION, MAX_STEPS)
+    course = Simulation(MAX_DURATION, MAX_STEPS)
     assert at(course, MAX_DURATION / 2).metadata.progress.message == f"step {MAX_STEPS // 2} of {MAX_STEPS}"
     assert at(course, MAX_DURATION).done

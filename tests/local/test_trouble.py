@@ -21,7 +21,7 @@ _IN_TROUBLE = """
 import os, resource, sys, threading
 from pathlib import Path
 from ds_ops_magic.local import LocalService
-from ds_ops_magic.local.owners import mine
+from ds_ops_magic.local.owners import current_owner
 
 
 def no_descriptors():
@@ -31,7 +31,7 @@ def no_descriptors():
 
 
 def no_permission():
-    lock = Path(f"{service.path}.owner-{mine(service.path)}.lock")
+    lock = Path(f"{service.path}.owner-{current_owner(service.path)}.lock")
     lock.chmod(0)
     user = os.geteuid()
     if user == 0:  # who may open everything

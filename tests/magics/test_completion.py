@@ -80,7 +80,7 @@ def test_plain_collections_of_operations_are_offered_too() -> None:
 
 def test_ids_that_earlier_kernels_have_used(shell: Any) -> None:
     history = History(os.environ["DS_OPS_MAGIC_HISTORY"])
-    history.of("local").asked(["earlier1"])
+    history.of("local").record_request(["earlier1"])
     assert history.flush(10.0)
     shell.run_line_magic("reload_ext", "ds_ops_magic")  # as the next kernel does, which begins to read
     until(lambda: "earlier1" in completions(shell, "%op wait ear"))

@@ -22,7 +22,7 @@ def write(path, said, prefix, until, pause=0.0):
     while not os.path.exists(until):
         ids = [f"{prefix}-{number}-{part}" for part in range(3)]
         number += 1
-        history.asked(ids)
+        history.record_request(ids)
         if history._history.flush(10.0):
             os.write(log, ("\\n".join(ids) + "\\n").encode())
         time.sleep(pause)

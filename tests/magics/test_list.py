@@ -67,8 +67,8 @@ def test_what_has_ended_is_listed_so_though_the_clock_was_ahead_at_an_earlier_lo
     with ScriptedServer(lambda call: message(call.id)) as server:
         ahead = History(os.environ["DS_OPS_MAGIC_HISTORY"], lambda: time.time() + 8_640_000.0)
         here = ahead.of(server.address)
-        here.asked(["op1", "op2"])
-        here.saw(snapshot("op1"))
+        here.record_request(["op1", "op2"])
+        here.record_snapshot(snapshot("op1"))
         ahead.close()
         shell.run_line_magic("op", f"connect {server.address};")
         assert "ahead" not in said_by(shell, shell.run_line_magic("op", "list"))  # both are asked about
@@ -105,7 +105,7 @@ def test_limits_that_are_none(op: Op, line: str) -> None:
 
 
 def test_other_endpoints_are_listed_when_they_are_asked_for(op: Op, begin: Op, earlier: History, shell: Any) -> None:
-    earlier.of("far.example:443").saw(snapshot("far1", age=60.0))
+    earlier.of("far.example:443").record_snapshot(snapshot("far1", age=60.0))
     earlier.record(snapshot("born1"))
     assert earlier.flush(10.0)
     known = begin(0)
@@ -118,14 +118,14 @@ def test_other_endpoints_are_listed_when_they_are_asked_for(op: Op, begin: Op, e
 
 def test_without_a_connection_the_last_states_are_listed(earlier: History, shell: Any) -> None:
     shell.run_line_magic("config", "OpMagics.endpoint = '127.0.0.1:1'")
-    earlier.of("far.example:443").saw(snapshot("far1"))
-    earlier.of("other.example:443").saw(snapshot("other1", done=True))
+    earlier.of("far.example:443").record_snapshot(snapshot("far1"))
+    earlier.of("other.example:443").record_snapshot(snapshot("other1", done=True))
     assert earlier.flush(10.0)
     listing = shell.run_line_magic("op", "list")
     assert {record.id: record.state for record in listing} == {"far1": "running", "other1": "succeeded"}
     said = said_by(shell, listing)
     assert "Not connected, so this is how they stood when last seen: No answer from 127.0.0.1:1." in said
-    assert "Followed at all endpoints" in said
+    assert "TrackedOperation at all endpoints" in said
 
 
 def test_a_listing_can_be_waited_for(op: Op, begin: Op, shell: Any) -> None:
@@ -153,9 +153,9 @@ def test_there_is_no_last_one(op: Op) -> None:
 
 
 def test_an_id_of_another_endpoint_is_one_sentence_and_no_question(earlier: History, shell: Any) -> None:
-    earlier.of("far.example:443").asked(["far1"])
-    earlier.of("operation.api.cloud.yandex.net:443").asked(["cloud1"])
-    earlier.of("local").asked(["local1"])
+    earlier.of("far.example:443").record_request(["far1"])
+    earlier.of("operation.api.cloud.yandex.net:443").record_request(["cloud1"])
+    earlier.of("local").record_request(["local1"])
     assert earlier.flush(10.0)
     with ScriptedServer(lambda call: message(call.id)) as server:
         shell.run_line_magic("op", f"connect {server.address};")

@@ -9,14 +9,14 @@ import pytest
 
 from ds_ops_magic import LocalService, WaitInterrupted, Watch, connect
 from ds_ops_magic.display import choice
-from ds_ops_magic.display.text_display import Shown
+from ds_ops_magic.display.text_display import Display
 from ds_ops_magic.magics.wait import wait_and_show, wait_for_answers
 from ds_ops_magic.model.view import Entry, View
 from ds_ops_magic.polling.calls import Health
 from tests.support.following import lasting
 
 
-class PressedTwice(Shown):
+class PressedTwice(Display):
     """A display that is interrupted in the middle of its wait, and again while its result is drawn."""
 
     finished = 0
@@ -81,11 +81,11 @@ def test_a_panel_that_cannot_be_shown_does_not_end_the_wait(
     capsys: pytest.CaptureFixture[str],
     broken: str,
 ) -> None:
-    def fail(_: Shown) -> None:
+    def fail(_: Display) -> None:
         raise ModuleNotFoundError("No module named 'ipython_genutils'")
 
     show = choice.show
-    display = type("Broken", (Shown,), {broken: fail})
+    display = type("Broken", (Display,), {broken: fail})
     monkeypatch.setattr(choice, "show", lambda *how: show(*how) if how[2] == "text" else display(how[0]))
     with connect(operation_service.address) as client:
         wait_and_show(client.watch(operation_service.simulate(0.3).id), shell, "widget", None)

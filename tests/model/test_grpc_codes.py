@@ -11,8 +11,8 @@ from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.model.grpc_codes import CODES, Meaning, OnCancel, OnGet, meaning_of, refused
 
-RETRIED = Meaning(OnGet.AGAIN, OnCancel.AGAIN, errors.ServiceUnavailable)
-REFUSED = Meaning(OnGet.END, OnCancel.RAISE, errors.ServiceRefused)
+RETRIED = Meaning(OnGet.RETRY, OnCancel.RETRY, errors.ServiceUnavailable)
+REFUSED = Meaning(OnGet.FAIL, OnCancel.RAISE, errors.ServiceRefused)
 Code = grpc.StatusCode
 MEANINGS = {
     Code.UNAVAILABLE: RETRIED,
@@ -20,14 +20,14 @@ MEANINGS = {
     Code.ABORTED: RETRIED,
     Code.INTERNAL: RETRIED,
     Code.CANCELLED: RETRIED,
-    Code.RESOURCE_EXHAUSTED: Meaning(OnGet.SLOWER, OnCancel.AGAIN, errors.ServiceUnavailable),
+    Code.RESOURCE_EXHAUSTED: Meaning(OnGet.BACK_OFF, OnCancel.RETRY, errors.ServiceUnavailable),
     Code.UNAUTHENTICATED: Meaning(OnGet.REFRESH, OnCancel.REFRESH, errors.AuthenticationError),
-    Code.NOT_FOUND: Meaning(OnGet.END, OnCancel.RAISE, errors.OperationNotFound),
-    Code.PERMISSION_DENIED: Meaning(OnGet.END, OnCancel.RAISE, errors.PermissionDenied),
-    Code.INVALID_ARGUMENT: Meaning(OnGet.END, OnCancel.RAISE, errors.InvalidOperationId),
-    Code.UNKNOWN: Meaning(OnGet.THRICE, OnCancel.RAISE, errors.ServiceRefused),
-    Code.UNIMPLEMENTED: Meaning(OnGet.END, OnCancel.UNSUPPORTED, errors.ServiceRefused),
-    Code.FAILED_PRECONDITION: Meaning(OnGet.END, OnCancel.SETTLED, errors.ServiceRefused),
+    Code.NOT_FOUND: Meaning(OnGet.FAIL, OnCancel.RAISE, errors.OperationNotFound),
+    Code.PERMISSION_DENIED: Meaning(OnGet.FAIL, OnCancel.RAISE, errors.PermissionDenied),
+    Code.INVALID_ARGUMENT: Meaning(OnGet.FAIL, OnCancel.RAISE, errors.InvalidOperationId),
+    Code.UNKNOWN: Meaning(OnGet.RETRY_LIMITED, OnCancel.RAISE, errors.ServiceRefused),
+    Code.UNIMPLEMENTED: Meaning(OnGet.FAIL, OnCancel.UNSUPPORTED, errors.ServiceRefused),
+    Code.FAILED_PRECONDITION: Meaning(OnGet.FAIL, OnCancel.SETTLED, errors.ServiceRefused),
     # Not in the contract's table: nothing says that asking again would help.
     Code.ALREADY_EXISTS: REFUSED,
     Code.OUT_OF_RANGE: REFUSED,

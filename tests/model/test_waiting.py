@@ -13,7 +13,7 @@ import pytest
 
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.view import ReturnWhen
-from ds_ops_magic.model.waiting import LONGEST_SLEEP, Terms
+from ds_ops_magic.model.waiting import LONGEST_SLEEP, Deadline
 from tests.support.following import client_of
 from tests.support.scripted import ScriptedServer, Stage, message, running_then
 
@@ -76,12 +76,12 @@ def test_what_ends_a_wait_is_one_of_three(wait: Wait, return_when: Any) -> None:
 
 
 def test_no_sleep_is_longer_than_any_clock_can_take() -> None:
-    lasting = Terms.of(math.inf, ReturnWhen.ALL, 7.0, 30.0)
+    lasting = Deadline.of(math.inf, ReturnWhen.ALL, 7.0, 30.0)
     assert lasting.sleep(7.0) == LONGEST_SLEEP < threading.TIMEOUT_MAX
-    assert Terms.of(None, ReturnWhen.ALL, 7.0, 30.0).sleep(7.0) == LONGEST_SLEEP
-    assert Terms.of(5, ReturnWhen.ALL, 7.0, 30.0).sleep(11.5) == 0.5
-    assert not Terms.of(5, ReturnWhen.ALL, 7.0, 30.0).is_late(11.9)
-    assert Terms.of(5, ReturnWhen.ALL, 7.0, 30.0).is_late(12.0)
-    once = Terms.of(0, ReturnWhen.ALL, 7.0, 30.0)
+    assert Deadline.of(None, ReturnWhen.ALL, 7.0, 30.0).sleep(7.0) == LONGEST_SLEEP
+    assert Deadline.of(5, ReturnWhen.ALL, 7.0, 30.0).sleep(11.5) == 0.5
+    assert not Deadline.of(5, ReturnWhen.ALL, 7.0, 30.0).is_late(11.9)
+    assert Deadline.of(5, ReturnWhen.ALL, 7.0, 30.0).is_late(12.0)
+    once = Deadline.of(0, ReturnWhen.ALL, 7.0, 30.0)
     assert once.once
     assert once.sleep(36.5) == 0.5

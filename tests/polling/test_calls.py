@@ -25,7 +25,7 @@ from ds_ops_magic.polling.calls import (
     is_over_the_limit,
     read,
 )
-from tests.support.following import connections_to, engine_threads, lasting, until
+from tests.support.following import connections_to, lasting, poller_threads, until
 from tests.support.scripted import Call, ScriptedServer, message
 
 Code = grpc.StatusCode
@@ -246,7 +246,7 @@ def test_closing_leaves_no_thread_and_no_connection_even_after_failures() -> Non
         with ScriptedServer(answer) as server:
             connection = OddToken(server.address, odd=False)
             calling(connection, work)
-            until(lambda: not engine_threads(before) and not connections_to(server), 2.0)
+            until(lambda: not poller_threads(before) and not connections_to(server), 2.0)
     finally:
         gc.enable()
 
@@ -261,7 +261,7 @@ def test_a_pause_closes_the_channel_and_repeats_what_was_under_way() -> None:
         calls.pause()
         calls.pause()
         await calls.let_go()
-        assert not [name for name in engine_threads(before) if "_poll_wrapper" in name]
+        assert not [name for name in poller_threads(before) if "_poll_wrapper" in name]
         later = asyncio.create_task(calls.get("b", 30))
         calls.resume()
         assert not (await asyncio.wait({hanging, later}, timeout=0.1))[0]  # paused twice

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ds_ops_magic.polling.health import LONGEST_CALL, PROBE_TIMEOUT, Silence
+from ds_ops_magic.polling.health import LONGEST_CALL, PROBE_TIMEOUT, OutageDetector
 
 
 class Clock:
@@ -17,9 +17,9 @@ class Clock:
         return self.now
 
 
-def silence(clock: Clock, **calls: Any) -> tuple[Silence, SimpleNamespace]:
+def silence(clock: Clock, **calls: Any) -> tuple[OutageDetector, SimpleNamespace]:
     service = SimpleNamespace(**{"answered": True, "failures": 0, **calls})
-    return Silence(service, 2.0, clock), service
+    return OutageDetector(service, 2.0, clock), service
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def silence(clock: Clock, **calls: Any) -> tuple[Silence, SimpleNamespace]:
 )
 def test_eight_calls_in_a_row_make_an_outage(failures: int, in_doubt: bool, away: bool, seconds: float) -> None:
     found, _ = silence(Clock(), failures=failures)
-    assert (found.is_away, found.is_hopeless) == (away, False)
+    assert (found.is_away, found.never_answered) == (away, False)
     assert found.time_for_a_call(7.0, in_doubt=in_doubt) == seconds
 
 
@@ -60,14 +60,14 @@ def test_who_never_answered_is_given_so_long_from_the_first_call_on() -> None:
     clock = Clock()
     found, service = silence(clock, answered=False)
     clock.now += 10.0
-    assert not found.is_hopeless
+    assert not found.never_answered
     assert found.time_for_a_call(7.0, in_doubt=False) == 2.0
     clock.now += 1.5
-    assert (found.time_for_a_call(7.0, in_doubt=True), found.is_hopeless) == (0.5, False)
+    assert (found.time_for_a_call(7.0, in_doubt=True), found.never_answered) == (0.5, False)
     clock.now += 0.5
-    assert (found.time_for_a_call(7.0, in_doubt=True), found.is_hopeless) == (0.1, True)
+    assert (found.time_for_a_call(7.0, in_doubt=True), found.never_answered) == (0.1, True)
     found.begin()
-    assert (found.is_hopeless, found.time_for_a_call(7.0, in_doubt=False)) == (False, 2.0)
+    assert (found.never_answered, found.time_for_a_call(7.0, in_doubt=False)) == (False, 2.0)
     clock.now += 5.0
     service.answered = True
-    assert not found.is_hopeless
+    assert not found.never_answered

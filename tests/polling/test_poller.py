@@ -1,4 +1,4 @@
-"""The engine: each followed operation is asked for once, what changed is told, and what ends is let go of."""
+"""The poller: each followed operation is asked for once, what changed is told, and what ends is let go of."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ds_ops_magic.model.estimates import Durations
 from ds_ops_magic.model.operation import Status
 from ds_ops_magic.polling.calls import MAX_ANSWER
 from ds_ops_magic.polling.schedule import Schedule
-from ds_ops_magic.polling.updates import Report
+from ds_ops_magic.polling.updates import Update
 from tests.support.following import lasting, until
-from tests.support.recording import Recorder, engine_of
+from tests.support.recording import Recorder, poller_of
 from tests.support.scripted import Call, ScriptedServer, message, running_then
 
 Code = grpc.StatusCode
@@ -41,8 +41,8 @@ def course(*steps: dict[str, Any]) -> Callable[[Call], Any]:
 )
 def test_what_is_newer_is_told_and_what_is_older_is_not(steps: list[dict[str, Any]], told: list[str]) -> None:
     listener = Recorder()
-    with ScriptedServer(course(*steps)) as server, engine_of(server) as engine:
-        engine.follow(["a"], listener)
+    with ScriptedServer(course(*steps)) as server, poller_of(server) as poller:
+        poller.follow(["a"], listener)
         until(lambda: listener.ended("a"))
         assert listener.seen() == told
         assert server.gets("a") == len(steps)  # and not once more after the end
@@ -51,8 +51,8 @@ def test_what_is_newer_is_told_and_what_is_older_is_not(steps: list[dict[str, An
 def test_the_same_answer_is_not_told_again() -> None:
     same = message("a")
     listener = Recorder()
-    with ScriptedServer(lambda call: same) as server, engine_of(server) as engine:
-        engine.follow(["a"], listener)
+    with ScriptedServer(lambda call: same) as server, poller_of(server) as poller:
+        poller.follow(["a"], listener)
         until(lambda: server.gets("a") >= 5)
     assert [report.operation is not None for report in listener.reports] == [True, False]  # the last is the closing
 
@@ -64,23 +64,23 @@ def test_an_answer_of_no_bytes_is_one() -> None:
     def answer(call: Call) -> Any:
         return b"" if call.number < 3 else message("a", done=True)
 
-    with ScriptedServer(answer) as server, engine_of(server) as engine:
-        engine.follow(["a"], listener)
+    with ScriptedServer(answer) as server, poller_of(server) as poller:
+        poller.follow(["a"], listener)
         until(lambda: listener.ended("a"))
     assert [report.operation.id for report in listener.reports] == ["", "a"]
 
 
 def test_a_listener_that_fails_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
     class Failing(Recorder):
-        def receive(self, reports: list[Report]) -> None:
-            super().receive(reports)
+        def on_updates(self, reports: list[Update]) -> None:
+            super().on_updates(reports)
             raise RuntimeError("a fault of a listener")
 
     failing, other = Failing(), Recorder()
     script = course({}, {"done": True})
-    with caplog.at_level(logging.ERROR), ScriptedServer(script) as server, engine_of(server) as engine:
-        engine.follow(["a"], failing)
-        engine.follow(["a"], other)
+    with caplog.at_level(logging.ERROR), ScriptedServer(script) as server, poller_of(server) as poller:
+        poller.follow(["a"], failing)
+        poller.follow(["a"], other)
         until(lambda: other.ended("a"))
     assert failing.reports == other.reports
     assert "a fault of a listener" in caplog.text
@@ -91,9 +91,9 @@ def test_how_long_its_kind_takes_counts_when_it_is_asked_about_again() -> None:
     paced = Schedule(fraction=0.0, shortest=0.2, longest=0.2, jitter=0.0)
     knowing, ignorant = Recorder(), Recorder()
     knowing.durations[""] = Durations(tuple(60.0 + second for second in range(20)))
-    with ScriptedServer(lambda call: message(call.id, age=60.0)) as server, engine_of(server, schedule=paced) as engine:
-        engine.follow(["known"], knowing)
-        engine.follow(["unknown"], ignorant)
+    with ScriptedServer(lambda call: message(call.id, age=60.0)) as server, poller_of(server, schedule=paced) as poller:
+        poller.follow(["known"], knowing)
+        poller.follow(["unknown"], ignorant)
         until(lambda: server.gets("unknown") >= 8)
         assert server.gets("known") > 1.3 * server.gets("unknown")
 
@@ -103,12 +103,12 @@ def test_an_operation_that_many_follow_is_asked_for_once() -> None:
     paced = Schedule(fraction=0.0, shortest=0.1, longest=0.1, jitter=0.0)
     with (
         ScriptedServer(running_then(message(done=True), after=3)) as server,
-        engine_of(server, schedule=paced) as engine,
+        poller_of(server, schedule=paced) as poller,
     ):
         with lasting(0.29, 1.5):
-            engine.follow(["a"], first)
+            poller.follow(["a"], first)
             until(lambda: first.seen())
-            engine.follow(["a", "a"], second)
+            poller.follow(["a", "a"], second)
             until(lambda: first.ended("a") and second.ended("a"))
         assert server.gets("a") == 4
     assert second.reports[0] == first.reports[0]  # what was known is told at once
@@ -116,13 +116,13 @@ def test_an_operation_that_many_follow_is_asked_for_once() -> None:
 
 def test_what_nobody_follows_is_not_asked_for() -> None:
     one, other = Recorder(), Recorder()
-    with ScriptedServer(lambda call: message(call.id)) as server, engine_of(server) as engine:
-        engine.follow(["a", "b"], one)
-        engine.follow(["b"], other)
+    with ScriptedServer(lambda call: message(call.id)) as server, poller_of(server) as poller:
+        poller.follow(["a", "b"], one)
+        poller.follow(["b"], other)
         until(lambda: one.seen("a") and other.seen("b"))
-        engine.unfollow(["a", "b", "never followed"], one)
-        engine.unfollow(["a"], other)  # it never did
-        engine.get("b").result(5)  # by now that has been heard
+        poller.unfollow(["a", "b", "never followed"], one)
+        poller.unfollow(["a"], other)  # it never did
+        poller.get("b").result(5)  # by now that has been heard
         asked, told = server.gets("a"), len(one.reports)
         until(lambda: server.gets("b") >= 10)
         assert (server.gets("a"), len(one.reports)) == (asked, told)
@@ -136,34 +136,34 @@ def test_letting_go_gives_up_the_call_that_is_under_way() -> None:
         call.hang()
 
     listener = Recorder()
-    with ScriptedServer(answer) as server, engine_of(server, connect_timeout=60) as engine:
-        engine.follow(["a"], listener)
+    with ScriptedServer(answer) as server, poller_of(server, connect_timeout=60) as poller:
+        poller.follow(["a"], listener)
         until(lambda: server.gets("a"))
-        engine.unfollow(["a"], listener)
+        poller.unfollow(["a"], listener)
         until(given_up.is_set)
 
 
 def test_an_id_that_is_let_go_and_taken_up_again_at_once_is_answered() -> None:
-    with ScriptedServer(lambda call: message(call.id, done=True)) as server, engine_of(server) as engine:
+    with ScriptedServer(lambda call: message(call.id, done=True)) as server, poller_of(server) as poller:
         for number in range(80):
             first, second = Recorder(), Recorder()
             asked = server.gets("a")
-            engine.follow(["a"], first)
+            poller.follow(["a"], first)
             if number % 3:
                 until(lambda asked=asked: server.gets("a") > asked)
-            engine.unfollow(["a"], first)
-            engine.follow(["a"], second)
+            poller.unfollow(["a"], first)
+            poller.follow(["a"], second)
             until(lambda second=second: second.ended("a"), 5.0)
 
 
 def test_what_is_let_go_before_its_question_has_begun_takes_no_room() -> None:
     busy, listener = threading.Event(), Recorder()
-    with ScriptedServer(lambda call: message(call.id, done=True)) as server, engine_of(server) as engine:
-        engine._background.soon(busy.wait, 5)
+    with ScriptedServer(lambda call: message(call.id, done=True)) as server, poller_of(server) as poller:
+        poller._background.soon(busy.wait, 5)
         for number in range(200):
-            engine.follow([f"o{number}"], listener)
-            engine.unfollow([f"o{number}"], listener)
-        engine.follow(["a"], listener)
+            poller.follow([f"o{number}"], listener)
+            poller.unfollow([f"o{number}"], listener)
+        poller.follow(["a"], listener)
         busy.set()
         until(lambda: listener.ended("a"), 5.0)
 
@@ -176,8 +176,8 @@ def test_what_cannot_be_read_ends_alone(data: bytes, asked: int) -> None:
     def answer(call: Call) -> Any:
         return data if call.id == "bad" else running_then(message(done=True))(call)
 
-    with ScriptedServer(answer) as server, engine_of(server) as engine:
-        engine.follow(["bad", "good"], listener)
+    with ScriptedServer(answer) as server, poller_of(server) as poller:
+        poller.follow(["bad", "good"], listener)
         until(lambda: listener.ended("bad", "good"))
         assert listener.seen("bad") == ["UnreadableAnswer"]
         assert server.gets("bad") == asked
@@ -197,10 +197,10 @@ def test_a_cancel_is_told_as_the_newest_snapshot_and_asked_about_soon() -> None:
         return message(call.id, age=3600, error=(1, "by user"), done=call.number >= last[0])
 
     listener = Recorder()
-    with ScriptedServer(get, cancel) as server, engine_of(server, schedule=slow) as engine, lasting(0.0, 2.0):
-        engine.follow(["a"], listener)
+    with ScriptedServer(get, cancel) as server, poller_of(server, schedule=slow) as poller, lasting(0.0, 2.0):
+        poller.follow(["a"], listener)
         until(lambda: listener.seen())
-        engine.cancel_followed(["a"])
+        poller.cancel_followed(["a"])
         until(lambda: listener.ended("a"))
         assert server.cancels("a") == 1
     states = [report.operation.status for report in listener.reports if report.operation]
@@ -209,9 +209,9 @@ def test_a_cancel_is_told_as_the_newest_snapshot_and_asked_about_soon() -> None:
 
 def test_a_cancel_that_is_refused_is_told_and_the_operation_goes_on() -> None:
     listener = Recorder()
-    with ScriptedServer(running_then(message(done=True), after=4)) as server, engine_of(server) as engine:
-        engine.follow(["a"], listener)
-        engine.cancel_followed(["a"])
+    with ScriptedServer(running_then(message(done=True), after=4)) as server, poller_of(server) as poller:
+        poller.follow(["a"], listener)
+        poller.cancel_followed(["a"])
         until(lambda: listener.ended("a") and len(listener.reports) > 1)
         refusals = [report.cancel_error for report in listener.reports if report.cancel_error]
         assert [type(error) for error in refusals] == [errors.CancelNotSupported]

@@ -6,12 +6,12 @@ import math
 
 import pytest
 
-from ds_ops_magic.polling.queue import Due
+from ds_ops_magic.polling.queue import PollQueue
 
 MOST = 8
 
 
-def taken(due: Due, *, outage: bool = False) -> list[str]:
+def taken(due: PollQueue, *, outage: bool = False) -> list[str]:
     """Take all that there is room for, and leave it under way."""
     names = []
     while due.next_due(outage=outage) is not None:
@@ -19,9 +19,9 @@ def taken(due: Due, *, outage: bool = False) -> list[str]:
     return names
 
 
-def filled(sure: int, doubtful: int) -> Due:
+def filled(sure: int, doubtful: int) -> PollQueue:
     """Have so many of either kind; those in doubt are due first."""
-    due = Due(MOST)
+    due = PollQueue(MOST)
     for number in range(doubtful):
         due.put(f"d{number}", number, doubt=2)
     for number in range(sure):
@@ -30,7 +30,7 @@ def filled(sure: int, doubtful: int) -> Due:
 
 
 def test_what_is_due_first_comes_first_of_whichever_kind() -> None:
-    due = Due(MOST)
+    due = PollQueue(MOST)
     due.put("b", 2.0, doubt=1)
     due.put("c", 3.0)
     due.put("a", 1.0)
@@ -39,7 +39,7 @@ def test_what_is_due_first_comes_first_of_whichever_kind() -> None:
 
 
 def test_an_id_stands_once_whatever_is_thought_of_it() -> None:
-    due = Due(MOST)
+    due = PollQueue(MOST)
     due.put("a", 1.0)
     due.put("a", 3.0, doubt=1)
     due.put("b", 2.0, doubt=5)

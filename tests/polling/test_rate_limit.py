@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from ds_ops_magic.polling.rate_limit import TICK, Pace
-from ds_ops_magic.polling.schedule import RateBudget
+from ds_ops_magic.polling.schedule import TokenBucket
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ def paced(rate: float, work: Callable[[Callable[..., tuple[Pace, Due]]], Awaitab
     async def main() -> T:
         def made(*times: float) -> tuple[Pace, Due]:
             due = Due(*times)
-            return Pace(RateBudget(rate, due.loop.time()), due), due
+            return Pace(TokenBucket(rate, due.loop.time()), due), due
 
         return await asyncio.wait_for(work(made), 10)
 

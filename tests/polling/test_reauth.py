@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ds_ops_magic.connection.connection import Connection
-from ds_ops_magic.connection.tokens import NotNow
+from ds_ops_magic.connection.tokens import TemporarilyUnavailable
 from ds_ops_magic.model.errors import AuthenticationError
 from ds_ops_magic.polling import reauth as module
 from ds_ops_magic.polling.reauth import Refresher
@@ -40,7 +40,7 @@ def refuse() -> None:
 
 
 def be_silent() -> None:
-    raise NotNow(AuthenticationError("silent"))
+    raise TemporarilyUnavailable(AuthenticationError("silent"))
 
 
 async def outcomes(*refreshing: Any) -> list[Any]:

@@ -18,7 +18,7 @@ from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.polling.calls import MAX_ANSWER, OperationServiceCalls
 from ds_ops_magic.polling.rate_limit import Pace
 from ds_ops_magic.polling.retry import Requests
-from ds_ops_magic.polling.schedule import RateBudget
+from ds_ops_magic.polling.schedule import TokenBucket
 from tests.support.following import lasting
 from tests.support.scripted import Call, ScriptedServer, message
 
@@ -40,7 +40,7 @@ def requesting(
         connection = EndpointConnection(address, token_env=token_env)
         calls = OperationServiceCalls(connection)
         try:
-            pace = Pace(RateBudget(rate, time.monotonic()))
+            pace = Pace(TokenBucket(rate, time.monotonic()))
             return await work(Requests(calls, connection, connect_timeout, pace))
         finally:
             await calls.close()

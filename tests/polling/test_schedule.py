@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from ds_ops_magic.polling.schedule import Agenda, RateBudget, Schedule, retry_delay
+from ds_ops_magic.polling.schedule import Agenda, Schedule, TokenBucket, retry_delay
 from tests.benchmarks.simulator import Span, by_schedule, every, log_normal, log_uniform, simulate
 
 
@@ -93,27 +93,27 @@ def test_the_agenda_agrees_with_a_sorted_list() -> None:
     assert popped(agenda) == sorted(expected, key=lambda name: expected[name])
 
 
-def spend(budget: RateBudget, start: float, seconds: float, step: float = 0.005) -> list[float]:
-    """Take every call that the budget gives, as an engine with no end of work would."""
+def spend(budget: TokenBucket, start: float, seconds: float, step: float = 0.005) -> list[float]:
+    """Take every call that the budget gives, as an poller with no end of work would."""
     times = [start + number * step for number in range(int(seconds / step))]
     return [now for now in times for _ in range(1000) if budget.take(now)]
 
 
 def test_no_second_has_more_calls_than_the_rate_and_one_burst() -> None:
-    calls = spend(RateBudget(200.0, 0.0), 0.0, 5.0)
+    calls = spend(TokenBucket(200.0, 0.0), 0.0, 5.0)
     assert 200 * 5 <= len(calls) <= 200 * 5 + 50
     assert max(sum(start <= now < start + 1.0 for now in calls) for start in calls) <= 250
     assert sum(now == 0.0 for now in calls) == 50  # what one tick may spend at most
 
 
 def test_idle_time_is_not_saved_up() -> None:
-    budget = RateBudget(200.0, 0.0)
+    budget = TokenBucket(200.0, 0.0)
     spend(budget, 0.0, 1.0)
     assert sum(now == 1000.0 for now in spend(budget, 1000.0, 0.005)) == 50
 
 
 def test_a_slow_budget_gives_a_call_at_a_time() -> None:
-    budget = RateBudget(0.5, 0.0)
+    budget = TokenBucket(0.5, 0.0)
     assert (budget.take(0.0), budget.take(0.0), budget.ready_at(0.0)) == (True, False, 2.0)
     assert (budget.take(1.99), budget.take(2.0)) == (False, True)
     assert budget.ready_at(1e6) == 1e6
@@ -122,11 +122,11 @@ def test_a_slow_budget_gives_a_call_at_a_time() -> None:
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan")])
 def test_a_rate_of_nothing_is_refused(rate: float) -> None:
     with pytest.raises(ValueError, match="above 0 calls a second"):
-        RateBudget(rate, 0.0)
+        TokenBucket(rate, 0.0)
 
 
 def test_a_call_can_be_spent_when_it_is_said_to_be_ready() -> None:
-    chance, budget, now = seeded(3), RateBudget(100.0, 0.0), 0.0
+    chance, budget, now = seeded(3), TokenBucket(100.0, 0.0), 0.0
     for _ in range(2000):
         if chance.random() < 0.01:
             budget.slow_down(now, chance.random() if chance.random() < 0.5 else None)
@@ -139,7 +139,7 @@ def test_a_call_can_be_spent_when_it_is_said_to_be_ready() -> None:
 
 @pytest.mark.parametrize(("wish", "stop"), [(59.0, 59.0), (61.0, 60.0), (31_536_000.0, 60.0)])
 def test_no_answer_about_one_operation_stops_all_for_longer_than_a_minute(wish: float, stop: float) -> None:
-    budget = RateBudget(100.0, 0.0)
+    budget = TokenBucket(100.0, 0.0)
     budget.slow_down(10.0, wish)
     assert budget.blocked_for(10.0) == stop
     assert not budget.take(10.0 + stop - 0.1)
@@ -147,7 +147,7 @@ def test_no_answer_about_one_operation_stops_all_for_longer_than_a_minute(wish: 
 
 
 def test_being_told_to_slow_down_halves_the_rate_and_a_minute_brings_it_back() -> None:
-    budget = RateBudget(200.0, 0.0)
+    budget = TokenBucket(200.0, 0.0)
     budget.slow_down(10.0)
     assert budget.rate(10.0) == 100.0
     assert len(spend(budget, 10.0, 1.0)) <= 104  # a hundred, the first that is there, and a second of recovery
@@ -158,18 +158,18 @@ def test_being_told_to_slow_down_halves_the_rate_and_a_minute_brings_it_back() -
 
 
 def test_a_rate_never_stops_for_good() -> None:
-    budget = RateBudget(200.0, 0.0)
+    budget = TokenBucket(200.0, 0.0)
     for _ in range(100):
         budget.slow_down(0.0)
-    assert budget.rate(0.0) == RateBudget.LEAST
+    assert budget.rate(0.0) == TokenBucket.LEAST
     assert spend(budget, 0.0, 2.0)
-    slow = RateBudget(0.1, 0.0)
+    slow = TokenBucket(0.1, 0.0)
     slow.slow_down(0.0)
     assert slow.rate(0.0) == 0.1  # nor is it raised by being lowered
 
 
 def test_no_call_is_made_for_as_long_as_the_service_asked() -> None:
-    budget = RateBudget(200.0, 0.0)
+    budget = TokenBucket(200.0, 0.0)
     budget.slow_down(1.0, 3.0)
     assert budget.ready_at(1.0) == 4.0
     budget.slow_down(2.0, 0.5)  # a shorter wish does not undo a longer one
@@ -201,7 +201,7 @@ def test_in_a_burst_the_delay_is_near_what_the_budget_forces_on_anybody() -> Non
 
 
 def test_nobody_is_left_out_under_a_small_budget() -> None:
-    schedule, agenda, budget = Schedule(jitter=0.0), Agenda(), RateBudget(20.0, 0.0)
+    schedule, agenda, budget = Schedule(jitter=0.0), Agenda(), TokenBucket(20.0, 0.0)
     asked: dict[str, list[float]] = {f"o{number}": [] for number in range(100)}
     for name in asked:
         agenda.put(name, 0.0)

@@ -9,7 +9,7 @@ from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 from ds_ops_magic.model.estimates import Durations
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.polling.schedule import Schedule
-from ds_ops_magic.polling.tracked import Followed
+from ds_ops_magic.polling.tracked import TrackedOperation
 from tests.support.recording import Recorder
 from tests.support.scripted import message
 
@@ -17,10 +17,12 @@ SCHEDULE = Schedule(jitter=0.0)
 KNOWN = Durations((58.0, 59.0, 60.0, 61.0, 62.0, 63.0))
 
 
-def followed(*listeners: Recorder, operation: bool = True) -> Followed:
+def followed(*listeners: Recorder, operation: bool = True) -> TrackedOperation:
     made = message("op1")
     made.metadata.Pack(CreateProjectMetadata())
-    return Followed("op1", 0.0, list(map(weakref.ref, listeners)), operation=Operation(made) if operation else None)
+    return TrackedOperation(
+        "op1", 0.0, list(map(weakref.ref, listeners)), operation=Operation(made) if operation else None
+    )
 
 
 def test_the_schedule_says_when_where_nothing_is_known() -> None:
@@ -44,7 +46,7 @@ def test_what_is_known_of_another_kind_does_not() -> None:
 
 
 def test_the_deadline_of_a_call_grows_while_it_is_too_short_and_stays_where_answers_need_it() -> None:
-    one = Followed("op1", 0.0)
+    one = TrackedOperation("op1", 0.0)
     deadlines = []
     for _ in range(7):
         deadlines.append(one.deadline)

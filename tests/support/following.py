@@ -49,10 +49,10 @@ def lasting(least: float, most: float) -> Iterator[None]:
     assert least <= took <= most + BUSY, f"it took {took:.2f} s"
 
 
-def engine_threads(besides: Collection[threading.Thread] = ()) -> list[str]:
-    """Name the threads that a client needs, the engine's and gRPC's poller, but for those that were there before."""
+def poller_threads(besides: Collection[threading.Thread] = ()) -> list[str]:
+    """Name the threads that a client needs, the poller's and gRPC's poller, but for those that were there before."""
     names = [thread.name for thread in threading.enumerate() if thread not in besides]
-    return [name for name in names if "ds_ops_magic engine" in name or "_poll_wrapper" in name or "asyncio" in name]
+    return [name for name in names if "ds_ops_magic poller" in name or "_poll_wrapper" in name or "asyncio" in name]
 
 
 def connections_to(server: ScriptedServer) -> int:

@@ -1,4 +1,4 @@
-"""An engine under test, and a listener that keeps what it is told."""
+"""An poller under test, and a listener that keeps what it is told."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.model.estimates import Durations
-from ds_ops_magic.polling.poller import Engine
+from ds_ops_magic.polling.poller import Poller
 from ds_ops_magic.polling.schedule import Schedule
-from ds_ops_magic.polling.updates import Report
+from ds_ops_magic.polling.updates import Update
 from tests.support.following import QUICK
 from tests.support.scripted import ScriptedServer
 
@@ -18,10 +18,10 @@ class Recorder:
     """Follows operations, and keeps what it was told."""
 
     def __init__(self) -> None:
-        self.reports: list[Report] = []
+        self.reports: list[Update] = []
         self.durations: dict[str, Durations] = {}
 
-    def receive(self, reports: list[Report]) -> None:
+    def on_updates(self, reports: list[Update]) -> None:
         self.reports.extend(reports)
 
     def seen(self, name: str = "a") -> list[str]:
@@ -39,19 +39,19 @@ class Recorder:
 
 
 @contextmanager
-def engine_of(
+def poller_of(
     target: ScriptedServer | EndpointConnection,
     *,
     schedule: Schedule = QUICK,
     rate: float = 10_000.0,
     connect_timeout: float = 2.0,
     token_env: str | None = None,
-) -> Iterator[Engine]:
+) -> Iterator[Poller]:
     if isinstance(target, ScriptedServer):
         target = EndpointConnection(target.address, token_env=token_env)
-    engine = Engine(target, schedule, rate, connect_timeout)
-    engine.start()
+    poller = Poller(target, schedule, rate, connect_timeout)
+    poller.start()
     try:
-        yield engine
+        yield poller
     finally:
-        engine.close()
+        poller.close()
