@@ -6,7 +6,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model import failures
+from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import OperationsError, WaitInterrupted
 from ds_ops_magic.model.operations import Operations
 
@@ -43,7 +43,7 @@ def ask_many(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what
         ask: Asks about one.
         ids: The operations.
         history: What is told of the answers.
-        what: What became of those that there is no answer for, as for `ds_ops_magic.model.failures.one_of`.
+        what: What became of those that there is no answer for, as for `ds_ops_magic.model.errors.group_error`.
 
     Raises:
         OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
@@ -60,7 +60,7 @@ def ask_many(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what
             except OperationsError as error:
                 refusals[name] = error
     if refusals:
-        raise failures.one_of(refusals, Operations(answers.get(name) for name in ids), len(pendings), what)
+        raise errors.group_error(refusals, Operations(answers.get(name) for name in ids), len(pendings), what)
     return Operations(answers[name] for name in ids)
 
 

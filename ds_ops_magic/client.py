@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from ds_ops_magic import asking
-from ds_ops_magic.model import failures, grpc_codes, references
+from ds_ops_magic.model import errors, grpc_codes, references
 from ds_ops_magic.model.errors import InvalidOperationId, OperationNotFound, PermissionDenied, ServiceRefused, check_id
 from ds_ops_magic.model.view import ReturnWhen
 from ds_ops_magic.polling.owner import PollerOwner
@@ -106,7 +106,7 @@ class OperationClient:
             return
         except ServiceRefused as refused:
             if not grpc_codes.is_service(refused.code, str(refused)):
-                raise failures.no_service(refused, self.connection.endpoint) from None
+                raise errors.no_service(refused, self.connection.endpoint) from None
 
     def get(self, operation: Reference) -> Operation:
         """Ask for an operation as it is now.
@@ -129,7 +129,7 @@ class OperationClient:
             OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return asking.ask_many(self._poller.started().get, ids, self._here(ids), failures.NOT_ASKED)
+        return asking.ask_many(self._poller.started().get, ids, self._here(ids), errors.NOT_ASKED)
 
     def peek(self, ids: Sequence[str], timeout: float) -> dict[str, Operation]:
         """Return by id what the service says of operations in so many seconds; the history counts it as no use."""
@@ -158,7 +158,7 @@ class OperationClient:
             OperationsFailed: Some cannot be cancelled; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return asking.ask_many(self._poller.started().cancel, ids, self._here(ids), failures.NOT_CANCELLED)
+        return asking.ask_many(self._poller.started().cancel, ids, self._here(ids), errors.NOT_CANCELLED)
 
     def wait(self, operation: Reference, timeout: float | None = None) -> Operation:
         """Block until an operation has ended.

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.model import failures, references
+from ds_ops_magic.model import errors, references
 from ds_ops_magic.model.errors import WatchStopped
 from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.view import Change, ReturnWhen, View
@@ -178,7 +178,7 @@ class Watch:
                 if tick is not None:
                     tick()
         except KeyboardInterrupt:
-            raise failures.interrupted(self._unfinished()) from None
+            raise errors.interrupted(self._unfinished()) from None
         finally:
             unsubscribe()
         return self._outcome(terms)
@@ -284,12 +284,12 @@ class Watch:
             failed = self._standing.failures(terms.return_when)
         if not settled:
             if self._poller.has_died:
-                raise failures.thread_ended(unfinished)
+                raise errors.thread_ended(unfinished)
             if self._is_stopped() or terms.timeout is None:
-                raise failures.stopped(unfinished)
-            raise failures.timed_out(unfinished, operations, terms.timeout, self._poller.health.last_status)
+                raise errors.stopped(unfinished)
+            raise errors.timed_out(unfinished, operations, terms.timeout, self._poller.health.last_status)
         if failed:
-            raise failures.one_of(failed, operations, len(self._standing.entries))
+            raise errors.group_error(failed, operations, len(self._standing.entries))
         return operations
 
     def _is_stopped(self) -> bool:

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model import failures
+from ds_ops_magic.model import errors
 from ds_ops_magic.model.view import Change, Entry, ReturnWhen
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class WatchState:
         """
         strange = [name for name in ids if name not in self.entries]
         if strange:
-            raise failures.not_watched(strange)
+            raise errors.not_watched(strange)
         wanted = [name for name in ids if not self.entries[name].ended]
         for name in wanted:
             self.entries[name] = replace(self.entries[name], cancelling=True, cancel_error=None)

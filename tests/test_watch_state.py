@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ds_ops_magic.model.errors import CancelNotSupported, OperationFailed
-from ds_ops_magic.model.grpc_codes import refused
+from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.view import Change, Entry, ReturnWhen
 from ds_ops_magic.polling.tracked import is_older
@@ -31,11 +31,11 @@ def bad(name: str) -> Update:
 
 
 def gone(name: str) -> Update:
-    return Update(name, error=refused("NOT_FOUND", "", name))
+    return Update(name, error=error_for("NOT_FOUND", "", name))
 
 
 def refusal(name: str) -> Update:
-    return Update(name, cancel_error=refused("UNIMPLEMENTED", "", name, "cancel"))
+    return Update(name, cancel_error=error_for("UNIMPLEMENTED", "", name, "cancel"))
 
 
 def test_a_course_from_nothing_to_its_end() -> None:

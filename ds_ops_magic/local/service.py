@@ -13,7 +13,7 @@ from ds_ops_magic.local import addresses, running
 from ds_ops_magic.local.refusals import Refusal
 from ds_ops_magic.local.simulation import Simulation
 from ds_ops_magic.model.errors import OperationsError
-from ds_ops_magic.model.grpc_codes import meaning_of, refused
+from ds_ops_magic.model.grpc_codes import error_for, meaning_of
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.util import threads
@@ -251,4 +251,4 @@ def _ask(ask: Callable[[str], OperationMessage], operation_id: str, doing: str) 
     try:
         return Operation(ask(operation_id))
     except Refusal as refusal:
-        raise refused(refusal.code, refusal.words, operation_id, doing) from refusal.__cause__
+        raise error_for(refusal.code, refusal.words, operation_id, doing) from refusal.__cause__

@@ -35,9 +35,9 @@ def wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, wh
     except WaitInterrupted:
         raise
     except KeyboardInterrupt:  # before the wait had begun, or while its result was drawn
-        from ds_ops_magic.model import failures  # which imports protobuf
+        from ds_ops_magic.model import errors  # which imports protobuf
 
-        raise failures.interrupted([entry.id for entry in watch.view().entries if not entry.ended]) from None
+        raise errors.interrupted([entry.id for entry in watch.view().entries if not entry.ended]) from None
     finally:
         watch.stop()
 
@@ -49,7 +49,7 @@ def wait_for_the_cancelled(watch: Watch, shell: Any, mode: str, timeout: float |
         OperationsError: An operation failed, or went through.
         WaitInterrupted: Stop was pressed.
     """
-    from ds_ops_magic.model import failures
+    from ds_ops_magic.model import errors
     from ds_ops_magic.model.operation import Status
 
     # Cancelled is a failure to who waits for a result; here it is what was asked for.
@@ -57,7 +57,7 @@ def wait_for_the_cancelled(watch: Watch, shell: Any, mode: str, timeout: float |
         wait_and_show(watch, shell, mode, timeout)
     for entry in watch.view().entries:
         if entry.operation is not None and entry.operation.status is Status.SUCCEEDED:
-            raise failures.not_cancelled(entry.operation)
+            raise errors.not_cancelled(entry.operation)
         failure = entry.failure
         if failure is not None and not isinstance(failure, OperationCancelled):
             raise failure

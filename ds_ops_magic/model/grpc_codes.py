@@ -15,6 +15,7 @@ from ds_ops_magic.model.errors import (
     PermissionDenied,
     ServiceRefused,
     ServiceUnavailable,
+    is_about_certificate,
 )
 from ds_ops_magic.util.text import one_line, tidy
 
@@ -74,9 +75,6 @@ CODES: Mapping[str, Meaning] = {
 """What each gRPC code means; a code that is not here ends the wait (`meaning_of`)."""
 
 
-_OTHER_NAME = ("call host does not match SSL server name", "Hostname Verification Check failed")
-
-
 def meaning_of(code: str) -> Meaning:
     """Return the row of the table for a gRPC code's name."""
     return CODES.get(code, _FINAL)
@@ -91,11 +89,6 @@ def code_of(code: str, words: str) -> str:
     return "UNAVAILABLE" if code == "UNAUTHENTICATED" and is_about_certificate(words) else code
 
 
-def is_about_certificate(words: str) -> bool:
-    """Tell whether these are gRPC's words for a certificate that is for another name than the server's address."""
-    return any(said in words for said in _OTHER_NAME)
-
-
 def is_service(code: str, words: str) -> bool:
     """Tell whether a refusal of an operation that cannot exist comes from an OperationService all the same.
 
@@ -107,7 +100,7 @@ def is_service(code: str, words: str) -> bool:
     )
 
 
-def refused(code: str, words: str, operation_id: str, doing: str = "wait", source: str = "") -> OperationsError:
+def error_for(code: str, words: str, operation_id: str, doing: str = "wait", source: str = "") -> OperationsError:
     """Make the error for a gRPC status that ended a wait or a request.
 
     Args:

@@ -13,8 +13,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.rpc import code_pb2
 
-from ds_ops_magic.model.errors import OperationsError
-from ds_ops_magic.model.failures import failure
+from ds_ops_magic.model.errors import OperationsError, operation_failed
 from ds_ops_magic.model.payload import UnknownPayload, decode, target_id, to_plain, type_words
 from ds_ops_magic.model.progress import Progress, progress_of
 from ds_ops_magic.util.text import one_line, tidy
@@ -249,7 +248,7 @@ class Operation:
                 f"Wait for it: %op wait {tidy(self.id)}",
             )
         if self.error is not None:
-            raise failure(self)
+            raise operation_failed(self)
         return self.response
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model.failures import failure
+from ds_ops_magic.model.errors import operation_failed
 from ds_ops_magic.model.operation import Operation, Status
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Entry:
         """Why it ended in any way but success; None when it succeeded, and before its end."""
         if self.error is not None or self.operation is None or not self.operation.done:
             return self.error
-        return None if self.operation.status is Status.SUCCEEDED else failure(self.operation)
+        return None if self.operation.status is Status.SUCCEEDED else operation_failed(self.operation)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status as StatusMessage
 from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 
-from ds_ops_magic.model.failures import another_operation, unreadable
+from ds_ops_magic.model.errors import another_operation, unreadable
 from ds_ops_magic.model.grpc_codes import OnGet, code_of, meaning_of
 from ds_ops_magic.model.operation import Operation
 

@@ -8,7 +8,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ds_ops_magic.model import failures
+from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import WatchStopped
 from ds_ops_magic.util import threads
 from ds_ops_magic.util.pending import Pending
@@ -92,7 +92,7 @@ class BackgroundLoop:
             OperationsError: This is that thread.
         """
         if self.is_current():
-            raise failures.blocking_subscriber()
+            raise errors.blocking_subscriber()
 
     def soon(self, work: Callable[..., object], *args: Any) -> None:
         """Run work on the loop. May be called from any thread; returns at once.
@@ -173,8 +173,8 @@ class BackgroundLoop:
 
     def _why_over(self) -> WatchStopped:
         if self._abandoned:
-            return failures.stopped([])
-        return failures.closed() if self._closed else failures.thread_ended()
+            return errors.stopped([])
+        return errors.closed() if self._closed else errors.thread_ended()
 
     async def _relay(self, work: Callable[[], Coroutine[Any, Any, ResultT]], pending: Pending[ResultT]) -> None:
         try:
@@ -201,7 +201,7 @@ class BackgroundLoop:
         except BaseException as error:
             self._fail(error)
         else:
-            self._ready.fail(failures.closed())  # where it was closed before it was up
+            self._ready.fail(errors.closed())  # where it was closed before it was up
         finally:
             self._has_loop = False
 

@@ -8,7 +8,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model import failures
+from ds_ops_magic.model import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ class PollerOwner:
         """
         with self._lock:
             if self._closed:
-                raise failures.closed()
+                raise errors.closed()
             poller = self._poller
             if poller is None or self._pid != os.getpid() or poller.has_died:
                 poller = self._make(weakref.ref(self))

@@ -9,7 +9,7 @@ import random
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model import failures
+from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer, WatchStopped
 from ds_ops_magic.model.grpc_codes import OnGet
 from ds_ops_magic.polling.calls import UNREADABLE_RETRIES, CallFailed, Health, OperationServiceCalls, read
@@ -163,7 +163,7 @@ class Poller:
 
     async def _shut(self) -> None:
         if not self._background.at_exit:
-            self._give_up(failures.closed())
+            self._give_up(errors.closed())
             self._listeners.hand_over()
         await self._calls.close()
 
@@ -255,7 +255,7 @@ class Poller:
             raise
         except BaseException as error:  # of a schedule or a connection that a user has made
             _log.exception("asking about %r failed", followed.id)
-            self._end(followed, failures.fault(followed.id, error))
+            self._end(followed, errors.fault(followed.id, error))
         finally:
             followed.question = None
 
@@ -298,7 +298,7 @@ class Poller:
             await self._requests.refresh(credentials, followed.since)
             self._ask_again(followed, 0.0)
         elif self._silence.never_answered:
-            self._give_up(failures.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint))
+            self._give_up(errors.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint))
         else:
             followed.failures += 1
             if failed.code == "RESOURCE_EXHAUSTED":

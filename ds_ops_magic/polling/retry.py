@@ -8,7 +8,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model import failures, grpc_codes
+from ds_ops_magic.model import errors, grpc_codes
 from ds_ops_magic.model.errors import UnreadableAnswer
 from ds_ops_magic.model.grpc_codes import OnCancel, OnGet, meaning_of
 from ds_ops_magic.polling.calls import UNREADABLE_RETRIES, CallFailed, OperationServiceCalls, is_over_the_limit, read
@@ -128,7 +128,7 @@ class Requests:
                 self._pace.budget.slow_down(time.monotonic(), failed.retry_after)
             delay = max(failed.retry_after or 0.0, retry_delay(attempts, random.random()))  # noqa: S311  # jitter
             if time.monotonic() + delay >= deadline:
-                raise failures.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint)
+                raise errors.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint)
             await asyncio.sleep(delay)
 
     async def _turn(self, made: float) -> None:
@@ -152,10 +152,10 @@ class Requests:
     def _check_hope(self, made: float) -> None:
         now, health = time.monotonic(), self._calls.health
         if min(now - made, health.silent_for or 0.0) >= self._patience():
-            raise failures.unavailable(health.last_status or "", self._connection.endpoint)
+            raise errors.unavailable(health.last_status or "", self._connection.endpoint)
         if (blocked := self._pace.budget.blocked_for(now)) > self._patience():
             words = f"RESOURCE_EXHAUSTED: it wants no calls for another {duration(blocked)}"
-            raise failures.unavailable(words, self._connection.endpoint)
+            raise errors.unavailable(words, self._connection.endpoint)
 
     def _patience(self) -> float:
         return REQUEST_TIMEOUT if self._calls.answered else self._connect_timeout
@@ -164,8 +164,8 @@ class Requests:
 def refusal(failed: CallFailed, operation_id: str, doing: str, connection: Connection) -> OperationsError:
     """Make the error a user reads of a call that was refused for good."""
     if is_over_the_limit(failed):
-        return failures.unreadable(operation_id, None, failed.words)
-    return grpc_codes.refused(failed.code, failed.words, operation_id, doing, connection.source)
+        return errors.unreadable(operation_id, None, failed.words)
+    return grpc_codes.error_for(failed.code, failed.words, operation_id, doing, connection.source)
 
 
 def _step(failed: CallFailed, doing: str) -> OnGet | OnCancel:

@@ -4,7 +4,7 @@ import pytest
 
 from ds_ops_magic.display.panel import panel_of, row_of
 from ds_ops_magic.model.estimates import Durations
-from ds_ops_magic.model.grpc_codes import refused
+from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.view import Entry, View
 from ds_ops_magic.polling.calls import Health
 from tests.support.panels import NOW, panel, snapshot
@@ -69,7 +69,7 @@ def test_an_error_has_code_message_and_details():
 
 
 def test_an_entry_that_ended_with_an_error_of_its_own_is_unknown_not_failed():
-    row = row_of(Entry("nope", error=refused("NOT_FOUND", "no such thing", "nope")), NOW)
+    row = row_of(Entry("nope", error=error_for("NOT_FOUND", "no such thing", "nope")), NOW)
     assert (row.word, row.ended, row.cancellable) == ("unknown", True, False)
     assert "NOT_FOUND: no such thing" in row.error
 
@@ -77,7 +77,7 @@ def test_an_entry_that_ended_with_an_error_of_its_own_is_unknown_not_failed():
 def test_cancelling_shows_at_once_and_a_refusal_replaces_it():
     asked = row_of(Entry("op1", snapshot(), cancelling=True), NOW)
     assert (asked.word, asked.cancellable) == ("cancelling", False)
-    no = refused("UNIMPLEMENTED", "", "op1", "cancel")
+    no = error_for("UNIMPLEMENTED", "", "op1", "cancel")
     refusal = row_of(Entry("op1", snapshot(), cancel_error=no), NOW)
     assert (refusal.word, refusal.cancellable) == ("running", False)
     assert refusal.note.startswith("op1 cannot be cancelled")

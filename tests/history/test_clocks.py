@@ -11,7 +11,7 @@ import pytest
 from ds_ops_magic.history.database import HistoryFile
 from ds_ops_magic.history.history import History
 from ds_ops_magic.history.record import OLDEST, Record
-from ds_ops_magic.model.grpc_codes import refused
+from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
 from tests.support.following import until
 from tests.support.scripted import message
@@ -122,7 +122,7 @@ def test_what_a_clock_that_was_ahead_saw_is_told_without_a_time(open_history: Op
     history = open_history(clock)
     told(history, snapshot())
     clock.now = NOW
-    error = refused("NOT_FOUND", "no such thing", "op1")
+    error = error_for("NOT_FOUND", "no such thing", "op1")
     history.of("host:1").explain(error, "op1")
     assert str(error.args[0]).endswith(" When last seen: running.")
 

@@ -19,7 +19,7 @@ from ds_ops_magic.display import table
 from ds_ops_magic.display.table import Listing
 from ds_ops_magic.history.history import History
 from ds_ops_magic.history.record import Record
-from ds_ops_magic.model.grpc_codes import refused
+from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.polling.updates import Update
 from tests.support.following import python, until
@@ -175,7 +175,7 @@ def test_an_id_that_the_service_does_not_know_is_a_typing_error(open_history: Op
     here.record_snapshot(snapshot("gone"))
     assert history.flush(10.0)
     for name in ("typo", "gone"):
-        here.refused(refused("NOT_FOUND", "no such thing", name), name)
+        here.refused(error_for("NOT_FOUND", "no such thing", name), name)
     assert kept(history) == kept(open_history()) == {("host:1", "gone"): "running"}
 
 
@@ -184,7 +184,7 @@ def test_what_the_service_does_not_know_any_more_says_how_it_stood(open_history:
     here = history.of("host:1")
     here.record_snapshot(snapshot("gone", done=True))
     assert history.flush(10.0)
-    error = refused("NOT_FOUND", "no such thing", "gone")
+    error = error_for("NOT_FOUND", "no such thing", "gone")
     here.refused(error, "gone")
     here.on_updates([Update("gone", error=error)])
     assert str(error).count("When last seen, ") == 1

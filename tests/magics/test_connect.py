@@ -22,7 +22,7 @@ from ds_ops_magic import (
     unload_ipython_extension,
 )
 from ds_ops_magic.local import close_shared, shared
-from ds_ops_magic.model.grpc_codes import refused
+from ds_ops_magic.model.grpc_codes import error_for
 from tests.support.scripted import Call, ScriptedServer
 
 Op = Callable[..., Any]
@@ -166,7 +166,7 @@ def test_a_service_that_fails_to_answer_is_named_by_its_address(shell: Any) -> N
 
 
 def test_refused_credentials_speak_of_no_operation_while_connecting() -> None:
-    said = refused("UNAUTHENTICATED", "The token has expired", "", "get", "$YC_TOKEN").args
+    said = error_for("UNAUTHENTICATED", "The token has expired", "", "get", "$YC_TOKEN").args
     assert said == (
         "The service refused the credentials from $YC_TOKEN.",
         "UNAUTHENTICATED: The token has expired",

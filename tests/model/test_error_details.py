@@ -19,7 +19,7 @@ from google.rpc.error_details_pb2 import (
 )
 
 from ds_ops_magic.model.error_details import sentence
-from ds_ops_magic.model.failures import failure
+from ds_ops_magic.model.errors import operation_failed
 from ds_ops_magic.model.payload import in_words
 from tests.support.sample_errors import HOSTILE, failed
 
@@ -67,7 +67,7 @@ def retry(seconds: int, nanos: int = 0) -> RetryInfo:
 )
 def test_details_read_as_sentences(detail: Message, words: str) -> None:
     assert sentence(detail) == in_words(detail) == words
-    assert f"RESOURCE_EXHAUSTED: no quota ({words})" in str(failure(failed(8, "no quota", detail)))
+    assert f"RESOURCE_EXHAUSTED: no quota ({words})" in str(operation_failed(failed(8, "no quota", detail)))
 
 
 @pytest.mark.parametrize(

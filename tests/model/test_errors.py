@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import ds_ops_magic
-from ds_ops_magic.model import errors, failures
+from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import OperationsError
 from tests.support.sample_errors import HOSTILE, every_error, refused_id
 
@@ -57,7 +57,7 @@ def test_every_class_is_a_public_name() -> None:
 def test_an_interrupt_is_not_eaten_by_except_exception() -> None:
     def loop() -> None:
         try:
-            raise failures.interrupted(["op1"])
+            raise errors.interrupted(["op1"])
         except Exception:
             pytest.fail("Stop was eaten")
 
@@ -123,18 +123,18 @@ def test_pickles_and_copies_keep_everything(error: Any) -> None:
 def test_a_notebook_shows_the_lines_first_and_all_of_it_on_request() -> None:
     code = """
 from IPython.core.interactiveshell import InteractiveShell
-from ds_ops_magic.model import failures
+from ds_ops_magic.model import errors
 shell = InteractiveShell()
 shell.run_line_magic("colors", "nocolor")
-shell.user_ns["failures"] = failures
-for cell in ("raise failures.unavailable('tls', 'host:1')", "%tb", "raise failures.interrupted(['a'])", "%tb"):
+shell.user_ns["errors"] = errors
+for cell in ("raise errors.unavailable('tls', 'host:1')", "%tb", "raise errors.interrupted(['a'])", "%tb"):
     assert shell.run_cell(cell, store_history=True).success is cell.startswith("%")
     print("=====")
 """
     home = Path(ds_ops_magic.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    raised = (failures.unavailable("tls", "host:1"), failures.interrupted(["a"]))
+    raised = (errors.unavailable("tls", "host:1"), errors.interrupted(["a"]))
     shown = [part.strip() for part in done.stdout.split("=====")]
     for error, short, long in zip(raised, shown[0:4:2], shown[1:4:2], strict=True):
         assert short == f"{type(error).__name__}: {error}"

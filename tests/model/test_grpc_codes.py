@@ -9,7 +9,7 @@ import pytest
 
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import OperationsError
-from ds_ops_magic.model.grpc_codes import CODES, Meaning, OnCancel, OnGet, meaning_of, refused
+from ds_ops_magic.model.grpc_codes import CODES, Meaning, OnCancel, OnGet, error_for, meaning_of
 
 RETRIED = Meaning(OnGet.RETRY, OnCancel.RETRY, errors.ServiceUnavailable)
 REFUSED = Meaning(OnGet.FAIL, OnCancel.RAISE, errors.ServiceRefused)
@@ -39,7 +39,7 @@ MEANINGS = {
 def test_what_every_code_means(code: grpc.StatusCode) -> None:
     assert meaning_of(code.name) == CODES[code.name] == MEANINGS[code]
     for doing in ("wait", "get", "cancel"):
-        error = refused(code.name, "its words", "op1", doing)
+        error = error_for(code.name, "its words", "op1", doing)
         unsupported = code is Code.UNIMPLEMENTED and doing == "cancel"
         assert type(error) is (errors.CancelNotSupported if unsupported else MEANINGS[code].error)
         assert error.args[1] == f"{code.name}: its words"
@@ -54,17 +54,17 @@ def test_a_code_from_tomorrow_ends_the_wait() -> None:
 @pytest.mark.parametrize(
     ("error", "parts"),
     [
-        (refused("NOT_FOUND", "", "op1"), ["op1", "NOT_FOUND\n", "%op connect"]),
-        (refused("PERMISSION_DENIED", "", "op1"), ["op1: the service refused to answer", "role"]),
-        (refused("PERMISSION_DENIED", "", "op1", "cancel"), ["op1: the service refused to cancel it", "role"]),
-        (refused("INVALID_ARGUMENT", "too long", "op1"), ["op1 is no operation id", "too long\n", "Check the id"]),
-        (refused("UNIMPLEMENTED", "", "op1"), ["not an OperationService", "%op connect ENDPOINT"]),
-        (refused("UNIMPLEMENTED", "", "op1", "cancel"), ["cannot be cancelled", "goes on", "%op wait op1"]),
-        (refused("UNAUTHENTICATED", "", "op1", "get", "$TOKEN"), ["credentials from $TOKEN.\n", "%op get op1"]),
-        (refused("UNAUTHENTICATED", "", "op1"), ["refused the credentials.\n", "%op wait op1"]),
-        (refused("UNKNOWN", "it broke", "op1"), ["failed to answer", "UNKNOWN: it broke\n", "%op wait op1"]),
-        (refused("DATA_LOSS", "gone", "op1"), ["op1: the service refused to answer", "DATA_LOSS: gone\n", "%op get"]),
-        (refused("FAILED_PRECONDITION", " ", "op1", "cancel"), ["to cancel it", "FAILED_PRECONDITION\n", "%op get"]),
+        (error_for("NOT_FOUND", "", "op1"), ["op1", "NOT_FOUND\n", "%op connect"]),
+        (error_for("PERMISSION_DENIED", "", "op1"), ["op1: the service refused to answer", "role"]),
+        (error_for("PERMISSION_DENIED", "", "op1", "cancel"), ["op1: the service refused to cancel it", "role"]),
+        (error_for("INVALID_ARGUMENT", "too long", "op1"), ["op1 is no operation id", "too long\n", "Check the id"]),
+        (error_for("UNIMPLEMENTED", "", "op1"), ["not an OperationService", "%op connect ENDPOINT"]),
+        (error_for("UNIMPLEMENTED", "", "op1", "cancel"), ["cannot be cancelled", "goes on", "%op wait op1"]),
+        (error_for("UNAUTHENTICATED", "", "op1", "get", "$TOKEN"), ["credentials from $TOKEN.\n", "%op get op1"]),
+        (error_for("UNAUTHENTICATED", "", "op1"), ["refused the credentials.\n", "%op wait op1"]),
+        (error_for("UNKNOWN", "it broke", "op1"), ["failed to answer", "UNKNOWN: it broke\n", "%op wait op1"]),
+        (error_for("DATA_LOSS", "gone", "op1"), ["op1: the service refused to answer", "DATA_LOSS: gone\n", "%op get"]),
+        (error_for("FAILED_PRECONDITION", " ", "op1", "cancel"), ["to cancel it", "FAILED_PRECONDITION\n", "%op get"]),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -14,8 +14,7 @@ from yandex.cloud.datasphere.v2.project_service_pb2 import ListProjectsResponse
 from yandexcloud.operations import OperationResult
 
 from ds_ops_magic import Operation, Operations
-from ds_ops_magic.model.errors import NotAnOperation, OperationsError
-from ds_ops_magic.model.failures import failure, timed_out
+from ds_ops_magic.model.errors import NotAnOperation, OperationsError, operation_failed, timed_out
 from ds_ops_magic.model.references import id_of, ids_in, ids_of, only_id_of
 from tests.support.sample_errors import failed, group
 from tests.support.scripted import message
@@ -52,7 +51,7 @@ TWO = [YC, {**YC, "id": "b"}]
         SList(LINES),  # out = !yc ... --format json
         SList(["done (12s)", *LINES]),
         {"id": "a\n"},
-        failure(failed(name="a")),
+        operation_failed(failed(name="a")),
     ],
     ids=lambda value: type(value).__name__,
 )

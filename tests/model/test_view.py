@@ -6,8 +6,7 @@ import dataclasses
 
 import pytest
 
-from ds_ops_magic.model.errors import OperationCancelled, OperationFailed
-from ds_ops_magic.model.failures import stopped
+from ds_ops_magic.model.errors import OperationCancelled, OperationFailed, stopped
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.view import Change, Entry, View
 from ds_ops_magic.polling.calls import Health

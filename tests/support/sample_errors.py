@@ -11,9 +11,9 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic.model import errors, failures
+from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import OperationsError
-from ds_ops_magic.model.grpc_codes import refused
+from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
 
@@ -33,8 +33,8 @@ def failed(
 
 def group(*names: str) -> errors.OperationsFailed:
     operations: Operations[Operation | None] = Operations([*(failed(name=name) for name in names), RUNNING])
-    several = {name: failures.failure(failed(name=name)) for name in names}
-    return failures.failures(operations, several, len(operations))
+    several = {name: errors.operation_failed(failed(name=name)) for name in names}
+    return errors.operations_failed(operations, several, len(operations))
 
 
 def refused_id(text: str) -> OperationsError:
@@ -53,25 +53,27 @@ def every_error(text: str) -> list[OperationsError | errors.WaitInterrupted]:
     """Make an error of every sort, with the text in every place that a server or a user can fill."""
     codes = [code.name for code in grpc.StatusCode]
     return [
-        *(refused(code, text, text, doing, text) for code in codes for doing in ("wait", "get", "cancel")),
-        *(failures.failure(failed(code, text, name=text, description=text)) for code in (0, 1, 8, 99)),
-        failures.failure(failed(8, text, ErrorInfo(reason=text, metadata={text: text}))),
-        failures.failure(failed(8, text, AnyMessage(type_url=f"x/{text}"))),
-        failures.unavailable(text, text),
-        failures.unreadable(text, 17_000_000, text),
+        *(error_for(code, text, text, doing, text) for code in codes for doing in ("wait", "get", "cancel")),
+        *(errors.operation_failed(failed(code, text, name=text, description=text)) for code in (0, 1, 8, 99)),
+        errors.operation_failed(failed(8, text, ErrorInfo(reason=text, metadata={text: text}))),
+        errors.operation_failed(failed(8, text, AnyMessage(type_url=f"x/{text}"))),
+        errors.unavailable(text, text),
+        errors.unreadable(text, 17_000_000, text),
         group(text),
-        failures.failures(Operations([None]), {text: refused("NOT_FOUND", text, text)}, 1),
-        failures.failures(Operations(), {text + name: failures.failure(failed(8, text)) for name in "abc"}, 3),
-        failures.timed_out([text], Operations([None]), 5, text),
-        failures.timed_out([text] * 9, Operations([None] * 9), 5, text),
-        failures.interrupted([text]),
-        failures.interrupted([text] * 9),
-        failures.stopped([text]),
-        failures.stopped([text] * 9),
-        failures.closed(),
-        failures.not_watched([text]),
-        failures.not_watched([text] * 9),
-        failures.not_cancelled(Operation(OperationMessage(id=text, description=text, done=True))),
+        errors.operations_failed(Operations([None]), {text: error_for("NOT_FOUND", text, text)}, 1),
+        errors.operations_failed(
+            Operations(), {text + name: errors.operation_failed(failed(8, text)) for name in "abc"}, 3
+        ),
+        errors.timed_out([text], Operations([None]), 5, text),
+        errors.timed_out([text] * 9, Operations([None] * 9), 5, text),
+        errors.interrupted([text]),
+        errors.interrupted([text] * 9),
+        errors.stopped([text]),
+        errors.stopped([text] * 9),
+        errors.closed(),
+        errors.not_watched([text]),
+        errors.not_watched([text] * 9),
+        errors.not_cancelled(Operation(OperationMessage(id=text, description=text, done=True))),
         refused_id(text * 60),
         not_done(text),
     ]

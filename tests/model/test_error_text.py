@@ -9,9 +9,9 @@ import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic.model import errors, failures
-from ds_ops_magic.model.failures import failure
-from ds_ops_magic.model.grpc_codes import refused
+from ds_ops_magic.model import errors
+from ds_ops_magic.model.errors import operation_failed
+from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
 from tests.support.sample_errors import RUNNING, failed, group
@@ -22,26 +22,29 @@ INFO = ErrorInfo(reason="Q")
 @pytest.mark.parametrize(
     ("error", "parts"),
     [
-        (failure(failed()), ["Operation op1 (train) failed.\n", "RESOURCE_EXHAUSTED: no quota\n", "%op get op1"]),
-        (failure(failed(8, "no", INFO, BadRequest())), [": no (reason Q)\n"]),
-        (failure(failed(description="d" * 256)), ["op1 (" + "d" * 79 + "…) failed"]),
-        (failure(failed(5, " ", description="")), ["Operation op1 failed.\n", "NOT_FOUND\n", "%op get op1"]),
-        (failure(failed(1, "by user")), ["Operation op1 (train) was cancelled.\n", "CANCELLED: by user\n"]),
-        (failure(failed(99)), ["failed", "CODE_99: no quota"]),
-        (failures.not_cancelled(failed(name="op9")), ["op9 was not cancelled", "succeeded before", "%op get op9"]),
-        (failures.unavailable("tls", "host:1"), ["No answer from host:1.\n", "tls\n", "%op connect"]),
-        (failures.unavailable(" ", "host:1"), ["host:1", "silent"]),
-        (failures.unreadable("op1", 1, "cut"), ["op1: the answer of 1 byte cannot be read: cut.\n", "%op get op1"]),
-        (failures.unreadable("op1", None, "cut"), ["op1: the answer cannot be read: cut.\n", "%op get op1"]),
-        (failures.interrupted(["a"]), ["the operation goes on", "%op wait a\n", "%op cancel a"]),
-        (failures.interrupted(list("abc")), ["3 operations go on", "%op wait a b c\n", "%op cancel a b c"]),
-        (failures.interrupted([]), ["every operation had already ended"]),
-        (failures.stopped(["a"]), ["stopped before the end", "the operation goes on", "%op wait a"]),
-        (failures.stopped(list("abcd")), ["stopped before the end", "4 operations go on", "%op wait with their ids"]),
-        (failures.stopped([]), ["stopped before the end", "the operations go on", "%op wait with their ids"]),
-        (failures.not_watched(["a"]), ["This watch does not follow a.", "%op cancel a"]),
-        (failures.not_watched(list("abcd")), ["not follow a, b, c and 1 more.", "%op cancel with their ids"]),
-        (failures.closed(), ["This client is closed", "go on", "connect() makes another", "%op connect"]),
+        (
+            operation_failed(failed()),
+            ["Operation op1 (train) failed.\n", "RESOURCE_EXHAUSTED: no quota\n", "%op get op1"],
+        ),
+        (operation_failed(failed(8, "no", INFO, BadRequest())), [": no (reason Q)\n"]),
+        (operation_failed(failed(description="d" * 256)), ["op1 (" + "d" * 79 + "…) failed"]),
+        (operation_failed(failed(5, " ", description="")), ["Operation op1 failed.\n", "NOT_FOUND\n", "%op get op1"]),
+        (operation_failed(failed(1, "by user")), ["Operation op1 (train) was cancelled.\n", "CANCELLED: by user\n"]),
+        (operation_failed(failed(99)), ["failed", "CODE_99: no quota"]),
+        (errors.not_cancelled(failed(name="op9")), ["op9 was not cancelled", "succeeded before", "%op get op9"]),
+        (errors.unavailable("tls", "host:1"), ["No answer from host:1.\n", "tls\n", "%op connect"]),
+        (errors.unavailable(" ", "host:1"), ["host:1", "silent"]),
+        (errors.unreadable("op1", 1, "cut"), ["op1: the answer of 1 byte cannot be read: cut.\n", "%op get op1"]),
+        (errors.unreadable("op1", None, "cut"), ["op1: the answer cannot be read: cut.\n", "%op get op1"]),
+        (errors.interrupted(["a"]), ["the operation goes on", "%op wait a\n", "%op cancel a"]),
+        (errors.interrupted(list("abc")), ["3 operations go on", "%op wait a b c\n", "%op cancel a b c"]),
+        (errors.interrupted([]), ["every operation had already ended"]),
+        (errors.stopped(["a"]), ["stopped before the end", "the operation goes on", "%op wait a"]),
+        (errors.stopped(list("abcd")), ["stopped before the end", "4 operations go on", "%op wait with their ids"]),
+        (errors.stopped([]), ["stopped before the end", "the operations go on", "%op wait with their ids"]),
+        (errors.not_watched(["a"]), ["This watch does not follow a.", "%op cancel a"]),
+        (errors.not_watched(list("abcd")), ["not follow a, b, c and 1 more.", "%op cancel with their ids"]),
+        (errors.closed(), ["This client is closed", "go on", "connect() makes another", "%op connect"]),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -51,15 +54,15 @@ def test_words(error: Any, parts: list[str]) -> None:
 
 def test_the_operation_and_its_status_come_along() -> None:
     operation = failed()
-    error = failure(operation)
+    error = operation_failed(operation)
     assert (error.operation, error.status) == (operation, operation.error)
     went_through = Operation(OperationMessage(id="op1", done=True))
-    assert failures.not_cancelled(went_through).operation is went_through
+    assert errors.not_cancelled(went_through).operation is went_through
 
 
 def test_an_operation_without_an_error_did_not_fail() -> None:
     with pytest.raises(ValueError, match="has no error"):
-        failure(RUNNING)
+        operation_failed(RUNNING)
 
 
 def test_several_failures_name_the_first_three() -> None:
@@ -72,21 +75,21 @@ def test_several_failures_name_the_first_three() -> None:
 
 def test_one_error_is_chosen_for_a_group() -> None:
     operations: Operations[Operation | None] = Operations([failed(name="a"), RUNNING])
-    a, b = failure(failed(name="a")), refused("NOT_FOUND", "", "op2")
-    silent, stopped = failures.unavailable("tls", "host:1"), failures.stopped(["a"])
-    assert failures.one_of({"a": a}, operations, 1) is a
-    assert failures.one_of({"a": silent, "op2": silent}, operations, 2) is silent  # one cause, said once
+    a, b = operation_failed(failed(name="a")), error_for("NOT_FOUND", "", "op2")
+    silent, stopped = errors.unavailable("tls", "host:1"), errors.stopped(["a"])
+    assert errors.group_error({"a": a}, operations, 1) is a
+    assert errors.group_error({"a": silent, "op2": silent}, operations, 2) is silent  # one cause, said once
     for several in ({"a": a}, {"a": a, "op2": b}, {"a": silent}, {"a": b, "op2": b}):
-        chosen = failures.one_of(several, operations, 2)
+        chosen = errors.group_error(several, operations, 2)
         assert isinstance(chosen, errors.OperationsFailed)
         assert (chosen.errors, chosen.operations) == (several, operations)
     for several in ({"a": stopped}, {"a": a, "op2": stopped}, {"a": stopped, "op2": stopped}):
-        assert failures.one_of(several, operations, 2) is stopped  # the rest was not waited for: no count is true
+        assert errors.group_error(several, operations, 2) is stopped  # the rest was not waited for: no count is true
 
 
 def test_a_timeout_tells_done_from_not_done() -> None:
     operations = Operations([failed(), RUNNING, None])
-    error = failures.timed_out(["op2", "op3"], operations, 600, "UNAVAILABLE: reset")
+    error = errors.timed_out(["op2", "op3"], operations, 600, "UNAVAILABLE: reset")
     assert error.args == (
         "Stopped waiting after 10 min 00 s: 2 of 3 operations are not done. Nothing was cancelled.",
         "The service does not answer: UNAVAILABLE: reset",
@@ -94,19 +97,19 @@ def test_a_timeout_tells_done_from_not_done() -> None:
     )
     assert (error.operations, error.last_status) == (operations, "UNAVAILABLE: reset")
     assert (error.errno, error.strerror, error.filename) == (None, None, None)
-    alone = failures.timed_out(["op2"], Operations([RUNNING]), 5, None)
+    alone = errors.timed_out(["op2"], Operations([RUNNING]), 5, None)
     assert str(alone).startswith("Stopped waiting after 5.0 s: the operation is not done.")
     assert (len(alone.args), alone.last_status) == (2, None)
-    once = failures.timed_out(["op2"], Operations([RUNNING]), 0, None)
+    once = errors.timed_out(["op2"], Operations([RUNNING]), 0, None)
     assert str(once).startswith("Asked once: the operation is not done. Nothing was cancelled.")
 
 
 def test_a_command_for_many_ids_names_none_that_would_be_left_out() -> None:
     many = list("abcdefgh")
-    waited = failures.timed_out(many, Operations([None] * 9), 5, None)
+    waited = errors.timed_out(many, Operations([None] * 9), 5, None)
     assert "8 of 9 operations are not done" in str(waited)
     assert waited.args[-1] == "To go on waiting: %op wait with their ids or a variable that holds them"
-    interrupted = failures.interrupted(many)
+    interrupted = errors.interrupted(many)
     assert interrupted.args == (
         "Stopped waiting; 8 operations go on.",
         "To go on waiting: %op wait with their ids or a variable that holds them",
