@@ -51,15 +51,15 @@ class Connection:
         return ()
 
     @property
-    def credentials(self) -> int:
+    def token_generation(self) -> int:
         """Number of the credentials in use: others have another one."""
         return 0
 
-    def refresh(self, refused: int) -> None:
+    def refresh(self, token_generation: int) -> None:
         """Get fresh credentials after a call was refused, unless others are in use by now. May block.
 
         Args:
-            refused: `credentials` as they were when that call was made.
+            token_generation: `token_generation` as it was when that call was made.
 
         Raises:
             AuthenticationError: There are none to be had.
@@ -99,7 +99,7 @@ class TokenConnection(Connection):
         return self._tokens.without_secrets(answer, request)
 
     @property
-    def credentials(self) -> int:
+    def token_generation(self) -> int:
         """Number of the token in use."""
         return self._tokens.held[0]
 
@@ -135,14 +135,14 @@ class EndpointConnection(TokenConnection):
         credentials = grpc.ssl_channel_credentials(root_certificates=self._roots)
         return grpc.aio.secure_channel(self.endpoint, credentials, options=options)
 
-    def refresh(self, refused: int) -> None:
+    def refresh(self, token_generation: int) -> None:
         """Read the token's environment variable again, unless another token is in use by now.
 
         Raises:
             AuthenticationError: The token is still the one that was refused, or there is none.
         """
         number, token = self._tokens.held
-        if number != refused:
+        if number != token_generation:
             return
         shown = tidy(self.endpoint, 100)
         if self._token_env is None:

@@ -73,7 +73,7 @@ class YandexConnection(TokenConnection):
                 self._renewal = Beside(self._renew, "ds_ops_magic token")
         return super().metadata()
 
-    def refresh(self, refused: int) -> None:
+    def refresh(self, token_generation: int) -> None:
         """Get a fresh token, unless the one in use is another than the one that was refused.
 
         Raises:
@@ -81,7 +81,7 @@ class YandexConnection(TokenConnection):
             TemporarilyUnavailable: The source is silent, or cannot be asked now.
         """
         number, token = self._tokens.held
-        if number != refused:
+        if number != token_generation:
             return
         try:
             fresh = self._fetched()
@@ -96,7 +96,7 @@ class YandexConnection(TokenConnection):
             raise TemporarilyUnavailable(why) if silent else why from None
         except OperationsError as error:  # no thread can be started
             raise TemporarilyUnavailable(error) from None
-        if self.credentials != refused:  # the renewal beside the calls was quicker
+        if self.token_generation != token_generation:  # the renewal beside the calls was quicker
             return
         if token is not None and fresh.value == token.value:
             raise self._run_out()

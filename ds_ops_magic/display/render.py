@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import markupsafe
 
 from ds_ops_magic.display.panel import Panel, Row, panel_of
-from ds_ops_magic.model.view import Entry, View
-from ds_ops_magic.polling.calls import Health
+from ds_ops_magic.model.view import Entry, Health, View
 from ds_ops_magic.util.text import counted, duration, one_line, tidy
 
 if TYPE_CHECKING:

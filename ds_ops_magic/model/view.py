@@ -11,10 +11,10 @@ from ds_ops_magic.model.operation import Operation, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from ds_ops_magic.model.errors import OperationsError
     from ds_ops_magic.model.estimates import Durations
-    from ds_ops_magic.polling.calls import Health
 
 
 class ReturnWhen(enum.Enum):
@@ -78,6 +78,21 @@ class Entry:
         if self.error is not None or self.operation is None or not self.operation.done:
             return self.error
         return None if self.operation.status is Status.SUCCEEDED else operation_failed(self.operation)
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a service's channel has been saying lately.
+
+    Attributes:
+        last_answer: When it last answered, UTC; None before the first answer.
+        silent_for: Seconds since calls began to bring no answer, None while they are answered.
+        last_status: gRPC's words for the last call that brought none, None while they are answered.
+    """
+
+    last_answer: datetime | None = None
+    silent_for: float | None = None
+    last_status: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,6 +18,7 @@ from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest,
 from ds_ops_magic.model.errors import another_operation, unreadable
 from ds_ops_magic.model.grpc_codes import OnGet, code_of, meaning_of
 from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.view import Health
 
 if TYPE_CHECKING:
     from ds_ops_magic.connection.connection import Connection
@@ -69,21 +69,6 @@ class CallFailed(Exception):
         self.code = code
         self.words = words
         self.retry_after = retry_after
-
-
-@dataclass(frozen=True)
-class Health:
-    """What a service's channel has been saying lately.
-
-    Attributes:
-        last_answer: When it last answered, UTC; None before the first answer.
-        silent_for: Seconds since calls began to bring no answer, None while they are answered.
-        last_status: gRPC's words for the last call that brought none, None while they are answered.
-    """
-
-    last_answer: datetime | None = None
-    silent_for: float | None = None
-    last_status: str | None = None
 
 
 class OperationServiceCalls:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer, WatchStopped
 from ds_ops_magic.model.grpc_codes import OnGet
-from ds_ops_magic.polling.calls import UNREADABLE_RETRIES, CallFailed, Health, OperationServiceCalls, read
+from ds_ops_magic.polling.calls import UNREADABLE_RETRIES, CallFailed, OperationServiceCalls, read
 from ds_ops_magic.polling.health import OutageDetector
 from ds_ops_magic.polling.listeners import Listeners, Reference, reference_to
 from ds_ops_magic.polling.loop import BackgroundLoop
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.connection.connection import Connection
     from ds_ops_magic.model.operation import Operation
+    from ds_ops_magic.model.view import Health
     from ds_ops_magic.util.pending import Pending
 
 _log = logging.getLogger(__name__)
@@ -231,7 +232,7 @@ class Poller:
         self._pace.spend()
 
     async def _ask(self, followed: TrackedOperation, in_doubt: bool) -> None:
-        credentials, began = self._requests.credentials, self._background.time()
+        credentials, began = self._requests.token_generation, self._background.time()
         given = self._silence.time_for_a_call(followed.deadline, in_doubt=in_doubt)
         try:
             try:

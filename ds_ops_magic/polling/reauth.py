@@ -25,7 +25,7 @@ _STANDS = 60.0  # seconds for which a failure is the answer to all who were aski
 
 
 class _Failure(NamedTuple):
-    refused: int
+    token_generation: int
     at: float
     error: OperationsError
 
@@ -46,35 +46,35 @@ class Refresher:
         self._failed: _Failure | None = None
         self._threads = DaemonThreads("ds_ops_magic token")
 
-    async def refresh(self, refused: int, since: float, until: float = math.inf) -> None:
+    async def refresh(self, token_generation: int, since: float, until: float = math.inf) -> None:
         """Wait until other credentials are in use than those a call was refused with, however long that takes.
 
         Args:
-            refused: Their number (`Connection.credentials`), as it was when the call was made.
+            token_generation: Their number (`Connection.token_generation`), as it was when the call was made.
             since: When the caller began to ask, on the monotonic clock: what failed after that has failed for it too.
             until: When the caller stops waiting, on the same clock.
 
         Raises:
             OperationsError: There are none to be had, or not in time.
         """
-        if self._connection.credentials != refused:
+        if self._connection.token_generation != token_generation:
             return
-        error = self._known_failure(refused, since) or await self._outcome(refused, until)
+        error = self._known_failure(token_generation, since) or await self._outcome(token_generation, until)
         if error is not None:
             raise error.with_traceback(None)  # thousands may raise it, and each would leave its frames there
 
-    def _known_failure(self, refused: int, since: float) -> OperationsError | None:
+    def _known_failure(self, token_generation: int, since: float) -> OperationsError | None:
         failed = self._failed
-        if failed is None or failed.refused != refused or since > failed.at:
+        if failed is None or failed.token_generation != token_generation or since > failed.at:
             return None
         return failed.error if time.monotonic() - failed.at < _STANDS else None
 
-    async def _outcome(self, refused: int, until: float) -> OperationsError | None:
+    async def _outcome(self, token_generation: int, until: float) -> OperationsError | None:
         """Wait for the one refresh of these that is under way; begin it, where there is none."""
-        work = self._works.get(refused)
+        work = self._works.get(token_generation)
         if work is None:
-            work = self._works[refused] = _Work()
-            work.task = asyncio.create_task(self._refresh(refused, work))
+            work = self._works[token_generation] = _Work()
+            work.task = asyncio.create_task(self._refresh(token_generation, work))
         work.waiting += 1
         try:
             # Who is cancelled here does not take it from the others.
@@ -84,21 +84,21 @@ class Refresher:
             work.waiting -= 1
             if not work.waiting:
                 work.task.cancel()
-                del self._works[refused]
+                del self._works[token_generation]
 
-    async def _refresh(self, refused: int, work: _Work) -> OperationsError | None:
+    async def _refresh(self, token_generation: int, work: _Work) -> OperationsError | None:
         """Refresh, again and again while the source of the credentials is silent; returns the error of its refusal."""
         attempts = 0
-        while self._connection.credentials == refused:
+        while self._connection.token_generation == token_generation:
             try:
-                await asyncio.wrap_future(self._begun(refused))
+                await asyncio.wrap_future(self._begun(token_generation))
             except TemporarilyUnavailable as silence:
                 work.silence = silence.error
                 await asyncio.sleep(_pause(attempts, random.random()))  # noqa: S311  # jitter
                 attempts += 1
             except OperationsError as error:
-                if self._connection.credentials == refused:  # else others came meanwhile
-                    self._failed = _Failure(refused, time.monotonic(), error)
+                if self._connection.token_generation == token_generation:  # else others came meanwhile
+                    self._failed = _Failure(token_generation, time.monotonic(), error)
                     return error
             except (SystemExit, KeyboardInterrupt) as error:  # of a connection that a user has made
                 raise RuntimeError(f"{type(error).__name__} in refresh") from error  # itself it would end the loop
@@ -106,9 +106,9 @@ class Refresher:
                 break
         return None
 
-    def _begun(self, refused: int) -> futures.Future[None]:
+    def _begun(self, token_generation: int) -> futures.Future[None]:
         try:
-            return self._threads.submit(self._connection.refresh, refused)
+            return self._threads.submit(self._connection.refresh, token_generation)
         except OperationsError as error:  # no thread can be started
             raise TemporarilyUnavailable(error) from None
 

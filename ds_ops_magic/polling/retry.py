@@ -54,9 +54,9 @@ class Requests:
         self._refresher = Refresher(connection)
 
     @property
-    def credentials(self) -> int:
+    def token_generation(self) -> int:
         """Number of the credentials in use: others have another one."""
-        return self._connection.credentials
+        return self._connection.token_generation
 
     async def get(self, operation_id: str) -> Operation:
         """Ask for an operation.
@@ -93,9 +93,9 @@ class Requests:
                     return operation
             raise refusal(failed, operation_id, "cancel", self._connection) from None
 
-    async def refresh(self, refused: int, since: float, until: float = math.inf) -> None:
+    async def refresh(self, token_generation: int, since: float, until: float = math.inf) -> None:
         """See that there are other credentials than those a call was refused with (`Refresher.refresh`)."""
-        await self._refresher.refresh(refused, since, until)
+        await self._refresher.refresh(token_generation, since, until)
 
     async def _answer(self, call: Callable[[str, float], Awaitable[bytes]], operation_id: str, doing: str) -> bytes:
         """Ask until there is an answer.
@@ -111,7 +111,7 @@ class Requests:
                 await self._turn(made)
                 # It runs from the first turn: those that went before have taken nothing of this one's time.
                 deadline = min(deadline, time.monotonic() + self._patience())
-                left, credentials = max(0.1, deadline - time.monotonic()), self.credentials
+                left, credentials = max(0.1, deadline - time.monotonic()), self.token_generation
                 try:
                     return await call(operation_id, left)  # a slow service is heard too
                 except CallFailed as error:

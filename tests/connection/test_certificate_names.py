@@ -67,13 +67,13 @@ def test_a_certificate_that_is_renewed_without_the_name_is_an_outage(authority: 
     with client:
         with ScriptedServer(never, port=port, credentials=authority.server("127.0.0.1", alternative=False)):
             until(lambda: "SSL server name" in (watch.view().health.last_status or ""))
-            refused = client.connection.credentials
+            refused = client.connection.token_generation
             assert not watch.view().entries[0].ended
             assert (watch.view().health.last_status or "").startswith("UNAVAILABLE")
         stage.set("a", done=True)
         with ScriptedServer(stage, port=port, credentials=authority.server("127.0.0.1")):
             assert watch.wait(30).succeeded
-        assert client.connection.credentials == refused  # nobody asked for others
+        assert client.connection.token_generation == refused  # nobody asked for others
 
 
 @contextmanager

@@ -46,10 +46,10 @@ def test_a_token_is_read_again_when_it_was_refused(monkeypatch: pytest.MonkeyPat
         connection.refresh(0)
     monkeypatch.setenv("TOKEN", "t1.fresh")
     connection.refresh(0)
-    assert connection.credentials == 1
+    assert connection.token_generation == 1
     assert connection.metadata() == (("authorization", "Bearer t1.fresh"),)
     connection.refresh(0)  # another one is in use already
-    assert connection.credentials == 1
+    assert connection.token_generation == 1
     monkeypatch.delenv("TOKEN")
     with pytest.raises(AuthenticationError, match=r"\$TOKEN is unset") as later:
         connection.refresh(1)

@@ -5,8 +5,7 @@ import pytest
 from ds_ops_magic.display.panel import panel_of, row_of
 from ds_ops_magic.model.estimates import Durations
 from ds_ops_magic.model.grpc_codes import error_for
-from ds_ops_magic.model.view import Entry, View
-from ds_ops_magic.polling.calls import Health
+from ds_ops_magic.model.view import Entry, Health, View
 from tests.support.panels import NOW, panel, snapshot
 
 

@@ -11,8 +11,7 @@ from ds_ops_magic import LocalService, WaitInterrupted, Watch, connect
 from ds_ops_magic.display import choice
 from ds_ops_magic.display.text_display import Display
 from ds_ops_magic.magics.wait import wait_and_show, wait_for_answers
-from ds_ops_magic.model.view import Entry, View
-from ds_ops_magic.polling.calls import Health
+from ds_ops_magic.model.view import Entry, Health, View
 from tests.support.following import lasting
 
 

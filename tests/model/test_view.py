@@ -8,8 +8,7 @@ import pytest
 
 from ds_ops_magic.model.errors import OperationCancelled, OperationFailed, stopped
 from ds_ops_magic.model.operation import Operation
-from ds_ops_magic.model.view import Change, Entry, View
-from ds_ops_magic.polling.calls import Health
+from ds_ops_magic.model.view import Change, Entry, Health, View
 from tests.support.scripted import message
 
 RUNNING = Operation(message("a"))

@@ -26,10 +26,10 @@ class Credentials(Connection):
         self._work = work
 
     @property
-    def credentials(self) -> int:
+    def token_generation(self) -> int:
         return self.number
 
-    def refresh(self, refused: int) -> None:
+    def refresh(self, token_generation: int) -> None:
         self.asked += 1
         self._work()
         self.number += 1

@@ -242,7 +242,7 @@ def test_credentials_are_refreshed_once_for_all_that_were_refused(kind: str, mon
         monkeypatch.setenv("TOKEN", "new")
         asked = (getattr(requests, kind)(f"o{index}") for index in range(16))
         outcomes = await asyncio.gather(*asked, return_exceptions=True)
-        assert requests.credentials == 1
+        assert requests.token_generation == 1
         return outcomes
 
     with ScriptedServer(answer, answer) as server:

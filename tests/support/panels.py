@@ -14,8 +14,7 @@ from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.display.panel import Panel, panel_of
 from ds_ops_magic.model.operation import Operation
-from ds_ops_magic.model.view import Entry, View
-from ds_ops_magic.polling.calls import Health
+from ds_ops_magic.model.view import Entry, Health, View
 
 NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=timezone.utc)
 
