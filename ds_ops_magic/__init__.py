@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.operations import Operations
     from ds_ops_magic.model.payload import UnknownPayload
     from ds_ops_magic.model.progress import Progress
-    from ds_ops_magic.model.view import Change
+    from ds_ops_magic.model.view import Update
     from ds_ops_magic.polling.schedule import Schedule
     from ds_ops_magic.watch import Watch
 
@@ -51,7 +51,6 @@ __all__ = [
     "FIRST_FAILURE",
     "AuthenticationError",
     "CancelNotSupported",
-    "Change",
     "ErrorStatus",
     "History",
     "InvalidOperationId",
@@ -76,6 +75,7 @@ __all__ = [
     "Status",
     "UnknownPayload",
     "UnreadableAnswer",
+    "Update",
     "WaitInterrupted",
     "WaitTimeout",
     "Watch",
@@ -98,7 +98,7 @@ _HOMES = {
     "model.operations": ("Operations",),
     "model.progress": ("Progress",),
     "polling.schedule": ("Schedule",),
-    "model.view": ("Change",),
+    "model.view": ("Update",),
     "watch": ("Watch",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -1,4 +1,4 @@
-"""Ask an poller about single operations and block until it has answered; what is asked and said goes to the history."""
+"""Asking about operations outside of a Watch: blocks until there is an answer, which goes to the history."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def answer(pending: Pending[Operation]) -> Operation:
         return pending.result()
 
 
-def ask_one(ask: Ask, name: str, history: EndpointHistory | None) -> Operation:
+def ask_one(ask: Ask, operation_id: str, history: EndpointHistory | None) -> Operation:
     """Ask about one operation; raises as `answer`."""
-    return _told(ask(name), name, history)
+    return _told(ask(operation_id), operation_id, history)
 
 
 def ask_many(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what: str) -> Operations[Operation]:
@@ -53,15 +53,17 @@ def ask_many(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what
     refusals: dict[str, OperationsError] = {}
     pendings: dict[str, Pending[Operation]] = {}
     with _withdrawn(pendings.values()):
-        pendings.update((name, ask(name)) for name in dict.fromkeys(ids))
-        for name, pending in pendings.items():
+        pendings.update((operation_id, ask(operation_id)) for operation_id in dict.fromkeys(ids))
+        for operation_id, pending in pendings.items():
             try:
-                answers[name] = _told(pending, name, history)
+                answers[operation_id] = _told(pending, operation_id, history)
             except OperationsError as error:
-                refusals[name] = error
+                refusals[operation_id] = error
     if refusals:
-        raise errors.group_error(refusals, Operations(answers.get(name) for name in ids), len(pendings), what)
-    return Operations(answers[name] for name in ids)
+        raise errors.group_error(
+            refusals, Operations(answers.get(operation_id) for operation_id in ids), len(pendings), what
+        )
+    return Operations(answers[operation_id] for operation_id in ids)
 
 
 def peek(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, timeout: float) -> dict[str, Operation]:
@@ -70,11 +72,11 @@ def peek(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, timeout:
     pendings: dict[str, Pending[Operation]] = {}
     deadline = time.monotonic() + timeout
     with _withdrawn(pendings.values()):
-        pendings.update((name, ask(name)) for name in ids)
-        for name, pending in pendings.items():
+        pendings.update((operation_id, ask(operation_id)) for operation_id in ids)
+        for operation_id, pending in pendings.items():
             if pending.ended_within(deadline - time.monotonic()):
                 with contextlib.suppress(OperationsError):
-                    answers[name] = _told(pending, name, history)
+                    answers[operation_id] = _told(pending, operation_id, history)
     return answers
 
 
@@ -95,13 +97,13 @@ def _withdrawn(pendings: Reversible[Pending[Operation]]) -> Iterator[None]:
             pending.cancel()
 
 
-def _told(pending: Pending[Operation], name: str, history: EndpointHistory | None) -> Operation:
+def _told(pending: Pending[Operation], operation_id: str, history: EndpointHistory | None) -> Operation:
     if history is None:
         return answer(pending)
     try:
         operation = answer(pending)
     except OperationsError as error:
-        history.refused(error, name)
+        history.refused(error, operation_id)
         raise
-    history.record_snapshot(operation, name)
+    history.record_snapshot(operation, operation_id)
     return operation

@@ -1,4 +1,4 @@
-"""How the operations of a Watch stand: an entry each, and how many have come how far."""
+"""What a Watch knows: an entry for each operation, and counts of them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.model import errors
-from ds_ops_magic.model.view import Change, Entry, ReturnWhen
+from ds_ops_magic.model.view import Entry, ReturnWhen, Update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from ds_ops_magic.model.errors import OperationsError
-    from ds_ops_magic.polling.updates import Update
 
-_ENOUGH = 10  # ends that make a pace
-_LONG_ENOUGH = 5.0  # seconds that make one
+_LEAST_ENDED = 10  # for a rate
+_LEAST_SECONDS = 5.0  # for a rate
 
 
 class WatchState:
@@ -33,7 +32,7 @@ class WatchState:
     """
 
     def __init__(self, ids: Iterable[str], clock: Callable[[], float] = time.monotonic) -> None:
-        self.entries = {name: Entry(name) for name in ids}
+        self.entries = {operation_id: Entry(operation_id) for operation_id in ids}
         self.ended = self.seen = self._failed = self._reached = 0
         self._clock = clock
         self._since = clock()
@@ -64,40 +63,40 @@ class WatchState:
         if self._all_seen_at is None:
             return 0.0
         ended, lasted = self.ended - self._ended_before, self._clock() - self._all_seen_at
-        return ended / lasted if ended >= _ENOUGH and lasted >= _LONG_ENOUGH else 0.0
+        return ended / lasted if ended >= _LEAST_ENDED and lasted >= _LEAST_SECONDS else 0.0
 
-    def apply(self, report: Update) -> Change | None:
-        """Take over one report; None where it says nothing new about the operation."""
-        entry = self.entries[report.id]
+    def apply(self, update: Update) -> Update | None:
+        """Take over an update; returns it with what was known before, None where it says nothing new."""
+        entry = self.entries[update.id]
         if entry.ended:
             return None
-        if report.cancel_error is not None:
-            new = replace(entry, cancelling=False, cancel_error=report.cancel_error)
-        elif report.error is not None:
-            new = replace(entry, error=report.error)
+        if update.cancel_error is not None:
+            new = replace(entry, cancelling=False, cancel_error=update.cancel_error)
+        elif update.error is not None:
+            new = replace(entry, error=update.error)
         else:
-            new = replace(entry, operation=report.operation)
-        self.entries[report.id] = new
-        self.seen += entry.operation is None and not report.cancel_error
+            new = replace(entry, operation=update.after)
+        self.entries[update.id] = new
+        self.seen += entry.operation is None and not update.cancel_error
         self.ended += new.ended
         self._failed += new.ended and new.failure is not None
         self._reached += new.ended and new.error is None
         if self._all_seen_at is None and self.all_seen:
             self._all_seen_at, self._ended_before = self._clock(), self.ended
-        return Change(report.id, entry.operation, new.operation, report.error, report.cancel_error)
+        return Update(update.id, entry.operation, new.operation, update.error, update.cancel_error)
 
-    def cancelling(self, ids: Collection[str]) -> list[str]:
+    def note_cancel(self, ids: Collection[str]) -> list[str]:
         """Note that a cancel was asked for; return those of the ids that have not ended.
 
         Raises:
             NotWatched: An id is not watched here; then nothing is noted.
         """
-        strange = [name for name in ids if name not in self.entries]
-        if strange:
-            raise errors.not_watched(strange)
-        wanted = [name for name in ids if not self.entries[name].ended]
-        for name in wanted:
-            self.entries[name] = replace(self.entries[name], cancelling=True, cancel_error=None)
+        unknown = [operation_id for operation_id in ids if operation_id not in self.entries]
+        if unknown:
+            raise errors.not_watched(unknown)
+        wanted = [operation_id for operation_id in ids if not self.entries[operation_id].ended]
+        for operation_id in wanted:
+            self.entries[operation_id] = replace(self.entries[operation_id], cancelling=True, cancel_error=None)
         return wanted
 
     def is_settled(self, return_when: ReturnWhen) -> bool:
@@ -110,8 +109,10 @@ class WatchState:
         """Return what a wait that is settled ends with, by id; nothing where FIRST has found one that ended."""
         if return_when is ReturnWhen.FIRST and self._reached:
             return {}
-        return {name: entry.failure for name, entry in self.entries.items() if entry.failure is not None}
+        return {
+            operation_id: entry.failure for operation_id, entry in self.entries.items() if entry.failure is not None
+        }
 
     def unfinished(self) -> list[str]:
         """Return the ids of those that have not ended."""
-        return [name for name, entry in self.entries.items() if not entry.ended]
+        return [operation_id for operation_id, entry in self.entries.items() if not entry.ended]

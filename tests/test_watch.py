@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -14,6 +16,7 @@ import pytest
 
 from ds_ops_magic.history.history import EndpointHistory, History
 from ds_ops_magic.model import errors
+from ds_ops_magic.model.errors import WaitTimeout
 from ds_ops_magic.model.operation import Status
 from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.view import ReturnWhen
@@ -337,3 +340,49 @@ def test_an_operation_that_cannot_be_followed_ends_with_its_error() -> None:
         assert (last.before, last.after, last.ended) == (None, None, True)
         assert watch.view().entries[1].failure is last.error
         assert watch.operations[1] is None
+
+
+def test_waiting_until_a_condition_holds() -> None:
+    stage, ticks = Stage(), []
+    with ScriptedServer(stage) as server, client_of(server) as client:
+        watch = client.watch("a", "b")
+        assert watch.wait_until(lambda: all(watch.operations), tick=lambda: ticks.append(watch.done))
+        with lasting(0.2, 0.4):
+            assert not watch.wait_until(lambda: watch.done, 0.2)
+        assert len(ticks) <= 1 + 10 / 0.05
+        stage.set("a", done=True)
+        stage.set("b", done=True)
+        assert not watch.wait_until(lambda: False)  # nothing more will be known
+        assert watch.done
+
+
+def test_waiting_until_a_condition_holds_ends_with_the_watching() -> None:
+    with ScriptedServer(Stage()) as server, client_of(server) as client, ThreadPoolExecutor(1) as pool:
+        watch = client.watch("a")
+        waiting = pool.submit(watch.wait_until, lambda: False)
+        until(lambda: watch._subscribers._signals)
+        watch.stop()
+        assert waiting.result(5) is False
+
+
+def test_ticks_come_while_a_condition_is_waited_for() -> None:
+    ticks: list[float] = []
+    with ScriptedServer(Stage()) as server, client_of(server) as client:
+        assert client.watch("a").wait_until(lambda: len(ticks) >= 3, 10, lambda: ticks.append(time.monotonic()))
+
+
+@pytest.mark.parametrize(("waits", "last"), [(0.05, "wait ends with WaitTimeout"), (5, "wait ends: ")])
+def test_a_wait_is_logged(waits: float, last: str, caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage()
+    stage.set("a", done=waits > 1)
+    caplog.set_level(logging.INFO, "ds_ops_magic.watch")
+    with ScriptedServer(stage) as server, client_of(server) as client:
+        watch = client.watch("a")
+        with contextlib.suppress(WaitTimeout):
+            watch.wait(waits)
+        with contextlib.suppress(WaitTimeout):
+            asyncio.run(watch.wait_async(waits))
+    said = [record.getMessage() for record in caplog.records if record.name == "ds_ops_magic.watch"]
+    assert [line.startswith("wait begins: <Watch of 1") for line in said] == [True, False, True, False]
+    assert said[1].startswith(last)
+    assert said[3].startswith(last)

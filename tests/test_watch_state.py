@@ -9,9 +9,8 @@ import pytest
 from ds_ops_magic.model.errors import CancelNotSupported, OperationFailed
 from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
-from ds_ops_magic.model.view import Change, Entry, ReturnWhen
+from ds_ops_magic.model.view import Entry, ReturnWhen, Update
 from ds_ops_magic.polling.tracked import is_older
-from ds_ops_magic.polling.updates import Update
 from ds_ops_magic.watch_state import WatchState
 from tests.support.scripted import message
 
@@ -23,11 +22,11 @@ def operation(name: str, **how: Any) -> Operation:
 
 
 def good(name: str) -> Update:
-    return Update(name, operation(name, done=True))
+    return Update(name, after=operation(name, done=True))
 
 
 def bad(name: str) -> Update:
-    return Update(name, operation(name, done=True, error=(8, "no quota")))
+    return Update(name, after=operation(name, done=True, error=(8, "no quota")))
 
 
 def gone(name: str) -> Update:
@@ -39,81 +38,81 @@ def refusal(name: str) -> Update:
 
 
 def test_a_course_from_nothing_to_its_end() -> None:
-    standing, running = WatchState(["a", "b"]), operation("a")
-    assert standing.entries == {"a": Entry("a"), "b": Entry("b")}
-    assert standing.apply(Update("a", running)) == Change("a", None, running)
-    assert (standing.seen, standing.ended, standing.unfinished()) == (1, 0, ["a", "b"])
+    state, running = WatchState(["a", "b"]), operation("a")
+    assert state.entries == {"a": Entry("a"), "b": Entry("b")}
+    assert state.apply(Update("a", after=running)) == Update("a", None, running)
+    assert (state.seen, state.ended, state.unfinished()) == (1, 0, ["a", "b"])
     last = good("a")
-    assert standing.apply(last) == Change("a", running, last.operation)
-    assert (standing.seen, standing.ended) == (1, 1)
-    assert standing.apply(good("b")).before is None
-    assert (standing.seen, standing.ended) == (2, 2)
-    assert standing.all_seen
-    assert standing.all_ended
-    assert standing.unfinished() == []
+    assert state.apply(last) == Update("a", running, last.after)
+    assert (state.seen, state.ended) == (1, 1)
+    assert state.apply(good("b")).before is None
+    assert (state.seen, state.ended) == (2, 2)
+    assert state.all_seen
+    assert state.all_ended
+    assert state.unfinished() == []
 
 
 def test_the_pace_is_that_of_the_time_since_each_was_seen() -> None:
     now, names = [100.0], [f"op{number}" for number in range(40)]
-    standing = WatchState(names, lambda: now[0])
+    state = WatchState(names, lambda: now[0])
     for number, name in enumerate(names):  # a first round of 40 s, in which half turn out to be over
         now[0] += 1.0
-        standing.apply(good(name) if number < 20 else Update(name, operation(name)))
-        assert standing.pace == 0.0
-    assert standing.watched_for == 40.0
+        state.apply(good(name) if number < 20 else Update(name, after=operation(name)))
+        assert state.pace == 0.0
+    assert state.watched_for == 40.0
     for number, name in enumerate(names[20:30], 1):
         now[0] += 0.4
-        standing.apply(good(name))
-        assert standing.pace == 0.0, f"{number} ends in {number * 0.4} s are too little to go by"
+        state.apply(good(name))
+        assert state.pace == 0.0, f"{number} ends in {number * 0.4} s are too little to go by"
     now[0] += 1.0
-    assert standing.pace == pytest.approx(10 / 5.0)
+    assert state.pace == pytest.approx(10 / 5.0)
 
 
 @pytest.mark.parametrize("last", [good, bad, gone])
 def test_nothing_comes_after_the_end(last: Any) -> None:
-    standing = WatchState(["a"])
-    standing.apply(last("a"))
-    held = standing.entries["a"]
-    for late in (Update("a", operation("a")), good("a"), gone("a"), refusal("a")):
-        assert standing.apply(late) is None
-    assert standing.entries["a"] is held
-    assert (standing.ended, standing.seen) == (1, 1)
+    state = WatchState(["a"])
+    state.apply(last("a"))
+    held = state.entries["a"]
+    for late in (Update("a", after=operation("a")), good("a"), gone("a"), refusal("a")):
+        assert state.apply(late) is None
+    assert state.entries["a"] is held
+    assert (state.ended, state.seen) == (1, 1)
 
 
 def test_an_id_that_stands_twice_is_one() -> None:
-    standing = WatchState(["a", "a"])
-    standing.apply(good("a"))
-    assert standing.all_ended
+    state = WatchState(["a", "a"])
+    state.apply(good("a"))
+    assert state.all_ended
 
 
 def test_a_refused_cancel_is_no_end_and_no_answer() -> None:
-    standing = WatchState(["a"])
-    assert standing.cancelling(["a"]) == ["a"]
-    assert standing.entries["a"].cancelling
-    change = standing.apply(refusal("a"))
+    state = WatchState(["a"])
+    assert state.note_cancel(["a"]) == ["a"]
+    assert state.entries["a"].cancelling
+    change = state.apply(refusal("a"))
     assert isinstance(change.cancel_error, CancelNotSupported)
     assert (change.error, change.before, change.after, change.ended) == (None, None, None, False)
-    assert (standing.seen, standing.ended) == (0, 0)
-    entry = standing.entries["a"]
+    assert (state.seen, state.ended) == (0, 0)
+    entry = state.entries["a"]
     assert (entry.cancelling, entry.cancel_error) == (False, change.cancel_error)
-    standing.cancelling(["a"])  # asked for once more
-    assert standing.entries["a"] == Entry("a", cancelling=True)
+    state.note_cancel(["a"])  # asked for once more
+    assert state.entries["a"] == Entry("a", cancelling=True)
 
 
 def test_what_has_ended_is_not_cancelled_and_what_is_not_watched_is_an_error() -> None:
-    standing = WatchState("abc")
-    standing.apply(good("b"))
-    assert standing.cancelling(standing.entries) == ["a", "c"]
-    assert standing.entries["b"].cancelling is False
+    state = WatchState("abc")
+    state.apply(good("b"))
+    assert state.note_cancel(state.entries) == ["a", "c"]
+    assert state.entries["b"].cancelling is False
     with pytest.raises(KeyError):
-        standing.cancelling(["c", "d"])
+        state.note_cancel(["c", "d"])
 
 
 @pytest.mark.parametrize(
     ("reports", "settled", "failed"),
     [
         ([], "", ""),
-        ([Update("a", operation("a", error=(8, "failing")))], "", ""),
+        ([Update("a", after=operation("a", error=(8, "failing")))], "", ""),
         ([good("a")], "FIRST", ""),
         ([bad("a")], "FIRST, FIRST_FAILURE", "a"),
         ([gone("a")], "FIRST_FAILURE", "a"),  # it did not end: it cannot be waited for
@@ -124,28 +123,28 @@ def test_what_has_ended_is_not_cancelled_and_what_is_not_watched_is_an_error() -
     ],
 )
 def test_when_a_wait_is_settled_and_what_it_raises(reports: list[Update], settled: str, failed: str) -> None:
-    standing = WatchState("abc")
+    state = WatchState("abc")
     for report in reports:
-        standing.apply(report)
-    assert ", ".join(when.name for when in (ALL, FIRST, FIRST_FAILURE) if standing.is_settled(when)) == settled
-    assert ", ".join(standing.failures(FIRST_FAILURE)) == failed
-    one_ended = any(report.operation is not None and report.operation.done for report in reports)
-    assert standing.failures(FIRST) == ({} if one_ended else standing.failures(ALL))
+        state.apply(report)
+    assert ", ".join(when.name for when in (ALL, FIRST, FIRST_FAILURE) if state.is_settled(when)) == settled
+    assert ", ".join(state.failures(FIRST_FAILURE)) == failed
+    one_ended = any(report.after is not None and report.after.done for report in reports)
+    assert state.failures(FIRST) == ({} if one_ended else state.failures(ALL))
 
 
 def test_failures_are_what_a_user_can_catch() -> None:
-    standing = WatchState("ab")
-    standing.apply(bad("a"))
-    standing.apply(gone("b"))
-    found = standing.failures(ALL)
+    state = WatchState("ab")
+    state.apply(bad("a"))
+    state.apply(gone("b"))
+    found = state.failures(ALL)
     assert isinstance(found["a"], OperationFailed)
-    assert found["b"] is standing.entries["b"].error
+    assert found["b"] is state.entries["b"].error
 
 
 def test_nothing_to_wait_for_is_settled() -> None:
-    standing = WatchState([])
-    assert all(standing.is_settled(when) for when in ReturnWhen)
-    assert standing.failures(ALL) == standing.failures(FIRST) == {}
+    state = WatchState([])
+    assert all(state.is_settled(when) for when in ReturnWhen)
+    assert state.failures(ALL) == state.failures(FIRST) == {}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from ds_ops_magic.history.record import MOST, Record, kept, record_of
 from ds_ops_magic.history.writer import HistoryWriter
 from ds_ops_magic.model.errors import OperationNotFound, OperationsError
 from ds_ops_magic.model.estimates import Runs
-from ds_ops_magic.polling.updates import Update
+from ds_ops_magic.model.view import Update
 from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:
@@ -164,8 +164,8 @@ class History:
 
     def _received(self, endpoint: str, reports: Iterable[Update], now: float) -> None:
         for report in reports:
-            if report.operation is not None:
-                self._saw(endpoint, report.id, report.operation, now)
+            if report.after is not None:
+                self._saw(endpoint, report.id, report.after, now)
             elif isinstance(report.error, OperationNotFound):
                 self._forget(endpoint, report.id)
 
@@ -243,7 +243,7 @@ class EndpointHistory:
 
     def record_snapshot(self, operation: Operation, asked_for: str = "") -> None:
         """Keep what the service said about an operation; its id is the one asked for, as some answers have none."""
-        self._history.received(self._endpoint, [Update(asked_for or operation.id, operation)])
+        self._history.received(self._endpoint, [Update(asked_for or operation.id, after=operation)])
 
     def refused(self, error: OperationsError, operation_id: str) -> None:
         """Keep what the service said instead, and have the error say what was known before."""

@@ -1,4 +1,4 @@
-"""What a Watch shows: its entries at one moment, and the changes between two moments."""
+"""What a Watch shows: its entries at one moment, and the updates between two moments."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ class ReturnWhen(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Change:
-    """One step in an operation's course, as one poll showed it.
+class Update:
+    """What became known about an operation: a newer snapshot, the end of the wait for it, or a refused cancel.
 
     Attributes:
         id: The operation.
         before: What was known before; None the first time.
-        after: What is known now; the same as before where the change is an error.
+        after: What is known now; the same as before where the update is an error.
         error: Why the wait for it ended without an end of the operation; None while all goes well.
         cancel_error: Why a cancel was refused; the wait goes on.
     """
 
     id: str
-    before: Operation | None
-    after: Operation | None
+    before: Operation | None = None
+    after: Operation | None = None
     error: OperationsError | None = None
     cancel_error: OperationsError | None = None
 
     @property
     def ended(self) -> bool:
-        """Whether this is the last change of the operation."""
+        """Whether this is the last update of the operation."""
         return self.error is not None or (self.cancel_error is None and self.after is not None and self.after.done)
 
 

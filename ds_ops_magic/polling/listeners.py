@@ -7,7 +7,8 @@ import logging
 import weakref
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.polling.updates import Listener, Update
+from ds_ops_magic.model.view import Update
+from ds_ops_magic.polling.updates import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer, WatchStopped
 from ds_ops_magic.model.grpc_codes import OnGet
+from ds_ops_magic.model.view import Update
 from ds_ops_magic.polling.calls import UNREADABLE_RETRIES, CallFailed, OperationServiceCalls, read
 from ds_ops_magic.polling.health import OutageDetector
 from ds_ops_magic.polling.listeners import Listeners, Reference, reference_to
@@ -21,7 +22,6 @@ from ds_ops_magic.polling.rate_limit import Pace
 from ds_ops_magic.polling.retry import Requests, refusal
 from ds_ops_magic.polling.schedule import Schedule, TokenBucket, retry_delay
 from ds_ops_magic.polling.tracked import TrackedOperation, is_older
-from ds_ops_magic.polling.updates import Listener, Update
 from ds_ops_magic.util import fork
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.connection.connection import Connection
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.view import Health
+    from ds_ops_magic.polling.updates import Listener
     from ds_ops_magic.util.pending import Pending
 
 _log = logging.getLogger(__name__)
@@ -188,7 +189,7 @@ class Poller:
                 followed = self._followed[operation_id] = TrackedOperation(operation_id, now)
                 self._due.put(operation_id, now)
             elif followed.operation is not None:
-                self._listeners.tell(listener, Update(operation_id, followed.operation))
+                self._listeners.tell(listener, Update(operation_id, after=followed.operation))
             followed.listeners.append(listener)
         self._pace.spend()
 
@@ -286,7 +287,7 @@ class Poller:
             return
         followed.raw, followed.operation = raw, operation
         for listener in followed.listeners:
-            self._listeners.tell(listener, Update(followed.id, operation))
+            self._listeners.tell(listener, Update(followed.id, after=operation))
         if operation.done:
             self._forget(followed)
 

@@ -32,7 +32,7 @@ class Noticed:
         now = time.time()
         for report in reports:
             self.seen.add(report.id)
-            if report.operation is not None and report.operation.done:
+            if report.after is not None and report.after.done:
                 self.at[report.id] = now
 
     @property

@@ -21,7 +21,7 @@ from ds_ops_magic.history.history import History
 from ds_ops_magic.history.record import Record
 from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
-from ds_ops_magic.polling.updates import Update
+from ds_ops_magic.model.view import Update
 from tests.support.following import python, until
 from tests.support.scripted import message
 
@@ -243,7 +243,7 @@ def test_a_run_counts_once_however_often_its_end_is_seen(open_history: Open, mon
 def test_what_was_asked_about_counts_and_not_what_the_answer_calls_it(open_history: Open) -> None:
     history = open_history()
     history.of("host:1").record_request(["op1", "op2"])
-    history.of("host:1").on_updates([Update("op1", snapshot("")), Update("op2", snapshot("other"))])
+    history.of("host:1").on_updates([Update("op1", after=snapshot("")), Update("op2", after=snapshot("other"))])
     assert kept(history) == {("host:1", "op1"): "running", ("host:1", "op2"): "running"}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ds_ops_magic.model.errors import OperationCancelled, OperationFailed, stopped
 from ds_ops_magic.model.operation import Operation
-from ds_ops_magic.model.view import Change, Entry, Health, View
+from ds_ops_magic.model.view import Entry, Health, Update, View
 from tests.support.scripted import message
 
 RUNNING = Operation(message("a"))
@@ -42,21 +42,21 @@ def test_entry(operation: Operation | None, error: object, ended: bool, failure:
 @pytest.mark.parametrize(
     ("change", "ended"),
     [
-        (Change("a", None, RUNNING), False),
-        (Change("a", RUNNING, FAILING), False),
-        (Change("a", FAILING, BAD), True),
-        (Change("a", None, GOOD), True),
-        (Change("a", RUNNING, RUNNING, GONE), True),
-        (Change("a", None, None, GONE), True),
-        (Change("a", RUNNING, RUNNING, None, REFUSED), False),
-        (Change("a", None, None, None, REFUSED), False),
+        (Update("a", None, RUNNING), False),
+        (Update("a", RUNNING, FAILING), False),
+        (Update("a", FAILING, BAD), True),
+        (Update("a", None, GOOD), True),
+        (Update("a", RUNNING, RUNNING, GONE), True),
+        (Update("a", None, None, GONE), True),
+        (Update("a", RUNNING, RUNNING, None, REFUSED), False),
+        (Update("a", None, None, None, REFUSED), False),
     ],
 )
-def test_change(change: Change, ended: bool) -> None:
+def test_change(change: Update, ended: bool) -> None:
     assert change.ended is ended
 
 
-@pytest.mark.parametrize("value", [Change("a", None, RUNNING), Entry("a"), View((), Health())])
+@pytest.mark.parametrize("value", [Update("a", None, RUNNING), Entry("a"), View((), Health())])
 def test_all_of_it_is_frozen(value: object) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(value, dataclasses.fields(value)[0].name, "other")

@@ -13,9 +13,9 @@ import pytest
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.estimates import Durations
 from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.view import Update
 from ds_ops_magic.polling.calls import MAX_ANSWER
 from ds_ops_magic.polling.schedule import Schedule
-from ds_ops_magic.polling.updates import Update
 from tests.support.following import lasting, until
 from tests.support.recording import Recorder, poller_of
 from tests.support.scripted import Call, ScriptedServer, message, running_then
@@ -54,7 +54,7 @@ def test_the_same_answer_is_not_told_again() -> None:
     with ScriptedServer(lambda call: same) as server, poller_of(server) as poller:
         poller.follow(["a"], listener)
         until(lambda: server.gets("a") >= 5)
-    assert [report.operation is not None for report in listener.reports] == [True, False]  # the last is the closing
+    assert [report.after is not None for report in listener.reports] == [True, False]  # the last is the closing
 
 
 def test_an_answer_of_no_bytes_is_one() -> None:
@@ -67,7 +67,7 @@ def test_an_answer_of_no_bytes_is_one() -> None:
     with ScriptedServer(answer) as server, poller_of(server) as poller:
         poller.follow(["a"], listener)
         until(lambda: listener.ended("a"))
-    assert [report.operation.id for report in listener.reports] == ["", "a"]
+    assert [report.after.id for report in listener.reports] == ["", "a"]
 
 
 def test_a_listener_that_fails_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -203,7 +203,7 @@ def test_a_cancel_is_told_as_the_newest_snapshot_and_asked_about_soon() -> None:
         poller.cancel_followed(["a"])
         until(lambda: listener.ended("a"))
         assert server.cancels("a") == 1
-    states = [report.operation.status for report in listener.reports if report.operation]
+    states = [report.after.status for report in listener.reports if report.after]
     assert states == [Status.RUNNING, Status.FAILING, Status.FAILING, Status.FAILING, Status.CANCELLED]
 
 

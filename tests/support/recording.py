@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.model.estimates import Durations
+from ds_ops_magic.model.view import Update
 from ds_ops_magic.polling.poller import Poller
 from ds_ops_magic.polling.schedule import Schedule
-from ds_ops_magic.polling.updates import Update
 from tests.support.following import QUICK
 from tests.support.scripted import ScriptedServer
 
@@ -28,14 +28,14 @@ class Recorder:
         """Return what was told of one operation: descriptions, and errors by their class."""
         told = [report for report in self.reports if report.id == name]
         return [
-            report.operation.description if report.operation else type(report.error or report.cancel_error).__name__
+            report.after.description if report.after else type(report.error or report.cancel_error).__name__
             for report in told
         ]
 
     def ended(self, *names: str) -> bool:
-        return {
-            report.id for report in self.reports if report.error or (report.operation and report.operation.done)
-        } >= set(names)
+        return {report.id for report in self.reports if report.error or (report.after and report.after.done)} >= set(
+            names
+        )
 
 
 @contextmanager

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 
 from ds_ops_magic.model.operation import Status
-from ds_ops_magic.model.view import Change
+from ds_ops_magic.model.view import Update
 from ds_ops_magic.watch import Watch
 from tests.support.following import client_of, lasting, until
 from tests.support.scripted import Call, ScriptedServer, Stage, message, running_then
 
 
-def read(watch: Watch) -> list[Change]:
+def read(watch: Watch) -> list[Update]:
     return list(watch)
 
 
-def read_async(watch: Watch) -> list[Change]:
-    async def main() -> list[Change]:
+def read_async(watch: Watch) -> list[Update]:
+    async def main() -> list[Update]:
         return [change async for change in watch]
 
     return asyncio.run(main())
@@ -41,7 +41,7 @@ def course(call: Call) -> Any:
 
 
 @READERS
-def test_the_whole_course_of_an_operation(reader: Callable[[Watch], list[Change]]) -> None:
+def test_the_whole_course_of_an_operation(reader: Callable[[Watch], list[Update]]) -> None:
     reading = threading.Event()
 
     def answer(call: Call) -> Any:
@@ -51,7 +51,7 @@ def test_the_whole_course_of_an_operation(reader: Callable[[Watch], list[Change]
     with ScriptedServer(answer) as server, client_of(server) as client, ThreadPoolExecutor(1) as pool:
         watch = client.watch("a")
         read_all = pool.submit(reader, watch)
-        until(lambda: watch._readers)  # from here on it misses nothing
+        until(lambda: watch._subscribers.readers)  # from here on it misses nothing
         reading.set()
         changes = read_all.result(5)
     assert [change.after.status.value for change in changes] == ["running", "running", "failing", "failed"]
@@ -61,7 +61,7 @@ def test_the_whole_course_of_an_operation(reader: Callable[[Watch], list[Change]
 
 
 @READERS
-def test_every_end_comes_once_to_every_reader(reader: Callable[[Watch], list[Change]]) -> None:
+def test_every_end_comes_once_to_every_reader(reader: Callable[[Watch], list[Update]]) -> None:
     names = [f"o{number}" for number in range(30)]
     answer = running_then(message(done=True), after=3)
     with ScriptedServer(answer) as server, client_of(server, rate=10_000.0) as client, ThreadPoolExecutor(5) as pool:
@@ -78,7 +78,7 @@ def test_every_end_comes_once_to_every_reader(reader: Callable[[Watch], list[Cha
 
 
 @READERS
-def test_a_reader_that_begins_late_is_told_what_is_known_first(reader: Callable[[Watch], list[Change]]) -> None:
+def test_a_reader_that_begins_late_is_told_what_is_known_first(reader: Callable[[Watch], list[Update]]) -> None:
     stage = Stage()
     stage.set("a", done=True)
     with ScriptedServer(stage) as server, client_of(server) as client, ThreadPoolExecutor(1) as pool:
@@ -94,7 +94,7 @@ def test_a_reader_that_begins_late_is_told_what_is_known_first(reader: Callable[
 
 
 @READERS
-def test_a_reader_of_what_is_over_gets_each_last_state(reader: Callable[[Watch], list[Change]]) -> None:
+def test_a_reader_of_what_is_over_gets_each_last_state(reader: Callable[[Watch], list[Update]]) -> None:
     with ScriptedServer(running_then(message(done=True))) as server, client_of(server) as client:
         watch = client.watch("a", "b")
         watch.wait(5)
@@ -106,7 +106,7 @@ def test_a_reader_of_what_is_over_gets_each_last_state(reader: Callable[[Watch],
 
 @READERS
 @pytest.mark.parametrize("end", ["stop", "close"])
-def test_a_reader_is_released_when_the_watching_ends(reader: Callable[[Watch], list[Change]], end: str) -> None:
+def test_a_reader_is_released_when_the_watching_ends(reader: Callable[[Watch], list[Update]], end: str) -> None:
     with ScriptedServer(Stage()) as server, client_of(server) as client, ThreadPoolExecutor(1) as pool:
         watch = client.watch("a")
         reading = pool.submit(reader, watch)
@@ -125,7 +125,7 @@ def test_a_reader_that_leaves_early_harms_nobody() -> None:
             assert change.before is None
             break
 
-        async def first() -> Change:
+        async def first() -> Update:
             async for found in watch:
                 return found
             raise AssertionError("no change came")
@@ -200,14 +200,14 @@ def test_cancelling_a_task_that_reads_a_watch_leaves_nothing_of_the_reader() -> 
                 pass
 
         reading = [asyncio.create_task(read_on()) for _ in range(5)]
-        while len(watch._readers) < 5:
+        while len(watch._subscribers.readers) < 5:
             await asyncio.sleep(0.001)
         for task in reading:
             task.cancel()
         assert all(
             isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*reading, return_exceptions=True)
         )
-        assert not watch._readers
+        assert not watch._subscribers.readers
         assert not watch.view().stopped
 
     with ScriptedServer(Stage()) as server, client_of(server) as client:
@@ -224,7 +224,7 @@ def test_cancelling_a_task_that_awaits_a_watch_leaves_the_watch() -> None:
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert not watch.view().stopped
-        assert not watch._signals  # nothing is left of the wait
+        assert not watch._subscribers._signals  # nothing is left of the wait
         stage.set("a", done=True)
         assert (await watch)[0].done
 
