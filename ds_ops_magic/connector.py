@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from ds_ops_magic.client import DEFAULT_RATE, OperationClient
 from ds_ops_magic.connection import sdk, yandex
 from ds_ops_magic.connection.addresses import check_no_scheme, is_address, plain
-from ds_ops_magic.connection.connection import Connection, EndpointConnection, LocalConnection, read_certificates
+from ds_ops_magic.connection.connection import Connection, EndpointConnection, read_certificates
 from ds_ops_magic.connection.credentials import CommandLine, EnvironmentToken, KeyFile, Source, default_sources
 from ds_ops_magic.connection.yandex_api import DISCOVERY, Cloud
+from ds_ops_magic.local.connection import LocalConnection
 from ds_ops_magic.model.errors import NotConnected
 from ds_ops_magic.util import threads
 from ds_ops_magic.util.text import masked, one_line

@@ -17,8 +17,6 @@ from ds_ops_magic.util.text import one_line, tidy
 if TYPE_CHECKING:
     import grpc
 
-    from ds_ops_magic.local import LocalService
-
 Options = Sequence[tuple[str, Any]]
 
 
@@ -158,37 +156,6 @@ class EndpointConnection(TokenConnection):
                 f"Put a valid one into ${self._token_env}; operations go on by themselves, so wait again afterwards.",
             )
         self._tokens.use(fresh)
-
-
-class LocalConnection(EndpointConnection):
-    """The LocalService of this process, which is started when it does not run yet, and outlives the connection.
-
-    Attributes:
-        service: That service: ``submit`` and ``simulate`` make operations.
-    """
-
-    service: LocalService
-
-    def __init__(self) -> None:
-        from ds_ops_magic import local
-
-        self.service = local.shared()
-        super().__init__(self.service.address)
-        self.identity = "the owner of this process"
-
-    @property
-    def service_key(self) -> str:
-        """The same for every process, whose service has another address each time."""
-        return "local"
-
-    def stop_service(self) -> None:
-        """Stop the service of this process, whoever else uses it; its operations stay in its file."""
-        from ds_ops_magic import local
-
-        local.close_shared()
-
-    def __reduce__(self) -> tuple[type[LocalConnection], tuple[()]]:
-        return LocalConnection, ()  # that of the process in which it is read
 
 
 def _read_token(variable: str) -> Token:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ds_ops_magic.client import OperationClient
-    from ds_ops_magic.connection.connection import LocalConnection
     from ds_ops_magic.history.history import History
+    from ds_ops_magic.local.connection import LocalConnection
     from ds_ops_magic.watch import Watch
 
 
@@ -40,8 +40,8 @@ class Session:
         Raises:
             OperationsError: It cannot be connected; what was connected before still is.
         """
-        from ds_ops_magic.connection.connection import LocalConnection
         from ds_ops_magic.connector import connect
+        from ds_ops_magic.local.connection import LocalConnection
 
         client = connect(target, rate=rate, **how)
         if isinstance(client.connection, LocalConnection):

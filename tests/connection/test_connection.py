@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +13,10 @@ import pytest
 
 from ds_ops_magic import local
 from ds_ops_magic.connection.addresses import is_address, is_on_this_host
-from ds_ops_magic.connection.connection import EndpointConnection, LocalConnection
+from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.connector import connect, connection_to
 from ds_ops_magic.local import LocalService
-from ds_ops_magic.model.errors import NotConnected, OperationNotFound, ServiceUnavailable
-from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.errors import NotConnected, ServiceUnavailable
 from tests.support.certificates import Authority
 from tests.support.following import client_of, lasting
 from tests.support.scripted import Call, ScriptedServer, message
@@ -212,49 +209,6 @@ def test_a_key_that_cannot_be_read(path: str, why: str) -> None:
     with pytest.raises(NotConnected, match=f"the key in .*: it cannot be read: {why}") as caught:
         connect(sa_key=path, discovery="127.0.0.1:1")
     assert "\0" not in str(caught.value)
-
-
-@pytest.fixture
-def local_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setenv("DS_OPS_MAGIC_LOCAL_DB", str(tmp_path / "ops.sqlite"))
-    yield
-    local.close_shared()
-
-
-@pytest.mark.usefixtures("local_database")
-def test_closing_clients_leaves_the_local_service_and_its_work_alone() -> None:
-    go_on = threading.Event()
-    first, second = connect("local"), connect("local")
-    assert isinstance(first.connection, LocalConnection)
-    service = first.connection.service
-    assert service is second.connection.service is local.shared()
-    job = service.submit(go_on.wait, 20)
-    for client in (first, first, second):
-        client.close()
-    assert local.shared() is service
-    go_on.set()
-    with connect("local") as third:
-        assert third.wait(job).status is Status.SUCCEEDED
-        with pytest.raises(OperationNotFound):
-            third.get("nothing")
-
-
-@pytest.mark.usefixtures("local_database")
-def test_stopping_the_local_service_is_asked_for() -> None:
-    with connect("local") as client:
-        assert isinstance(client.connection, LocalConnection)
-        place = Path(client.connection.endpoint.removeprefix("unix:"))
-        assert place.exists()
-        client.connection.stop_service()
-        assert not place.exists()
-
-
-@pytest.mark.usefixtures("local_database")
-def test_a_local_client_can_be_pickled() -> None:
-    with connect("local") as client:
-        operation = client.connection.service.simulate(0)
-        with pickle.loads(pickle.dumps(client)) as again:  # noqa: S301  # our own
-            assert again.wait(operation).done
 
 
 def test_importing_the_connection_does_not_import_grpc() -> None:

@@ -1,0 +1,38 @@
+"""The connection to the service of this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ds_ops_magic import local
+from ds_ops_magic.connection.connection import EndpointConnection
+
+if TYPE_CHECKING:
+    from ds_ops_magic.local import LocalService
+
+
+class LocalConnection(EndpointConnection):
+    """The LocalService of this process, which is started when it does not run yet, and outlives the connection.
+
+    Attributes:
+        service: That service: ``submit`` and ``simulate`` make operations.
+    """
+
+    service: LocalService
+
+    def __init__(self) -> None:
+        self.service = local.shared()
+        super().__init__(self.service.address)
+        self.identity = "the owner of this process"
+
+    @property
+    def service_key(self) -> str:
+        """The same for every process, whose service has another address each time."""
+        return "local"
+
+    def stop_service(self) -> None:
+        """Stop the service of this process, whoever else uses it; its operations stay in its file."""
+        local.close_shared()
+
+    def __reduce__(self) -> tuple[type[LocalConnection], tuple[()]]:
+        return LocalConnection, ()  # that of the process in which it is read
