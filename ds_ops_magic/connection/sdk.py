@@ -11,9 +11,9 @@ from ds_ops_magic.connection.redaction import redacted
 from ds_ops_magic.connection.time_limit import Beside
 from ds_ops_magic.connection.tokens import Token, Tokens
 from ds_ops_magic.connection.yandex_api import OPERATION
-from ds_ops_magic.model.errors import NotConnected, OperationsError
+from ds_ops_magic.model.errors import NotConnected, OperationsError, thread_limit
 from ds_ops_magic.util.text import one_line, tidy
-from ds_ops_magic.util.threads import DaemonThreads
+from ds_ops_magic.util.threads import DaemonThreads, ThreadLimitReached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -127,9 +127,9 @@ class _StubChannel:
             loop = asyncio.get_running_loop()
             try:
                 answer_to_come = loop.run_in_executor(self._threads, blocking)
-            except OperationsError as error:
+            except ThreadLimitReached as error:
                 answer_to_come = loop.create_future()
-                answer_to_come.set_exception(_unavailable(error))
+                answer_to_come.set_exception(_unavailable(thread_limit(error)))
             self._under_way.add(answer_to_come)
             answer_to_come.add_done_callback(self._under_way.discard)
             return answer_to_come

@@ -6,6 +6,7 @@ import math
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from ds_ops_magic.model.errors import thread_limit
 from ds_ops_magic.util import threads
 from ds_ops_magic.util.pending import Pending
 from ds_ops_magic.util.text import duration
@@ -29,7 +30,10 @@ class Beside(Generic[ResultT]):
 
     def __init__(self, work: Callable[[], ResultT], name: str = "ds_ops_magic connecting") -> None:
         self._pending: Pending[ResultT] = Pending()
-        threads.start(threading.Thread(target=self._run, args=(work,), name=name, daemon=True))
+        try:
+            threads.start(threading.Thread(target=self._run, args=(work,), name=name, daemon=True))
+        except threads.ThreadLimitReached as error:
+            raise thread_limit(error) from None
 
     def ended_within(self, seconds: float) -> bool:
         """Wait so long at most, and tell whether it has ended."""

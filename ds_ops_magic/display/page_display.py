@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ds_ops_magic.display import render
 from ds_ops_magic.display.redraw import Drawer
 from ds_ops_magic.display.text_display import PATIENCE, Display, panel, publish
-from ds_ops_magic.model.errors import OperationsError
+from ds_ops_magic.model.errors import thread_limit
+from ds_ops_magic.util.threads import ThreadLimitReached
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,9 +70,9 @@ class HtmlDisplay(Display):
     def _have_drawn(self, draw: Callable[[], bool]) -> None:
         try:
             drawer.add(draw)
-        except OperationsError as error:  # no thread can be started: the panel stays as it is until the end
+        except ThreadLimitReached as error:  # the panel stays as it is until the end
             self._is_live = False
-            print(f"The panel is not live: {error.args[0]}", file=sys.stderr, flush=True)
+            print(f"The panel is not live: {thread_limit(error).args[0]}", file=sys.stderr, flush=True)
 
     def _draw(self) -> bool:
         self._handle.update(render.bundle(self._now()), raw=True)

@@ -42,7 +42,7 @@ class Drawer:
         """Call a function about every second, sooner after `wake`, until it returns True.
 
         Raises:
-            OperationsError: No thread can be started for it.
+            ThreadLimitReached: No thread can be started for it.
         """
         with self._lock:
             if self._thread is None:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic.history.record import MOST, Record, kept, record_of
 from ds_ops_magic.history.writer import HistoryWriter
-from ds_ops_magic.model.errors import OperationNotFound, OperationsError
+from ds_ops_magic.model.errors import OperationNotFound, OperationsError, thread_limit
 from ds_ops_magic.model.estimates import Runs
 from ds_ops_magic.model.view import Update
 from ds_ops_magic.util.text import one_line, tidy
+from ds_ops_magic.util.threads import ThreadLimitReached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -90,10 +91,10 @@ class History:
         trouble = self._writer.take_trouble()
         if trouble is None:
             return ""
-        if isinstance(trouble, OperationsError):
+        if isinstance(trouble, ThreadLimitReached):
             return (
-                f"No history is kept yet. {trouble.args[0]} What is to be kept waits in memory, and is written once "
-                "one can. Operations are not affected."
+                f"No history is kept yet. {thread_limit(trouble).args[0]} What is to be kept waits in memory, and is "
+                "written once one can. Operations are not affected."
             )
         why = trouble.strerror if isinstance(trouble, OSError) and trouble.strerror else str(trouble)
         return (

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic.history.database import BUSY, HistoryFile
 from ds_ops_magic.history.inbox import Inbox
-from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util import threads
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ class HistoryWriter:
         thread.join(0.0 if self._late else timeout)
 
     def take_trouble(self) -> Exception | None:
-        """Return, once, what keeps the file from being written: an OperationsError where no thread can be started."""
+        """Return, once, what keeps the file from being written: ThreadLimitReached where no thread can be started."""
         if self._trouble is None or self._complained:
             return None
         self._complained = True
@@ -164,7 +163,7 @@ class HistoryWriter:
         self._coming = threading.Thread(target=self._main, name="ds_ops_magic history", daemon=True)
         try:
             threads.start(self._coming)
-        except OperationsError as error:
+        except threads.ThreadLimitReached as error:
             self._coming = None
             self._trouble = error.with_traceback(None)
             self._inbox.work_off()

@@ -15,7 +15,7 @@ import time
 from concurrent import futures
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
-from ds_ops_magic.model.errors import OperationsError
+from ds_ops_magic.model.errors import thread_limit
 from ds_ops_magic.util import threads
 
 if TYPE_CHECKING:
@@ -66,13 +66,13 @@ class AnsweringThreads(futures.Executor):
         self._look = threading.Event()
         self._asleep = False
         self._closed = False
-        with self._lock:
-            self._start_worker()
         try:
+            with self._lock:
+                self._start_worker()
             threads.start(threading.Thread(target=self._watch, name=name, daemon=True))
-        except OperationsError:
+        except threads.ThreadLimitReached as error:
             self.shutdown()
-            raise
+            raise thread_limit(error) from None
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> futures.Future[T]:
         """Have a callable run. It never raises: gRPC does this on the one thread that serves every call."""
@@ -82,7 +82,7 @@ class AnsweringThreads(futures.Executor):
             if self._idle:
                 self._idle -= 1
             elif self._workers < _USUAL:
-                with contextlib.suppress(OperationsError):  # one of those that there are takes it, later
+                with contextlib.suppress(threads.ThreadLimitReached):  # one of those that there are takes it, later
                     self._start_worker()
             elif not self._look.is_set():
                 self._look.set()
@@ -179,7 +179,7 @@ class AnsweringThreads(futures.Executor):
             try:
                 for _ in range(missing):
                     self._start_worker()
-            except OperationsError:
+            except threads.ThreadLimitReached:
                 missing = 0
         waiting = self._waiting_longest()
         for one in waiting[: 0 if missing else 1 + len(waiting) // 2]:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from ds_ops_magic.local import owners as _owners  # noqa: F401  its locks go after what is done here at exit
 from ds_ops_magic.local.refusals import TROUBLE
 from ds_ops_magic.local.store import Row, Store
-from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util import threads
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ class Ends:
             self.retrying = True
         try:
             threads.start(threading.Thread(target=self._write_all, name=_NAME, daemon=True))
-        except OperationsError:  # the next question or the next end tries again
+        except threads.ThreadLimitReached:  # the next question or the next end tries again
             self.retrying = False
 
     def _write_all(self) -> None:

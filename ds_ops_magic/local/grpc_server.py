@@ -16,8 +16,7 @@ from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest,
 from ds_ops_magic.local import addresses, answering
 from ds_ops_magic.local.answering import AnsweringThreads
 from ds_ops_magic.local.refusals import Refusal
-from ds_ops_magic.model.errors import OperationsError
-from ds_ops_magic.util import threads
+from ds_ops_magic.model.errors import OperationsError, thread_limit
 from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def _begin(server: grpc.Server) -> None:
         state = cast("Any", server)._state
         _server._begin_shutdown_once(state)
         _server._serve(state)
-        raise threads.none_left(error) from None
+        raise thread_limit(error) from None
 
 
 def _method(

@@ -21,7 +21,8 @@ from ds_ops_magic.local.refusals import TROUBLE, Refusal, refusing
 from ds_ops_magic.local.repository import begin_work, packed
 from ds_ops_magic.local.results import ABORTED, CANCELLED, JobCancelled, Outcome, clean, failed, raised, returned
 from ds_ops_magic.local.store import Row, Store
-from ds_ops_magic.util.threads import DaemonThreads, join_all
+from ds_ops_magic.model.errors import thread_limit
+from ds_ops_magic.util.threads import DaemonThreads, ThreadLimitReached, join_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -180,6 +181,9 @@ class Jobs:
         call = Call(path, message.id, function, args, kwargs, _wants_reporter(function, args, kwargs))
         try:
             future = self._executor().submit(run, call)
+        except ThreadLimitReached as error:
+            self._take_back(message.id)
+            raise thread_limit(error) from None
         except BaseException:
             self._take_back(message.id)
             raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ds_ops_magic.model.errors import OperationsError
+from ds_ops_magic.model.errors import thread_limit
 from ds_ops_magic.util import threads
 from ds_ops_magic.util.text import one_line
 
@@ -79,5 +79,5 @@ def tell_when_over(watch: Watch, told: list[Notified], outcome: Callable[[], Any
         return
     try:
         threads.start(threading.Thread(target=run, name="ds_ops_magic notify", daemon=True))
-    except OperationsError as error:
-        print(f"%op: nobody will be told how this ends: {error.args[0]}", file=sys.stderr)
+    except threads.ThreadLimitReached as error:
+        print(f"%op: nobody will be told how this ends: {thread_limit(error).args[0]}", file=sys.stderr)

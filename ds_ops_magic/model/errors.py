@@ -409,6 +409,15 @@ def thread_ended(ids: Sequence[str] = ()) -> WatchStopped:
     )
 
 
+def thread_limit(error: RuntimeError) -> OperationsError:
+    """Make the error for a thread that the system did not let start; ``error`` says so in Python's own words."""
+    return OperationsError(
+        f"No thread can be started here ({error}): the process or its user has as many as the system allows.",
+        "Operations go on by themselves. End what is not needed (ulimit -u and the container's limit of processes "
+        "say how many there may be), then try again.",
+    )
+
+
 def blocking_subscriber() -> OperationsError:
     """Make the error for a subscriber that would wait for what only the thread that called it can bring."""
     return OperationsError(

@@ -69,7 +69,10 @@ class BackgroundLoop:
                 if self._closed:
                     raise self._why_over()
                 if self._thread is None:
-                    threads.start(threading.Thread(target=self._main, name=self._name, daemon=True))
+                    try:
+                        threads.start(threading.Thread(target=self._main, name=self._name, daemon=True))
+                    except threads.ThreadLimitReached as error:
+                        raise errors.thread_limit(error) from None
         self._ready.result()
 
     def time(self) -> float:

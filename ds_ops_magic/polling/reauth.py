@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ds_ops_magic.connection.tokens import TemporarilyUnavailable
-from ds_ops_magic.model.errors import AuthenticationError, OperationsError
+from ds_ops_magic.model.errors import AuthenticationError, OperationsError, thread_limit
 from ds_ops_magic.polling.schedule import retry_delay
 from ds_ops_magic.util.text import tidy
-from ds_ops_magic.util.threads import DaemonThreads
+from ds_ops_magic.util.threads import DaemonThreads, ThreadLimitReached
 
 if TYPE_CHECKING:
     from concurrent import futures
@@ -109,8 +109,8 @@ class Refresher:
     def _begun(self, token_generation: int) -> futures.Future[None]:
         try:
             return self._threads.submit(self._connection.refresh, token_generation)
-        except OperationsError as error:  # no thread can be started
-            raise TemporarilyUnavailable(error) from None
+        except ThreadLimitReached as error:
+            raise TemporarilyUnavailable(thread_limit(error)) from None
 
     def _too_slow(self) -> OperationsError:
         shown = tidy(self._connection.endpoint, 100)

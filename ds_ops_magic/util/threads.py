@@ -17,8 +17,6 @@ import time
 from concurrent import futures
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
-from ds_ops_magic.model.errors import OperationsError
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,6 +26,10 @@ T = TypeVar("T")
 LONGEST_SLEEP = 1.0
 """Seconds of one sleep. The signal of Stop may be taken by another thread, and does not wake this one then; and clocks
 refuse to sleep for millions of years."""
+
+
+class ThreadLimitReached(RuntimeError):
+    """The system allows the process, or its user, no more threads."""
 
 
 class Signal:
@@ -61,23 +63,14 @@ def start(thread: threading.Thread) -> None:
     """Start a thread. After an interrupt of the main thread it has started, or will, or never does; it never hangs.
 
     Raises:
-        OperationsError: The system allows no more threads.
+        ThreadLimitReached: The system allows no more threads.
     """
     try:
         # `Thread.start` waits by an Event. An interrupt in there can leave its lock held, and the new thread waits for
         # that for ever; nor would the list of threads ever be without it.
         _apart(thread.start, lambda run: _thread.start_new_thread(run, ()))
     except RuntimeError as error:
-        raise none_left(error) from None
-
-
-def none_left(error: RuntimeError) -> OperationsError:
-    """Make the error for a thread that the system did not let start."""
-    return OperationsError(
-        f"No thread can be started here ({error}): the process or its user has as many as the system allows.",
-        "Operations go on by themselves. End what is not needed (ulimit -u and the container's limit of processes "
-        "say how many there may be), then try again.",
-    )
+        raise ThreadLimitReached(*error.args) from None
 
 
 def uninterrupted(function: Callable[[], T]) -> T:
@@ -89,7 +82,7 @@ def uninterrupted(function: Callable[[], T]) -> T:
     def begin(run: Callable[[], None]) -> None:
         try:
             start(threading.Thread(target=run, name="ds_ops_magic", daemon=True))
-        except OperationsError:
+        except ThreadLimitReached:
             run()
 
     return _apart(function, begin)
@@ -156,7 +149,7 @@ class DaemonThreads(futures.Executor):
 
         Raises:
             RuntimeError: The executor was shut down.
-            OperationsError: No thread can be started, and none is there to take it.
+            ThreadLimitReached: No thread can be started, and none is there to take it.
         """
         work = Work(futures.Future(), functools.partial(fn, *args, **kwargs))
         with self._lock:
@@ -190,7 +183,7 @@ class DaemonThreads(futures.Executor):
         worker = threading.Thread(target=self._work, name=self._name, daemon=True)
         try:
             start(worker)  # it waits for the lock, and so for the work
-        except OperationsError:
+        except ThreadLimitReached:
             if not self._workers:  # else one of those takes it, later
                 raise
         else:

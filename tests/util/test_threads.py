@@ -9,8 +9,7 @@ from concurrent import futures
 
 import pytest
 
-from ds_ops_magic.model.errors import OperationsError
-from ds_ops_magic.util.threads import DaemonThreads, join_all, uninterrupted
+from ds_ops_magic.util.threads import DaemonThreads, ThreadLimitReached, join_all, uninterrupted
 from tests.support.following import DEADLINE, until
 
 
@@ -107,7 +106,7 @@ def test_a_shutdown_waits_for_what_it_does_not_drop(executor, cancel):
 def test_where_no_thread_can_be_started_nothing_is_left_waiting(executor, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
-        with pytest.raises(OperationsError, match="No thread can be started here"):
+        with pytest.raises(ThreadLimitReached, match="can't start new thread"):
             executor.submit(int)
     assert executor.submit(int).result(DEADLINE) == 0
 
