@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     Ask = Callable[[str], Pending[Operation]]
 
 
-def answer(pending: Pending[Operation]) -> Operation:
+def result_of(pending: Pending[Operation]) -> Operation:
     """Block until an answer is there.
 
     Raises:
         WaitInterrupted: Stop was pressed meanwhile.
         OperationsError: There is none to be had.
     """
-    with _withdrawn([pending]):
+    with _withdrawing([pending]):
         return pending.result()
 
 
 def ask_one(ask: Ask, operation_id: str, history: EndpointHistory | None) -> Operation:
-    """Ask about one operation; raises as `answer`."""
-    return _told(ask(operation_id), operation_id, history)
+    """Ask about one operation; raises as `result_of`."""
+    return _recorded(ask(operation_id), operation_id, history)
 
 
 def ask_many(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what: str) -> Operations[Operation]:
@@ -52,11 +52,11 @@ def ask_many(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what
     answers: dict[str, Operation] = {}
     refusals: dict[str, OperationsError] = {}
     pendings: dict[str, Pending[Operation]] = {}
-    with _withdrawn(pendings.values()):
+    with _withdrawing(pendings.values()):
         pendings.update((operation_id, ask(operation_id)) for operation_id in dict.fromkeys(ids))
         for operation_id, pending in pendings.items():
             try:
-                answers[operation_id] = _told(pending, operation_id, history)
+                answers[operation_id] = _recorded(pending, operation_id, history)
             except OperationsError as error:
                 refusals[operation_id] = error
     if refusals:
@@ -71,17 +71,17 @@ def peek(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, timeout:
     answers: dict[str, Operation] = {}
     pendings: dict[str, Pending[Operation]] = {}
     deadline = time.monotonic() + timeout
-    with _withdrawn(pendings.values()):
+    with _withdrawing(pendings.values()):
         pendings.update((operation_id, ask(operation_id)) for operation_id in ids)
         for operation_id, pending in pendings.items():
             if pending.ended_within(deadline - time.monotonic()):
                 with contextlib.suppress(OperationsError):
-                    answers[operation_id] = _told(pending, operation_id, history)
+                    answers[operation_id] = _recorded(pending, operation_id, history)
     return answers
 
 
 @contextlib.contextmanager
-def _withdrawn(pendings: Reversible[Pending[Operation]]) -> Iterator[None]:
+def _withdrawing(pendings: Reversible[Pending[Operation]]) -> Iterator[None]:
     """At the end withdraw what was not answered, so that none is sent afterwards.
 
     Raises:
@@ -97,11 +97,11 @@ def _withdrawn(pendings: Reversible[Pending[Operation]]) -> Iterator[None]:
             pending.cancel()
 
 
-def _told(pending: Pending[Operation], operation_id: str, history: EndpointHistory | None) -> Operation:
+def _recorded(pending: Pending[Operation], operation_id: str, history: EndpointHistory | None) -> Operation:
     if history is None:
-        return answer(pending)
+        return result_of(pending)
     try:
-        operation = answer(pending)
+        operation = result_of(pending)
     except OperationsError as error:
         history.refused(error, operation_id)
         raise

@@ -101,7 +101,7 @@ class OperationClient:
         """
         try:
             # No operation has an empty id: the service can only refuse it.
-            asking.answer(self._poller.started().get(""))
+            asking.result_of(self._poller.started().get(""))
         except (InvalidOperationId, OperationNotFound, PermissionDenied):
             return
         except ServiceRefused as refused:
@@ -119,8 +119,8 @@ class OperationClient:
             OperationNotFound: The service does not know it.
             OperationsError: The service refused, cannot be read, or did not answer within 10 s (2 s the first time).
         """
-        name = _id_of(operation)
-        return asking.ask_one(self._poller.started().get, name, self._here([name]))
+        operation_id = _id_of(operation)
+        return asking.ask_one(self._poller.started().get, operation_id, self._history_here([operation_id]))
 
     def get_all(self, operations: Iterable[Reference]) -> Operations[Operation]:
         """Ask for operations as they are now, at no more than the client's rate; in the order given.
@@ -129,11 +129,11 @@ class OperationClient:
             OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return asking.ask_many(self._poller.started().get, ids, self._here(ids), errors.NOT_ASKED)
+        return asking.ask_many(self._poller.started().get, ids, self._history_here(ids), errors.NOT_ASKED)
 
     def peek(self, ids: Sequence[str], timeout: float) -> dict[str, Operation]:
         """Return by id what the service says of operations in so many seconds; the history counts it as no use."""
-        return asking.peek(self._poller.started().get, ids, self._here(), timeout)
+        return asking.peek(self._poller.started().get, ids, self._history_here(), timeout)
 
     def cancel(self, operation: Reference) -> Operation:
         """Ask for an operation to be cancelled.
@@ -148,8 +148,8 @@ class OperationClient:
             CancelNotSupported: The service does not cancel this; the operation goes on.
             OperationsError: As for `get`.
         """
-        name = _id_of(operation)
-        return asking.ask_one(self._poller.started().cancel, name, self._here([name]))
+        operation_id = _id_of(operation)
+        return asking.ask_one(self._poller.started().cancel, operation_id, self._history_here([operation_id]))
 
     def cancel_all(self, operations: Iterable[Reference]) -> Operations[Operation]:
         """Ask for operations to be cancelled; in the order given. All are asked for, whatever becomes of one.
@@ -158,7 +158,7 @@ class OperationClient:
             OperationsFailed: Some cannot be cancelled; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return asking.ask_many(self._poller.started().cancel, ids, self._here(ids), errors.NOT_CANCELLED)
+        return asking.ask_many(self._poller.started().cancel, ids, self._history_here(ids), errors.NOT_CANCELLED)
 
     def wait(self, operation: Reference, timeout: float | None = None) -> Operation:
         """Block until an operation has ended.
@@ -241,14 +241,14 @@ class OperationClient:
             NotAnOperation: One of them stands for none; InvalidOperationId: an id is empty or too long.
         """
         ids = _ids_of(*operations)
-        return Watch(self._poller.started(), ids, owner=self, history=self._here(ids))
+        return Watch(self._poller.started(), ids, owner=self, history=self._history_here(ids))
 
     def close(self) -> None:
         """Stop all watching, close the channel and end the thread. The operations go on."""
         self._poller.close()
         self.connection.close()
 
-    def _here(self, asked: Sequence[str] = ()) -> EndpointHistory | None:
+    def _history_here(self, asked: Sequence[str] = ()) -> EndpointHistory | None:
         """Return what the history has of this service, told that operations are asked about."""
         if self.history is None:
             return None

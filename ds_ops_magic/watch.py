@@ -69,7 +69,7 @@ class Watch:
     def operations(self) -> Operations[Operation | None]:
         """The newest snapshots, in the order given; None for an operation not seen yet."""
         with self._lock:
-            return Operations(self._state.entries[name].operation for name in self.ids)
+            return Operations(self._state.entries[operation_id].operation for operation_id in self.ids)
 
     @property
     def done(self) -> bool:
