@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ds_ops_magic.client import ALL, FIRST, FIRST_FAILURE, OperationClient
+    from ds_ops_magic.client import OperationClient
     from ds_ops_magic.connector import connect
     from ds_ops_magic.history.history import History
     from ds_ops_magic.history.interceptor import recorder
@@ -35,11 +35,13 @@ if TYPE_CHECKING:
         WaitTimeout,
         WatchStopped,
     )
-    from ds_ops_magic.model.operation import ErrorStatus, Operation, Status
+    from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.operations import Operations
+    from ds_ops_magic.model.outcome import ErrorStatus, Status
     from ds_ops_magic.model.payload import UnknownPayload
     from ds_ops_magic.model.progress import Progress
     from ds_ops_magic.model.view import Change
+    from ds_ops_magic.model.waiting import ALL, FIRST, FIRST_FAILURE
     from ds_ops_magic.polling.schedule import Schedule
     from ds_ops_magic.watch import Watch
 
@@ -88,13 +90,15 @@ __all__ = [
 
 # Where each public name lives (PEP 562): importing the package must not import grpc, or %load_ext would be felt.
 _HOMES = {
-    "client": ("ALL", "FIRST", "FIRST_FAILURE", "OperationClient"),
+    "client": ("OperationClient",),
     "connector": ("connect",),
     "history.history": ("History",),
     "history.interceptor": ("recorder",),
     "local": ("LocalService",),
     "model.payload": ("UnknownPayload",),
-    "model.operation": ("ErrorStatus", "Operation", "Status"),
+    "model.operation": ("Operation",),
+    "model.outcome": ("ErrorStatus", "Status"),
+    "model.waiting": ("ALL", "FIRST", "FIRST_FAILURE"),
     "model.operations": ("Operations",),
     "model.progress": ("Progress",),
     "polling.schedule": ("Schedule",),

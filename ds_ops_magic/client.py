@@ -6,9 +6,10 @@ import functools
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from ds_ops_magic import asking
-from ds_ops_magic.model import errors, grpc_codes, references
-from ds_ops_magic.model.errors import InvalidOperationId, OperationNotFound, PermissionDenied, ServiceRefused, check_id
-from ds_ops_magic.model.view import ReturnWhen
+from ds_ops_magic.model import grpc_codes, references
+from ds_ops_magic.model.errors import InvalidOperationId, OperationNotFound, PermissionDenied, ServiceRefused
+from ds_ops_magic.model.group_errors import NOT_ASKED, NOT_CANCELLED
+from ds_ops_magic.model.waiting import ReturnWhen
 from ds_ops_magic.polling.owner import PollerOwner
 from ds_ops_magic.polling.schedule import Schedule
 from ds_ops_magic.watch import Watch
@@ -106,7 +107,7 @@ class OperationClient:
             return
         except ServiceRefused as refused:
             if not grpc_codes.is_service(refused.code, str(refused)):
-                raise errors.no_service(refused, self.connection.endpoint) from None
+                raise grpc_codes.not_a_service(refused, self.connection.endpoint) from None
 
     def get(self, operation: Reference) -> Operation:
         """Ask for an operation as it is now.
@@ -129,7 +130,7 @@ class OperationClient:
             OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return asking.ask_many(self._poller.started().get, ids, self._here(ids), errors.NOT_ASKED)
+        return asking.ask_many(self._poller.started().get, ids, self._here(ids), NOT_ASKED)
 
     def peek(self, ids: Sequence[str], timeout: float) -> dict[str, Operation]:
         """Return by id what the service says of operations in so many seconds; the history counts it as no use."""
@@ -158,7 +159,7 @@ class OperationClient:
             OperationsFailed: Some cannot be cancelled; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return asking.ask_many(self._poller.started().cancel, ids, self._here(ids), errors.NOT_CANCELLED)
+        return asking.ask_many(self._poller.started().cancel, ids, self._here(ids), NOT_CANCELLED)
 
     def wait(self, operation: Reference, timeout: float | None = None) -> Operation:
         """Block until an operation has ended.
@@ -259,9 +260,9 @@ class OperationClient:
 
 
 def _id_of(operation: Reference) -> str:
-    return check_id(references.only_id_of(operation))
+    return references.check_id(references.only_id_of(operation))
 
 
 def _ids_of(*operations: Reference | Iterable[Reference]) -> list[str]:
     """Return the ids of what stands for operations, each for one or for several, if they may be asked about."""
-    return [check_id(found) for found in references.ids_of(*operations)]
+    return [references.check_id(found) for found in references.ids_of(*operations)]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ds_ops_magic.model.operation import Operation, Status
+from ds_ops_magic.model.outcome import Status
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ds_ops_magic.model.operation import Operation
 
 SnapshotT = TypeVar("SnapshotT", bound="Operation | None")
 

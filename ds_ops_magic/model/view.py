@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.model.errors import operation_failed
-from ds_ops_magic.model.operation import Operation, Status
+from ds_ops_magic.model.outcome import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,14 +14,7 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.model.errors import OperationsError
     from ds_ops_magic.model.estimates import Durations
-
-
-class ReturnWhen(enum.Enum):
-    """What ends a wait for several operations."""
-
-    ALL = "all"
-    FIRST = "first"
-    FIRST_FAILURE = "first failure"
+    from ds_ops_magic.model.operation import Operation
 
 
 @dataclass(frozen=True)

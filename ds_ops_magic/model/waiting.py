@@ -1,12 +1,26 @@
-"""On what terms somebody waits: how long it may take, and what ends it."""
+"""What a wait was told: how long it may take, and what ends it."""
 
 from __future__ import annotations
 
+import enum
 import math
 from dataclasses import dataclass
+from typing import Final
 
-from ds_ops_magic.model.view import ReturnWhen
 from ds_ops_magic.util.threads import LONGEST_SLEEP
+
+
+class ReturnWhen(enum.Enum):
+    """What ends a wait for several operations."""
+
+    ALL = "all"
+    FIRST = "first"
+    FIRST_FAILURE = "first failure"
+
+
+ALL: Final = ReturnWhen.ALL
+FIRST: Final = ReturnWhen.FIRST
+FIRST_FAILURE: Final = ReturnWhen.FIRST_FAILURE
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ds_ops_magic.connection.connection import EndpointConnection, LocalConnecti
 from ds_ops_magic.connector import connect, connection_to
 from ds_ops_magic.local import LocalService
 from ds_ops_magic.model.errors import NotConnected, OperationNotFound, ServiceUnavailable
-from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.outcome import Status
 from tests.support.certificates import Authority
 from tests.support.following import client_of, lasting
 from tests.support.scripted import Call, ScriptedServer, message
