@@ -24,12 +24,12 @@ from yandex.cloud.mdb.postgresql.v1.database_service_pb2 import CreateDatabaseMe
 
 from ds_ops_magic.model.payload import UnknownPayload, decode, target_id, to_line, to_plain, type_words
 from tests.support.fresh import fresh
+from tests.support.messages import UNKNOWN, packed
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 GOOGLE = "type.googleapis.com/"
-UNKNOWN = AnyMessage(type_url="x/vendor.v1.Secret", value=b"123")
 BROKEN = AnyMessage(type_url="x/google.rpc.ErrorInfo", value=b"\xff")
 VIOLATION = BadRequest.FieldViolation(field="имя")
 HOSTILE = [
