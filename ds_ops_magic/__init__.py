@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.view import Change
     from ds_ops_magic.model.waiting import ALL, FIRST, FIRST_FAILURE
     from ds_ops_magic.polling.schedule import Schedule
+    from ds_ops_magic.util.pickling import restore
     from ds_ops_magic.watch import Watch
 
 __version__ = "0.1.0"
@@ -85,24 +86,36 @@ __all__ = [
     "connect",
     "load_ipython_extension",
     "recorder",
+    "restore",
     "unload_ipython_extension",
 ]
 
-# Where each public name lives (PEP 562): importing the package must not import grpc, or %load_ext would be felt.
+# Where each public name is defined, the exceptions apart (PEP 562): importing the package must not import grpc, or
+# %load_ext would be felt. Beside them what a pickle or a display is found by.
 _HOMES = {
     "client": ("OperationClient",),
+    "connection.connection": ("EndpointConnection", "LocalConnection"),
+    "connection.credentials": ("CommandLine", "EnvironmentToken", "KeyFile", "MetadataService"),
+    "connection.tokens": ("Tokens",),
+    "connection.yandex": ("YandexConnection",),
+    "connection.yandex_api": ("Cloud",),
     "connector": ("connect",),
+    "display.table": ("Listing",),
     "history.history": ("History",),
     "history.interceptor": ("recorder",),
-    "local": ("LocalService",),
-    "model.payload": ("UnknownPayload",),
+    "local.jobs": ("Reporter",),
+    "local.retention": ("Retention",),
+    "local.service": ("LocalService",),
+    "model.estimates": ("Durations",),
     "model.operation": ("Operation",),
-    "model.outcome": ("ErrorStatus", "Status"),
-    "model.waiting": ("ALL", "FIRST", "FIRST_FAILURE"),
     "model.operations": ("Operations",),
+    "model.outcome": ("ErrorStatus", "Status"),
+    "model.payload": ("UnknownPayload",),
     "model.progress": ("Progress",),
+    "model.view": ("Change", "Entry", "Health", "View"),
+    "model.waiting": ("ALL", "FIRST", "FIRST_FAILURE", "ReturnWhen"),
     "polling.schedule": ("Schedule",),
-    "model.view": ("Change",),
+    "util.pickling": ("restore",),
     "watch": ("Watch",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -122,10 +135,20 @@ def unload_ipython_extension(shell: Any) -> None:
     magics.unload(shell)
 
 
+def home_of(name: str) -> str:
+    """Return the full name of the module that defines a name."""
+    return f"{__name__}.{_HOME.get(name, 'model.errors')}"
+
+
+def find(name: str) -> Any:
+    """Return what a name means, None for one that nothing here has."""
+    return getattr(importlib.import_module(home_of(name)), name, None)
+
+
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME.get(name, 'model.errors')}"), name)
+    return find(name)
 
 
 def __dir__() -> list[str]:

@@ -12,6 +12,7 @@ from ds_ops_magic.model.group_errors import NOT_ASKED, NOT_CANCELLED
 from ds_ops_magic.model.waiting import ReturnWhen
 from ds_ops_magic.polling.owner import PollerOwner
 from ds_ops_magic.polling.schedule import Schedule
+from ds_ops_magic.util.pickling import restore
 from ds_ops_magic.watch import Watch
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ class OperationClient:
             "schedule": self._schedule,
             "history": self.history,
         }
-        return functools.partial(type(self), **how), (self.connection,)  # nothing of the copy is started
+        make = functools.partial(restore, "OperationClient") if type(self) is OperationClient else type(self)
+        return functools.partial(make, **how), (self.connection,)  # nothing of the copy is started
 
     def __enter__(self) -> OperationClient:
         return self

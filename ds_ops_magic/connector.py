@@ -61,6 +61,9 @@ def connect(
     return OperationClient(found, rate=rate)
 
 
+connect.__module__ = "ds_ops_magic"
+
+
 def connection_to(
     target: object = None,
     *,

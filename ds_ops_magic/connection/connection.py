@@ -12,6 +12,7 @@ from ds_ops_magic.connection.files import Unreadable, contents
 from ds_ops_magic.connection.redaction import redacted
 from ds_ops_magic.connection.tokens import NoToken, Token, Tokens
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected
+from ds_ops_magic.util.pickling import PickledByName, restore
 from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Options = Sequence[tuple[str, Any]]
 
 
-class Connection:
+class Connection(PickledByName):
     """An address and how to reach it. Opens channels; knows nothing of what is asked over them.
 
     Attributes:
@@ -187,8 +188,8 @@ class LocalConnection(EndpointConnection):
 
         local.close_shared()
 
-    def __reduce__(self) -> tuple[type[LocalConnection], tuple[()]]:
-        return LocalConnection, ()  # that of the process in which it is read
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restore, ("LocalConnection",)  # that of the process in which it is read
 
 
 def _read_token(variable: str) -> Token:

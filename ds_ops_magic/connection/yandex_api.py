@@ -11,6 +11,7 @@ from ds_ops_magic.connection.time_limit import Beside
 from ds_ops_magic.connection.tokens import NoToken, Token
 from ds_ops_magic.model import grpc_codes
 from ds_ops_magic.model.grpc_codes import OnGet, code_of, meaning_of
+from ds_ops_magic.util.pickling import PickledByName
 from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class DiscoveryFailed(Exception):
     """Endpoint discovery did not say where a service is; internal, its words are safe to print."""
 
 
-class Cloud:
+class Cloud(PickledByName):
     """One installation of Yandex Cloud, over TLS only.
 
     Args:

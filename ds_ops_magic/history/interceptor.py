@@ -32,9 +32,15 @@ def recorder(history: History | None = None) -> grpc.UnaryUnaryClientInterceptor
     return _Recorder(history)
 
 
+recorder.__module__ = "ds_ops_magic"
+
+
 class _Recorder(grpc.UnaryUnaryClientInterceptor):
     def __init__(self, history: History | None) -> None:
         self._history = history
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return recorder, (self._history,)
 
     def intercept_unary_unary(
         self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any

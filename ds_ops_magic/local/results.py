@@ -36,6 +36,9 @@ class JobCancelled(BaseException):
     """
 
 
+JobCancelled.__module__ = "ds_ops_magic.local"
+
+
 class Outcome(NamedTuple):
     """How an operation ended: one of the two is set.
 

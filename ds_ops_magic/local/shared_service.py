@@ -41,6 +41,9 @@ def close_shared() -> None:
             _service = None
 
 
+shared.__module__ = close_shared.__module__ = "ds_ops_magic.local"
+
+
 def _usable_path() -> Path | None:
     try:
         path = _path()

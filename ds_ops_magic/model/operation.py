@@ -13,6 +13,7 @@ from ds_ops_magic.model.errors import OperationsError, operation_failed
 from ds_ops_magic.model.outcome import Status, error_of, status_of, status_word
 from ds_ops_magic.model.payload import decode, target_id, to_plain, type_words
 from ds_ops_magic.model.progress import Progress, progress_of
+from ds_ops_magic.util.pickling import restore
 from ds_ops_magic.util.text import one_line, tidy
 
 try:
@@ -205,7 +206,7 @@ class Operation:
         return hash((self.id, self.done, self._message.modified_at.seconds, self._message.modified_at.nanos))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Operation.from_bytes, (self._message.SerializeToString(),)
+        return restore, ("Operation.from_bytes", self._message.SerializeToString())
 
     def __repr__(self) -> str:
         words = f"Operation({tidy(self.id, 50)!r}, {self.status_word}"

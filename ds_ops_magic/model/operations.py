@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ds_ops_magic.model.outcome import Status
+from ds_ops_magic.util.pickling import PickledByName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 SnapshotT = TypeVar("SnapshotT", bound="Operation | None")
 
 
-class Operations(list[SnapshotT], Generic[SnapshotT]):
+class Operations(PickledByName, list[SnapshotT], Generic[SnapshotT]):
     """A list of operations in the order asked for; None stands for one that was never seen."""
 
     @property

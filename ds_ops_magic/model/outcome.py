@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from google.rpc import code_pb2
 
 from ds_ops_magic.model.payload import Payload, decode
+from ds_ops_magic.util.pickling import PickledByName, restore
 
 if TYPE_CHECKING:
     from google.rpc.status_pb2 import Status as StatusMessage
@@ -31,9 +32,12 @@ class Status(enum.Enum):
         """Whether nothing more will happen: FAILING has an error and is not done."""
         return self not in (Status.RUNNING, Status.FAILING)
 
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        return restore, ("Status", self.value)
+
 
 @dataclass(frozen=True)
-class ErrorStatus:
+class ErrorStatus(PickledByName):
     """A ``google.rpc.Status``, decoded.
 
     Attributes:

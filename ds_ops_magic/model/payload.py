@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError, Message
 
 from ds_ops_magic.model import error_details
 from ds_ops_magic.model.type_registry import find_type
+from ds_ops_magic.util.pickling import PickledByName
 from ds_ops_magic.util.text import counted, one_line, tidy
 
 _LONGEST_NAME = 200  # of a type, as far as it is worth splitting
@@ -21,7 +22,7 @@ _WORDS = re.compile(r"[A-Z]+[0-9]*(?![a-z0-9])|[A-Z][a-z0-9]*")
 
 
 @dataclass(frozen=True)
-class UnknownPayload:
+class UnknownPayload(PickledByName):
     """A payload whose type is not installed here, or whose bytes are not of the type they claim.
 
     Attributes:

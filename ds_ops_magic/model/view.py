@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic.model.errors import operation_failed
 from ds_ops_magic.model.outcome import Status
+from ds_ops_magic.util.pickling import PickledByName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Change:
+class Change(PickledByName):
     """One step in an operation's course, as one poll showed it.
 
     Attributes:
@@ -42,7 +43,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(PickledByName):
     """What a Watch knows about one operation.
 
     Attributes:
@@ -73,7 +74,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Health:
+class Health(PickledByName):
     """What a service's channel has been saying lately.
 
     Attributes:
@@ -88,7 +89,7 @@ class Health:
 
 
 @dataclass(frozen=True)
-class View:
+class View(PickledByName):
     """A Watch at one moment: what a display draws from.
 
     Attributes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from ds_ops_magic.util.pickling import restore
 from ds_ops_magic.util.threads import LONGEST_SLEEP
 
 
@@ -16,6 +17,9 @@ class ReturnWhen(enum.Enum):
     ALL = "all"
     FIRST = "first"
     FIRST_FAILURE = "first failure"
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        return restore, ("ReturnWhen", self.value)
 
 
 ALL: Final = ReturnWhen.ALL
