@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.view import Change
     from ds_ops_magic.model.waiting import ALL, FIRST, FIRST_FAILURE
     from ds_ops_magic.polling.schedule import Schedule
-    from ds_ops_magic.util.pickling import restore
+    from ds_ops_magic.util.public_names import restore
     from ds_ops_magic.watch import Watch
 
 __version__ = "0.1.0"
@@ -115,7 +115,7 @@ _HOMES = {
     "model.view": ("Change", "Entry", "Health", "View"),
     "model.waiting": ("ALL", "FIRST", "FIRST_FAILURE", "ReturnWhen"),
     "polling.schedule": ("Schedule",),
-    "util.pickling": ("restore",),
+    "util.public_names": ("restore",),
     "watch": ("Watch",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from ds_ops_magic import asking
 from ds_ops_magic.model import grpc_codes, references
@@ -12,7 +12,7 @@ from ds_ops_magic.model.group_errors import NOT_ASKED, NOT_CANCELLED
 from ds_ops_magic.model.waiting import ReturnWhen
 from ds_ops_magic.polling.owner import PollerOwner
 from ds_ops_magic.polling.schedule import Schedule
-from ds_ops_magic.util.pickling import restore
+from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.watch import Watch
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.operations import Operations
     from ds_ops_magic.model.references import Reference
     from ds_ops_magic.polling.poller import Poller
+
+    _EveryEnd: TypeAlias = Literal[ReturnWhen.ALL, ReturnWhen.FIRST_FAILURE]  # what waits until each was seen
 
 DEFAULT_RATE = 200.0
 """Calls per second that a client makes at most, unless it is told otherwise."""
@@ -184,15 +186,17 @@ class OperationClient:
 
     async def wait_async(self, operation: Reference, timeout: float | None = None) -> Operation:
         """Wait like `wait`, on the running event loop, whichever it is. Cancelling the task stops the watching."""
-        return cast("Operation", (await self.wait_all_async([_id_of(operation)], timeout))[0])
+        return (await self.wait_all_async([_id_of(operation)], timeout))[0]
 
     @overload
     def wait_all(
-        self,
-        operations: Iterable[Reference],
-        timeout: float | None = None,
-        return_when: Literal[ReturnWhen.ALL, ReturnWhen.FIRST_FAILURE] = ReturnWhen.ALL,
+        self, operations: Iterable[Reference], timeout: float | None = None, return_when: _EveryEnd = ReturnWhen.ALL
     ) -> Operations[Operation]: ...
+
+    @overload
+    def wait_all(
+        self, operations: Iterable[Reference], timeout: float | None = None, *, return_when: ReturnWhen
+    ) -> Operations[Operation | None]: ...
 
     @overload
     def wait_all(
@@ -224,12 +228,27 @@ class OperationClient:
         with self.watch(operations) as watch:
             return watch.wait(timeout, return_when)
 
+    @overload
+    async def wait_all_async(
+        self, operations: Iterable[Reference], timeout: float | None = None, return_when: _EveryEnd = ReturnWhen.ALL
+    ) -> Operations[Operation]: ...
+
+    @overload
+    async def wait_all_async(
+        self, operations: Iterable[Reference], timeout: float | None = None, *, return_when: ReturnWhen
+    ) -> Operations[Operation | None]: ...
+
+    @overload
+    async def wait_all_async(
+        self, operations: Iterable[Reference], timeout: float | None, return_when: ReturnWhen
+    ) -> Operations[Operation | None]: ...
+
     async def wait_all_async(
         self,
         operations: Iterable[Reference],
         timeout: float | None = None,
         return_when: ReturnWhen = ReturnWhen.ALL,
-    ) -> Operations[Operation | None]:
+    ) -> Operations[Operation] | Operations[Operation | None]:
         """Wait like `wait_all`, on the running event loop. Cancelling the task stops the watching."""
         with self.watch(operations) as watch:
             return await watch.wait_async(timeout, return_when)

@@ -13,6 +13,7 @@ from ds_ops_magic.connection.credentials import CommandLine, EnvironmentToken, K
 from ds_ops_magic.connection.yandex_api import DISCOVERY, Cloud
 from ds_ops_magic.model.errors import NotConnected
 from ds_ops_magic.util import threads
+from ds_ops_magic.util.public_names import set_home
 from ds_ops_magic.util.text import masked, one_line
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def connect(
     return OperationClient(found, rate=rate)
 
 
-connect.__module__ = "ds_ops_magic"
+set_home("ds_ops_magic", connect)
 
 
 def connection_to(

@@ -12,7 +12,7 @@ from ds_ops_magic.connection.files import Unreadable, contents
 from ds_ops_magic.connection.redaction import redacted
 from ds_ops_magic.connection.tokens import NoToken, Token, Tokens
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected
-from ds_ops_magic.util.pickling import PickledByName, restore
+from ds_ops_magic.util.public_names import PickledByName, restore
 from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from ds_ops_magic.connection import programs, web
 from ds_ops_magic.connection.files import Unreadable, contents
 from ds_ops_magic.connection.redaction import redacted
 from ds_ops_magic.connection.tokens import NoToken, SourceAbsent, Token
-from ds_ops_magic.util.pickling import PickledByName
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import duration, one_line, tidy
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.connection.redaction import overwritten, redacted
-from ds_ops_magic.util.pickling import restore
+from ds_ops_magic.util.public_names import restore
 
 if TYPE_CHECKING:
     from ds_ops_magic.model.errors import OperationsError

@@ -11,7 +11,7 @@ from ds_ops_magic.connection.time_limit import Beside
 from ds_ops_magic.connection.tokens import NoToken, Token
 from ds_ops_magic.model import grpc_codes
 from ds_ops_magic.model.grpc_codes import OnGet, code_of, meaning_of
-from ds_ops_magic.util.pickling import PickledByName
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from ds_ops_magic.history.writer import HistoryWriter
 from ds_ops_magic.model.errors import OperationNotFound, OperationsError
 from ds_ops_magic.model.estimates import Runs
 from ds_ops_magic.polling.updates import Update
-from ds_ops_magic.util.pickling import restore
+from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import grpc
 
 from ds_ops_magic.history.default import history_in
 from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.util.public_names import set_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,7 @@ def recorder(history: History | None = None) -> grpc.UnaryUnaryClientInterceptor
     return _Recorder(history)
 
 
-recorder.__module__ = "ds_ops_magic"
+set_home("ds_ops_magic", recorder)
 
 
 class _Recorder(grpc.UnaryUnaryClientInterceptor):

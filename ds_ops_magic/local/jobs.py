@@ -21,7 +21,7 @@ from ds_ops_magic.local.refusals import TROUBLE, Refusal, refusing
 from ds_ops_magic.local.repository import begin_work, packed
 from ds_ops_magic.local.results import ABORTED, CANCELLED, JobCancelled, Outcome, clean, failed, raised, returned
 from ds_ops_magic.local.store import Row, Store
-from ds_ops_magic.util.pickling import restore
+from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.threads import DaemonThreads, join_all
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.local.database import Damaged
-from ds_ops_magic.util.pickling import PickledByName
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 from ds_ops_magic.local.service import LocalService
+from ds_ops_magic.util.public_names import set_home
 
 _lock = threading.Lock()
 _service: LocalService | None = None
@@ -41,7 +42,7 @@ def close_shared() -> None:
             _service = None
 
 
-shared.__module__ = close_shared.__module__ = "ds_ops_magic.local"
+set_home("ds_ops_magic.local", shared, close_shared)
 
 
 def _usable_path() -> Path | None:

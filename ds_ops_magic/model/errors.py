@@ -1,4 +1,4 @@
-"""The exceptions of the package, and the functions that make them.
+"""The exceptions, and what makes them; `grpc_codes` those of a gRPC status, `group_errors` those of a group.
 
 * OperationsError
   x NotConnected
@@ -19,8 +19,6 @@
   x WaitTimeout (also a TimeoutError)
   x WatchStopped
 x WaitInterrupted (a KeyboardInterrupt)
-
-`grpc_codes` makes those of a gRPC status, `group_errors` those of several operations.
 """
 
 from __future__ import annotations
@@ -29,6 +27,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.model.ids import command, first_ids, go_on, shown_id
+from ds_ops_magic.util.public_names import set_home
 from ds_ops_magic.util.text import counted, duration, one_line, printable, tidy
 
 if TYPE_CHECKING:
@@ -51,8 +50,7 @@ class _ShortError(BaseException):
         return "\n".join(str(line) for line in self.args)
 
     def _render_traceback_(self) -> list[str]:
-        """Give IPython the lines to show instead of a traceback; from the second time on (``%tb``) all of it."""
-        if self._shown:
+        if self._shown:  # IPython asks again for %tb, which is to show all of it
             # The errors it was raised from may carry a server's words as they came.
             return printable("".join(traceback.format_exception(self))).splitlines()
         self._shown = True
@@ -177,7 +175,7 @@ class WaitInterrupted(_ShortError, KeyboardInterrupt):
 # A traceback, a pickle and help() name the public place.
 for _found in list(globals().values()):
     if isinstance(_found, type) and issubclass(_found, _ShortError):
-        _found.__module__ = "ds_ops_magic"
+        set_home("ds_ops_magic", _found)
 
 
 def unreadable(operation_id: str, size: int | None, why: str) -> UnreadableAnswer:

@@ -13,7 +13,7 @@ from ds_ops_magic.model.errors import OperationsError, operation_failed
 from ds_ops_magic.model.outcome import Status, error_of, status_of, status_word
 from ds_ops_magic.model.payload import decode, target_id, to_plain, type_words
 from ds_ops_magic.model.progress import Progress, progress_of
-from ds_ops_magic.util.pickling import restore
+from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.text import one_line, tidy
 
 try:

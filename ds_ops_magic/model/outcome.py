@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from google.rpc import code_pb2
 
 from ds_ops_magic.model.payload import Payload, decode
-from ds_ops_magic.util.pickling import PickledByName, restore
+from ds_ops_magic.util.public_names import PickledByName, restore
 
 if TYPE_CHECKING:
     from google.rpc.status_pb2 import Status as StatusMessage

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError, Message
 
 from ds_ops_magic.model import error_details
 from ds_ops_magic.model.type_registry import find_type
-from ds_ops_magic.util.pickling import PickledByName
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import counted, one_line, tidy
 
 _LONGEST_NAME = 200  # of a type, as far as it is worth splitting

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf.message import Message
 
-from ds_ops_magic.util.pickling import PickledByName
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:

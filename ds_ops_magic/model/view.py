@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic.model.errors import operation_failed
 from ds_ops_magic.model.outcome import Status
-from ds_ops_magic.util.pickling import PickledByName
+from ds_ops_magic.util.public_names import PickledByName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

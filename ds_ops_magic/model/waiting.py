@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ds_ops_magic.util.pickling import restore
+from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.threads import LONGEST_SLEEP
 
 

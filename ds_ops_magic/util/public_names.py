@@ -1,14 +1,23 @@
-"""Pickles that name the package alone, so that they can still be read when a module has moved."""
+"""What is public names the package alone, wherever it is defined: in pickles, in tracebacks, and in help()."""
 
 from __future__ import annotations
 
 import sys
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from typing import SupportsIndex
 
 _PACKAGE = __name__.partition(".")[0]
+
+
+def set_home(package: str, *found: Any) -> None:
+    """Have functions and classes, with their methods, name a package as the place where they are defined."""
+    for one in found:
+        one.__module__ = package
+        if isinstance(one, type):
+            set_home(package, *(value for value in vars(one).values() if isinstance(value, FunctionType)))
 
 
 def restore(name: str, *arguments: Any, **keywords: Any) -> Any:
@@ -24,7 +33,7 @@ def restore(name: str, *arguments: Any, **keywords: Any) -> Any:
     return (getattr(make, method) if method else make)(*arguments, **keywords)
 
 
-restore.__module__ = _PACKAGE
+set_home(_PACKAGE, restore)
 
 
 class PickledByName:
