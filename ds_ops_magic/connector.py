@@ -14,6 +14,7 @@ from ds_ops_magic.connection.yandex_api import DISCOVERY, Cloud
 from ds_ops_magic.local.connection import LocalConnection
 from ds_ops_magic.model.errors import NotConnected
 from ds_ops_magic.util import threads
+from ds_ops_magic.util.public_names import set_home
 from ds_ops_magic.util.text import masked, one_line
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ def connect(
     """
     found = connection_to(target, token_env=token_env, sa_key=sa_key, profile=profile, discovery=discovery, ca=ca)
     return OperationClient(found, rate=rate)
+
+
+set_home("ds_ops_magic", connect)
 
 
 def connection_to(

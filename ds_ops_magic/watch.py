@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.model import errors, references
 from ds_ops_magic.model.errors import WatchStopped
+from ds_ops_magic.model.group_errors import group_error
 from ds_ops_magic.model.operations import Operations
-from ds_ops_magic.model.view import ReturnWhen, Update, View
-from ds_ops_magic.model.waiting import Deadline
+from ds_ops_magic.model.view import Update, View
+from ds_ops_magic.model.waiting import Deadline, ReturnWhen
 from ds_ops_magic.watch_state import WatchState
 from ds_ops_magic.watch_updates import Subscribers
 
@@ -274,7 +275,7 @@ class Watch:
                 raise errors.stopped(unfinished)
             raise errors.timed_out(unfinished, operations, deadline.timeout, self._poller.health.last_status)
         if failed:
-            raise errors.group_error(failed, operations, len(self._state.entries))
+            raise group_error(failed, operations, len(self._state.entries))
         return operations
 
     def _is_stopped(self) -> bool:

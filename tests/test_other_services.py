@@ -18,7 +18,7 @@ from ds_ops_magic.client import OperationClient
 from ds_ops_magic.display.panel import Panel, panel_of
 from ds_ops_magic.display.render import html, text
 from ds_ops_magic.model import errors
-from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.watch import Watch
 from tests.support.following import client_of, until
 from tests.support.scripted import Call, ScriptedServer, message

@@ -12,6 +12,7 @@ from ds_ops_magic.connection.files import Unreadable, contents
 from ds_ops_magic.connection.redaction import redacted
 from ds_ops_magic.connection.tokens import NoToken, Token, Tokens
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 Options = Sequence[tuple[str, Any]]
 
 
-class Connection:
+class Connection(PickledByName):
     """An address and how to reach it. Opens channels; knows nothing of what is asked over them.
 
     Attributes:

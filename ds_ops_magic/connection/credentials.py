@@ -13,6 +13,7 @@ from ds_ops_magic.connection import programs, web
 from ds_ops_magic.connection.files import Unreadable, contents
 from ds_ops_magic.connection.redaction import redacted
 from ds_ops_magic.connection.tokens import NoToken, SourceAbsent, Token
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import duration, one_line, tidy
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ METADATA_TIMEOUT = 1.0
 _SILENCE_OF_YC = ("code = Unavailable", "code = DeadlineExceeded")
 
 
-class Source:
+class Source(PickledByName):
     """One place that credentials come from.
 
     Attributes:

@@ -6,9 +6,10 @@ import itertools
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.connection.redaction import overwritten, redacted
+from ds_ops_magic.util.public_names import restore
 
 if TYPE_CHECKING:
     from ds_ops_magic.model.errors import OperationsError
@@ -119,5 +120,5 @@ class Tokens:
         """Return a service's answer without these tokens; what the request itself holds, in its id, is no secret."""
         return overwritten(answer, *(token for token in list(self._given) if token.encode() not in request))
 
-    def __reduce__(self) -> tuple[type[Tokens], tuple[()]]:
-        return Tokens, ()
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restore, ("Tokens",)

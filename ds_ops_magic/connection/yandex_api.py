@@ -9,8 +9,9 @@ from ds_ops_magic.connection.addresses import channel_options, check_host, is_ad
 from ds_ops_magic.connection.redaction import redacted
 from ds_ops_magic.connection.time_limit import Beside
 from ds_ops_magic.connection.tokens import NoToken, Token
-from ds_ops_magic.model import errors
+from ds_ops_magic.model import grpc_codes
 from ds_ops_magic.model.grpc_codes import OnGet, code_of, meaning_of
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class DiscoveryFailed(Exception):
     """Endpoint discovery did not say where a service is; internal, its words are safe to print."""
 
 
-class Cloud:
+class Cloud(PickledByName):
     """One installation of Yandex Cloud, over TLS only.
 
     Args:
@@ -140,7 +141,7 @@ class Cloud:
                 if _code(error) == "UNAUTHENTICATED":
                     raise NoToken(f"refused: {_words(error, address, token.value)}") from None
                 if _code(error) in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
-                    raise errors.unavailable(_said(error, token.value), address) from None
+                    raise grpc_codes.unavailable(_said(error, token.value), address) from None
 
     def _channel(self, address: str) -> grpc.Channel:
         import grpc
@@ -161,4 +162,4 @@ def _said(error: Any, *secrets: str) -> str:
 
 def _words(error: Any, address: str, *secrets: str) -> str:
     said = _said(error, *secrets)
-    return errors.not_for_that_name(address) if errors.is_about_certificate(said) else one_line(said, 160)
+    return grpc_codes.wrong_certificate(address) if grpc_codes.is_wrong_certificate(said) else one_line(said, 160)

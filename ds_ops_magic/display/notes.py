@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model.operation import Operation, Status
+from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.util.text import duration
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ds_ops_magic.model.estimates import Durations
+    from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.view import Entry
 
 

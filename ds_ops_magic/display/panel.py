@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.display.links import console_link
 from ds_ops_magic.display.notes import note_of
-from ds_ops_magic.model.operation import Operation, Status
-from ds_ops_magic.model.payload import UnknownPayload, in_words, to_plain
+from ds_ops_magic.model.outcome import Status
+from ds_ops_magic.model.payload import UnknownPayload, to_line, to_plain
 from ds_ops_magic.util.text import duration, one_line, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ds_ops_magic.model.estimates import Durations
+    from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.view import Entry, View
 
 FOLD_ABOVE = 20
@@ -202,7 +203,7 @@ def _error(entry: Entry) -> str:
 def _details(operation: Operation | None) -> tuple[str, ...]:
     if operation is None or operation.error is None:
         return ()
-    return tuple(in_words(detail) for detail in operation.error.details[:4])
+    return tuple(to_line(detail) for detail in operation.error.details[:4])
 
 
 def _facts(operation: Operation) -> tuple[tuple[str, str], ...]:

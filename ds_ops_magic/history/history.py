@@ -10,13 +10,14 @@ import time
 import warnings
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.history.record import MOST, Record, kept, record_of
 from ds_ops_magic.history.writer import HistoryWriter
 from ds_ops_magic.model.errors import OperationNotFound, OperationsError, thread_limit
 from ds_ops_magic.model.estimates import Runs
 from ds_ops_magic.model.view import Update
+from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.text import one_line, tidy
 from ds_ops_magic.util.threads import ThreadLimitReached
 
@@ -62,8 +63,8 @@ class History:
     def __repr__(self) -> str:
         return f"<History in {str(self.path)!r}>"
 
-    def __reduce__(self) -> tuple[type[History], tuple[str]]:
-        return History, (str(self.path),)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restore, ("History", str(self.path))
 
     def of(self, endpoint: str) -> EndpointHistory:
         """Return the part of it that is about one endpoint."""

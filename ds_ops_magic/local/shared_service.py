@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 from ds_ops_magic.local.service import LocalService
+from ds_ops_magic.util.public_names import set_home
 
 _lock = threading.Lock()
 _service: LocalService | None = None
@@ -39,6 +40,9 @@ def close_shared() -> None:
         if _service is not None:
             _service.close()
             _service = None
+
+
+set_home("ds_ops_magic.local", shared, close_shared)
 
 
 def _usable_path() -> Path | None:

@@ -24,7 +24,7 @@ def wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, wh
         shell: The IPython shell whose cell runs.
         mode: How to show it, as for `ds_ops_magic.display.choice.show`.
         timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
-        when: The name of a `ds_ops_magic.model.view.ReturnWhen`.
+        when: The name of a `ds_ops_magic.model.waiting.ReturnWhen`.
 
     Raises:
         WaitInterrupted: Stop was pressed, at whatever moment.
@@ -50,7 +50,7 @@ def wait_for_the_cancelled(watch: Watch, shell: Any, mode: str, timeout: float |
         WaitInterrupted: Stop was pressed.
     """
     from ds_ops_magic.model import errors
-    from ds_ops_magic.model.operation import Status
+    from ds_ops_magic.model.outcome import Status
 
     # Cancelled is a failure to who waits for a result; here it is what was asked for.
     with contextlib.suppress(OperationFailed, OperationsFailed):
@@ -83,7 +83,7 @@ def wait_for_answers(watch: Watch, timeout: float = 2.0) -> None:
 def _wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, when: str) -> None:
     from ds_ops_magic.display.choice import show
     from ds_ops_magic.display.comm_pump import pumped
-    from ds_ops_magic.model.view import ReturnWhen
+    from ds_ops_magic.model.waiting import ReturnWhen
 
     shown = show(watch, shell, mode)
     with pumped(shell) as pump:

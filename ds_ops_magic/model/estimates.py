@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import length_range
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _SHARE_NEAR = 2 * math.log(_NEAR) / math.log(1200.0)
 
 
 @dataclass(frozen=True)
-class Durations:
+class Durations(PickledByName):
     """How long earlier runs took.
 
     Attributes:

@@ -12,7 +12,7 @@ from yandex.cloud.datasphere.v2.project_pb2 import Project
 from ds_ops_magic.display import render, table
 from ds_ops_magic.display.table import Listing
 from ds_ops_magic.history.record import Record
-from ds_ops_magic.model import errors
+from ds_ops_magic.model import errors, group_errors
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.view import Entry
@@ -52,7 +52,7 @@ def everything_shown(operations: list[Operation]) -> str:
     parts = [render.part(name, shown) for name in ("head", "live", "ended", "foot")]
     lines = [render.line(panel(one)) for one in operations]
     error = errors.operation_failed(operations[0])
-    group = errors.operations_failed(Operations(operations), {"a": error}, 4)
+    group = group_errors.operations_failed(Operations(operations), {"a": error}, 4)
     said = [str(error), str(group), str(panel(Entry("a", None, error)).rows[0].error)]
     reprs = [f"{operation!r} {operation.title} {operation.progress.text}" for operation in operations]
     return "\n".join([render.html(shown), render.text(shown), *parts, *lines, *said, *reprs])
@@ -94,7 +94,7 @@ def test_ids_types_addresses_and_links_stay_as_they_are(name: str) -> None:
         assert name in written
     assert render.text(panel(Operation(odd))).count(name) == 2
     error = errors.operation_failed(Operation(failed))
-    for said in (error, errors.operations_failed(Operations(), {name: error}, 2), errors.interrupted([name])):
+    for said in (error, group_errors.operations_failed(Operations(), {name: error}, 2), errors.interrupted([name])):
         assert name in str(said)
         assert "(token)" not in str(said)
     assert repr(running) == f"Operation({name!r}, running)"
