@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import queue
 import sqlite3
 import threading
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic.history.database import BUSY, HistoryFile
 from ds_ops_magic.history.inbox import Inbox
-from ds_ops_magic.util import threads
+from ds_ops_magic.util import fork, threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -61,6 +60,7 @@ class HistoryWriter:
         self._forgotten: set[tuple[str, str]] = set()
         self._start_afresh()
         _writers.add(self)
+        fork.register(after_in_child=self._leave_to_parent)
 
     def tell(self, work: Callable[[], None], *, urgent: bool = True) -> None:
         """Have work done on the thread, soon or, if it is not urgent, with more of its kind. Returns at once.
@@ -119,8 +119,8 @@ class HistoryWriter:
         self._complained = True
         return self._trouble
 
-    def leave_to_parent(self) -> None:
-        """Note in a forked child that the thread has stayed in the parent, which writes what was told before."""
+    def _leave_to_parent(self) -> None:
+        """Begin anew in a forked child: the thread has stayed in the parent, which writes what was told before."""
         # Neither used nor closed here: both can damage the file (sqlite.org/howtocorrupt.html, 2.6).
         _left_to_parent.append(self._file)
         self._records, self._forgotten = {}, set()
@@ -274,10 +274,4 @@ def _at_exit() -> None:
         writer.close(_AT_EXIT)
 
 
-def _after_fork() -> None:
-    for writer in list(_writers):
-        writer.leave_to_parent()
-
-
 atexit.register(_at_exit)
-os.register_at_fork(after_in_child=_after_fork)

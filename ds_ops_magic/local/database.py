@@ -11,7 +11,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.util import private_files
+from ds_ops_magic.util import fork, private_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -213,4 +213,4 @@ def _after_fork() -> None:
         database._leave_to_parent()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+fork.register(after_in_child=_after_fork)

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 from ds_ops_magic.local.service import LocalService
+from ds_ops_magic.util import fork
 from ds_ops_magic.util.public_names import set_home
 
 _lock = threading.Lock()
@@ -72,4 +73,4 @@ def _after_fork() -> None:
     _service = None
 
 
-os.register_at_fork(after_in_child=_after_fork)
+fork.register(after_in_child=_after_fork)

@@ -72,7 +72,11 @@ class Poller:
         self._listeners = Listeners(lambda work: self._background.loop.call_soon(work))
         self._background = BackgroundLoop("ds_ops_magic poller", self._open, self._shut, self._died, owner)
         self.left_in_parent = False
-        fork.register(self)
+        fork.register(
+            before=self.before_fork,
+            after_in_parent=self.after_fork_in_parent,
+            after_in_child=self.after_fork_in_child,
+        )
 
     def start(self) -> None:
         """Start asking; nothing happens where that was done before. May be called again after an interrupt.
