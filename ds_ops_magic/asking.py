@@ -102,7 +102,6 @@ def _recorded(pending: Pending[Operation], operation_id: str, history: EndpointH
     try:
         operation = result_of(pending)
     except OperationsError as error:
-        history.refused(error, operation_id)
-        raise
+        raise history.record_error(operation_id, error) from error.__cause__
     history.record_snapshot(operation, operation_id)
     return operation

@@ -224,7 +224,7 @@ class Watch:
 
     def on_updates(self, updates: list[Update]) -> None:
         """Take over what the poller learned (`ds_ops_magic.polling.updates.Listener`)."""
-        self._tell_history(updates)  # first: who has waited for these finds them there
+        updates = self._recorded(updates)  # first: who has waited for these finds them in the history
         with self._lock:
             news = [told for update in updates if (told := self._state.apply(update)) is not None]
             over = self._state.all_ended
@@ -236,12 +236,13 @@ class Watch:
                 read(None)
         self._signal()
 
-    def _tell_history(self, updates: list[Update]) -> None:
+    def _recorded(self, updates: list[Update]) -> list[Update]:
+        """Tell the history, and return the updates with what it adds."""
         try:
-            if self._history is not None:
-                self._history.on_updates(updates)
+            return updates if self._history is None else self._history.on_updates(updates)
         except Exception:
             _log.exception("the history of %r failed", self)
+            return updates
 
     def _deadline(self, timeout: float | None, return_when: ReturnWhen, now: float) -> Deadline:
         return Deadline.of(timeout, return_when, now, self._poller.time_to_ask(len(self._state.entries)))

@@ -65,4 +65,4 @@ class _Recorder(grpc.UnaryUnaryClientInterceptor):
             return
         history = self._history or history_in()
         if history is not None:
-            history.record(Operation.from_bytes(answer.SerializeToString()), wait=wait)
+            history.record_created(Operation.from_bytes(answer.SerializeToString()), wait=wait)

@@ -31,7 +31,7 @@ _ID = re.compile(r"[\w.:-]{1,50}")  # what can be typed as one word
 
 def complain(history: History | None) -> None:
     """Print, once, what keeps the history from being kept."""
-    complaint = history.complaint() if history else ""
+    complaint = history.take_warning() if history else ""
     if complaint:
         print(complaint, file=sys.stderr)
 
@@ -40,7 +40,7 @@ def ids(history: History | None) -> list[str]:
     """Return the ids that were used last. Waits for nothing: what was not read yet is there the next time."""
     if history is None:
         return []
-    history.read()
+    history.request_read()
     return [record.id for record in history.records()[:_MOST_COMPLETED] if _ID.fullmatch(record.id)]
 
 
@@ -69,7 +69,7 @@ def check_place(history: History | None, ids: Sequence[str], connection: Connect
     if history is None:
         return
     place = connection.service_key
-    history.ready()
+    history.ensure_read()
     for name in ids:
         places = history.endpoints_of(name)
         if places and not any(_may_be_one(place, known) for known in places):

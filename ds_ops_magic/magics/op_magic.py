@@ -62,7 +62,7 @@ class OpMagics(Magics):
         self._shown: list[Any] = []  # what the running cell has displayed
         default.use_profile(shell.profile_dir.location)
         if (history := self._history) is not None:
-            history.read()
+            history.request_read()
 
     @validate("rate", "timeout")
     def _check_number(self, proposal: Any) -> float | None:
@@ -146,7 +146,7 @@ class OpMagics(Magics):
     def _history(self) -> History | None:
         history = default.history_in(self.history)
         if history is not None:
-            history.warns = False  # `listing.complain` says it in a line of its own
+            history.auto_warn = False  # `listing.complain` says it in a line of its own
         return history
 
     def _help(self, options: argparse.Namespace, mode: str, cell: str | None) -> None:

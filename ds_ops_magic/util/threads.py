@@ -47,10 +47,13 @@ class Signal:
         if self._queue.empty():
             self._queue.put(None)
 
-    def wait(self, seconds: float) -> bool:
-        """Wait for so many seconds, and no longer than `LONGEST_SLEEP`; True where it was set."""
+    def wait(self, seconds: float | None) -> bool:
+        """Wait for so many seconds, and no longer than `LONGEST_SLEEP`; True where it was set.
+
+        None waits without limit: for a thread that nobody interrupts.
+        """
         try:
-            self._queue.get(timeout=max(0.0, min(seconds, LONGEST_SLEEP)))
+            self._queue.get(timeout=None if seconds is None else max(0.0, min(seconds, LONGEST_SLEEP)))
         except queue.Empty:
             return False
         with contextlib.suppress(queue.Empty):

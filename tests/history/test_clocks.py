@@ -10,7 +10,8 @@ import pytest
 
 from ds_ops_magic.history.database import HistoryFile
 from ds_ops_magic.history.history import History
-from ds_ops_magic.history.record import OLDEST, Record
+from ds_ops_magic.history.record import Record
+from ds_ops_magic.history.retention import RETENTION
 from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
 from tests.support.following import until
@@ -122,8 +123,7 @@ def test_what_a_clock_that_was_ahead_saw_is_told_without_a_time(open_history: Op
     history = open_history(clock)
     told(history, snapshot())
     clock.now = NOW
-    error = error_for("NOT_FOUND", "no such thing", "op1")
-    history.of("host:1").explain(error, "op1")
+    error = history.of("host:1").record_error("op1", error_for("NOT_FOUND", "no such thing", "op1"))
     assert str(error.args[0]).endswith(" When last seen: running.")
 
 
@@ -173,7 +173,7 @@ def test_what_was_followed_by_a_clock_that_was_behind_is_not_old(path: Path, ope
     behind.close()
     filled(path)
     assert "op1" in used(path, NOW + 8 * DAY, {})
-    later = NOW + 2 * OLDEST
+    later = NOW + 2 * RETENTION
     assert "op1" in used(path, later, {"later": later})
     assert used(path, later + 8 * DAY, {}) == {"later"}
 

@@ -77,7 +77,7 @@ def history(path: Path) -> Iterator[History]:
 def check(history: History) -> None:
     """See that the good records are there, whatever asks for them, and nothing else."""
     assert history.flush(10.0)
-    assert history.complaint() == ""
+    assert history.take_warning() == ""
     records = history.records()
     assert sorted(records) == GOOD
     for good in GOOD:

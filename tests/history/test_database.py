@@ -12,17 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from ds_ops_magic.history import database as history_file
-from ds_ops_magic.history.database import HistoryFile, Unusable, is_remote
+from ds_ops_magic.history import retention
+from ds_ops_magic.history.database import HistoryFile, Unusable
 from ds_ops_magic.history.record import Record
+from ds_ops_magic.util import sqlite
 
 DAY = 86400.0
-MOUNTS = """\
-/dev/sda1 / ext4 rw 0 0
-home:/users /home nfs4 rw 0 0
-disk /home/me/a\\040disk xfs rw 0 0
-bucket /mnt/bucket fuse.geesefs rw 0 0
-"""
 
 
 @pytest.fixture
@@ -50,30 +45,15 @@ def test_wal_where_it_works(file: HistoryFile, path: Path) -> None:
 
 
 def test_a_rollback_journal_elsewhere(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_file, "is_remote", lambda _: True)
+    monkeypatch.setattr(sqlite, "is_remote", lambda _: True)
     first, second = HistoryFile(path), HistoryFile(path)
     first.write([Record("host:1", "a", time.time())])
     second.write([Record("host:1", "b", time.time())])
-    assert first.has_news()
+    assert first.has_changed()
     assert [record.id for record in first.load()] == ["a", "b"]
     assert journal_of(path) == "delete"
     first.close()
     second.close()
-
-
-@pytest.mark.parametrize(
-    ("path", "remote"),
-    [
-        ("/var/lib/x.sqlite", False),
-        ("/home/me/.ipython/x.sqlite", True),
-        ("/home/me/a disk/x.sqlite", False),
-        ("/mnt/bucket/x.sqlite", True),
-        ("/mnt/bucketful/x.sqlite", False),
-    ],
-)
-def test_what_is_a_file_system_of_another_machine(path: str, remote: bool) -> None:
-    assert is_remote(Path(path), MOUNTS) is remote
-    assert is_remote(Path(path), "") is False
 
 
 def test_what_is_read_is_what_was_written(file: HistoryFile) -> None:
@@ -111,7 +91,7 @@ def seen(state: str, changed_at: float | None = None, *, used_at: float = 1.0, s
 def test_what_counts_of_two_snapshots_goes_by_the_service(
     file: HistoryFile, first: Record, second: Record, kept: str
 ) -> None:
-    assert second.overtakes(first) is (kept == second.state)
+    assert second.supersedes(first) is (kept == second.state)
     file.write([first])
     file.write([second])
     assert [record.state for record in file.load()] == [kept]
@@ -136,7 +116,7 @@ def test_the_old_go_and_then_the_oldest_that_have_ended(file: HistoryFile, monke
     records = [Record("host:1", f"ended{age}", now - 8 * DAY - age, 1.0, "succeeded", True) for age in range(4)]
     records += [Record("host:1", f"running{age}", now - 9 * DAY - age, 1.0, "running") for age in range(3)]
     file.write([*records, Record("host:1", "ancient", now - 100 * DAY)])
-    monkeypatch.setattr(history_file, "MOST", 5)
+    monkeypatch.setattr(retention, "MAX_RECORDS", 5)
     file.prune()
     assert {record.id for record in file.load()} == {"ended0", "ended1", "running0", "running1", "running2"}
 
@@ -145,7 +125,7 @@ def test_what_runs_is_never_too_much(file: HistoryFile, monkeypatch: pytest.Monk
     now = time.time()
     running = [Record("host:1", f"running{age}", now - 100.0 - age, 1.0, "running") for age in range(8)]
     file.write([*running, Record("host:1", "ended", now, 1.0, "succeeded", True)])
-    monkeypatch.setattr(history_file, "MOST", 5)
+    monkeypatch.setattr(retention, "MAX_RECORDS", 5)
     file.prune()
     assert {record.id for record in file.load()} == {record.id for record in running}
 

@@ -85,7 +85,7 @@ def test_no_token_comes_into_the_file(open_history: Open, path: Path) -> None:
     history = open_history()
     for number, description in enumerate((f"with {secret}", "x " * 120 + secret, secret)):
         history.of("host:1").record_snapshot(snapshot(f"op{number}", description=description))
-        history.record(snapshot(f"born{number}", description=description))
+        history.record_created(snapshot(f"born{number}", description=description))
     assert "with (token)" in [record.description for record in all_of(history)]
     history.close()
     for file in path.parent.iterdir():
@@ -175,7 +175,7 @@ def test_an_id_that_the_service_does_not_know_is_a_typing_error(open_history: Op
     here.record_snapshot(snapshot("gone"))
     assert history.flush(10.0)
     for name in ("typo", "gone"):
-        here.refused(error_for("NOT_FOUND", "no such thing", name), name)
+        here.record_error(name, error_for("NOT_FOUND", "no such thing", name))
     assert kept(history) == kept(open_history()) == {("host:1", "gone"): "running"}
 
 
@@ -185,29 +185,47 @@ def test_what_the_service_does_not_know_any_more_says_how_it_stood(open_history:
     here.record_snapshot(snapshot("gone", done=True))
     assert history.flush(10.0)
     error = error_for("NOT_FOUND", "no such thing", "gone")
-    here.refused(error, "gone")
-    here.on_updates([Update("gone", error=error)])
-    assert str(error).count("When last seen, ") == 1
-    assert str(error.args[0]).endswith(" UTC: succeeded.")
-    assert len(str(error).splitlines()) <= 3
+    before = error.args
+    said = here.record_error("gone", error)
+    assert str(said.args[0]).endswith(" UTC: succeeded.")
+    assert (type(said), len(str(said).splitlines())) == (type(error), len(before))
+    [update] = here.on_updates([Update("gone", error=error)])
+    assert str(update.error) == str(said)
+    assert error.args == before  # it may be of several watches
+
+
+def test_nothing_is_added_to_another_error_or_to_what_was_never_seen(open_history: Open) -> None:
+    history = open_history()
+    here = history.of("host:1")
+    here.record_snapshot(snapshot("seen"))
+    here.record_request(["asked"])
+    assert history.flush(10.0)
+    refused, unknown = error_for("PERMISSION_DENIED", "no", "seen"), error_for("NOT_FOUND", "no such thing", "asked")
+    assert here.record_error("seen", refused) is refused
+    updates = [
+        Update("seen", after=snapshot("seen")),
+        Update("seen", cancel_error=refused),
+        Update("asked", error=unknown),
+    ]
+    assert here.on_updates(updates) == updates
 
 
 def test_a_birth_is_on_the_disk_before_the_call_returns(open_history: Open) -> None:
     history = open_history()
-    history.record(snapshot("born"))
+    history.record_created(snapshot("born"))
     assert kept(open_history()) == {("", "born"): "running"}
     assert history.endpoints_of("born") == ("",)
 
 
 def test_a_birth_gets_its_endpoint_from_the_first_answer(open_history: Open) -> None:
     history = open_history()
-    history.record(snapshot("born"))
+    history.record_created(snapshot("born"))
     here = history.of("host:1")
     here.record_request(["born"])
     assert kept(open_history()) == {("", "born"): "running"}  # it may not be of this endpoint
     here.record_snapshot(snapshot("born", done=True))
     assert kept(history) == kept(open_history()) == {("host:1", "born"): "succeeded"}
-    history.record(snapshot("born", done=True))
+    history.record_created(snapshot("born", done=True))
     assert kept(history) == {("host:1", "born"): "succeeded"}
 
 
@@ -230,7 +248,7 @@ def test_a_run_counts_once_however_often_its_end_is_seen(open_history: Open, mon
     first, second = open_history(), open_history()
     ended = [snapshot(name, done=True, age=60.0) for name in ("op1", "op2", "op3")]
     for each in ended:
-        first.record(each)  # before anybody knows where
+        first.record_created(each)  # before anybody knows where
     for known in (first, second, first):
         known.refresh()
         for _ in range(3):
@@ -257,7 +275,7 @@ def test_who_tells_never_waits_for_the_disk(open_history: Open, path: Path) -> N
         history.of("host:1").record_request([f"op{number}" for number in range(1000)])
         assert not history.flush(0.05)
         for number in range(100):  # one has waited in vain: nobody else does
-            history.record(snapshot(f"born{number}"))
+            history.record_created(snapshot(f"born{number}"))
         assert time.monotonic() - start < 4.0
     finally:
         blocker.execute("ROLLBACK")
@@ -306,6 +324,6 @@ def test_a_copy_is_of_the_same_file(open_history: Open, path: Path) -> None:
 
 def test_reading_makes_no_file(open_history: Open, path: Path) -> None:
     history = open_history()
-    history.read()
+    history.request_read()
     assert not path.exists()
     assert history.records() == []

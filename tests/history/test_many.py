@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ds_ops_magic.history import database as history_file
-from ds_ops_magic.history import record
+from ds_ops_magic.history import retention
 from ds_ops_magic.history.database import HistoryFile
 from ds_ops_magic.history.history import History
+from ds_ops_magic.history.record import Record
 from ds_ops_magic.model.operation import Operation
 from tests.support.scripted import message
 
@@ -30,7 +30,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
     load = HistoryFile.load
 
-    def counting(file: HistoryFile) -> list[record.Record]:
+    def counting(file: HistoryFile) -> list[Record]:
         records = load(file)
         found.append(len(records))
         return records
@@ -65,9 +65,7 @@ def test_all_that_runs_is_kept_and_telling_it_is_linear(history: History, loads:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
     """Of so few the oldest go that have ended."""
-    for module in (record, history_file):
-        monkeypatch.setattr(module, "MOST", 50)
-    monkeypatch.setattr("ds_ops_magic.history.history.MOST", 50)
+    monkeypatch.setattr(retention, "MAX_RECORDS", 50)
     return 50
 
 
@@ -76,7 +74,7 @@ def test_a_file_that_cannot_be_used_does_not_fill_the_memory(few: int, tmp_path:
     obstacle = tmp_path / "folder"
     obstacle.write_text("a file where a folder should be")
     history = History(obstacle / "history.sqlite")
-    history.warns = False
+    history.auto_warn = False
     here = history.of("host:1")
     here.record_request(["running"])
     for number in range(20 * few):

@@ -100,14 +100,14 @@ def test_it_costs_the_history_and_one_complaint(path: Path) -> None:
     HistoryFile(path).close()
     give_away(path)
     history = History(path)
-    history.warns = False
+    history.auto_warn = False
     history.of("host:1").record_request(["op1"])
     assert not history.flush(10.0)
-    assert history.complaint() == (
+    assert history.take_warning() == (
         f"No history is kept, because {path} cannot be used: {REASON}. Operations are not affected; "
         "OpMagics.history or $DS_OPS_MAGIC_HISTORY can name another file."
     )
-    assert history.complaint() == ""
+    assert history.take_warning() == ""
     assert [record.id for record in history.records()] == ["op1"]
     history.close()
     assert b"op1" not in path.read_bytes()

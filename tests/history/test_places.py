@@ -52,8 +52,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "use",
     [
-        History.read,
-        History.ready,
+        History.request_read,
+        History.ensure_read,
         History.refresh,
         History.flush,
         History.records,
@@ -63,12 +63,12 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 )
 def test_no_use_of_it_raises(place: Path, use: Callable[[History], Any]) -> None:
     history = History(place)
-    history.warns = False
+    history.auto_warn = False
     use(history)
     history.of("host:1").record_request(["op1"])
     assert not history.flush(10.0)
-    assert history.complaint().startswith("No history is kept, because ")
-    assert history.complaint() == ""
+    assert history.take_warning().startswith("No history is kept, because ")
+    assert history.take_warning() == ""
     assert [record.id for record in history.records()] == ["op1"]
     history.close()
 
@@ -132,10 +132,10 @@ load_ipython_extension(shell)
 assert list(shell.run_line_magic("op", "list;")) == []
 history = History(f"{closed}/history.sqlite")
 recorder(history)
-history.read()
-history.ready()
+history.request_read()
+history.ensure_read()
 history.of("host:1").record_request(["op1"])
-print(history.flush(10.0), history.complaint())
+print(history.flush(10.0), history.take_warning())
 """
 
 
@@ -161,8 +161,8 @@ def test_below_a_current_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest
     gone.rmdir()
     history = history_in("history.sqlite")
     assert history
-    history.warns = False
-    history.read()
+    history.auto_warn = False
+    history.request_read()
     assert not history.flush(10.0)
-    assert "history.sqlite cannot be used: the current folder is gone." in history.complaint()
+    assert "history.sqlite cannot be used: the current folder is gone." in history.take_warning()
     history.close()

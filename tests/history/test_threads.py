@@ -20,7 +20,7 @@ COMPLAINT = "No history is kept yet. No thread can be started here (can't start 
 @pytest.fixture
 def history(tmp_path: Path) -> History:
     made = History(tmp_path / "history.sqlite")
-    made.warns = False
+    made.auto_warn = False
     return made
 
 
@@ -59,20 +59,20 @@ def test_what_is_told_while_no_thread_can_be_started_is_kept_when_one_can(
     here = history.of("host:1")
     here.record_request(["a", "b"])
     here.record_snapshot(Operation.from_proto(message("a", done=True)))
-    history.record(Operation.from_proto(message("born")))
+    history.record_created(Operation.from_proto(message("born")))
     assert {record.id: record.state for record in history.records()} == {"a": "succeeded", "b": "", "born": "running"}
     assert history.endpoints_of("a") == ("host:1",)
     assert not history.flush()
-    history.read()
-    history.ready()
+    history.request_read()
+    history.ensure_read()
     history.refresh()
-    assert history.complaint().startswith(COMPLAINT)
-    assert history.complaint() == ""
+    assert history.take_warning().startswith(COMPLAINT)
+    assert history.take_warning() == ""
     assert not history.path.exists()
     no_thread()
     assert history.flush(10.0)
     assert kept(history.path) == {"a": "succeeded", "b": "", "born": "running"}
-    assert history.complaint() == ""
+    assert history.take_warning() == ""
     history.close()
 
 
@@ -82,7 +82,7 @@ def test_each_time_a_thread_is_tried_again(history: History, no_thread: Callable
     no_thread()
     attempts = {
         "asked": lambda: history.of("host:1").record_request(["a"]),
-        "look": history._writer.look,
+        "look": history._writer.request_read,
         "flush": history.flush,
         "refresh": history.refresh,
         "close": history.close,
@@ -96,7 +96,7 @@ def test_a_trouble_that_has_passed_before_it_was_told_is_none(history: History, 
     history.of("host:1").record_request(["a"])
     no_thread()
     assert history.flush(10.0)
-    assert history.complaint() == ""
+    assert history.take_warning() == ""
     history.close()
 
 
@@ -223,10 +223,10 @@ def test_what_was_interrupted_half_way_is_done_again(history: History, no_thread
         done.append("begun")
         if len(done) == 1:
             raise KeyboardInterrupt
-        history._asked("host:1", ["a"], 1.0)
+        history._record_request("host:1", ["a"], 1.0)
 
     with pytest.raises(KeyboardInterrupt):
-        history._writer.tell(work)
+        history._writer.submit(work)
     history.of("host:1").record_request(["b"])
     assert [record.id for record in history.records()] == ["b", "a"]
     no_thread()

@@ -53,7 +53,7 @@ def test_what_cannot_be_used_costs_the_history_and_one_warning(spoil: Callable[[
         warnings.simplefilter("always")
         for _ in range(50):
             history.of("host:1").record_request(["op1"])
-            history.record(RUNNING)
+            history.record_created(RUNNING)
             assert not history.flush()
             history.warn()
     assert time.monotonic() - start < 5.0
@@ -61,7 +61,7 @@ def test_what_cannot_be_used_costs_the_history_and_one_warning(spoil: Callable[[
     assert str(path) in str(one.message)
     assert "Operations are not affected" in str(one.message)
     assert len(str(one.message).splitlines()) == 1
-    assert history.complaint() == ""
+    assert history.take_warning() == ""
     assert [record.id for record in history.records()] == ["op1"]  # of this kernel
     history.close()
 
@@ -69,10 +69,10 @@ def test_what_cannot_be_used_costs_the_history_and_one_warning(spoil: Callable[[
 def test_a_home_that_cannot_be_written() -> None:
     """Under /proc not even root can make a folder."""
     history = History("/proc/self/no/history.sqlite")
-    history.warns = False
+    history.auto_warn = False
     history.of("host:1").record_request(["op1"])
     assert not history.flush()
-    assert "/proc/self/no/history.sqlite cannot be used" in history.complaint()
+    assert "/proc/self/no/history.sqlite cannot be used" in history.take_warning()
 
 
 @pytest.mark.parametrize(
@@ -86,16 +86,16 @@ def test_a_home_that_cannot_be_written() -> None:
 def test_what_is_no_place_for_a_file(path: str, why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     history = History(path)
-    history.warns = False
-    history.read()
-    history.ready()
+    history.auto_warn = False
+    history.request_read()
+    history.ensure_read()
     with (
         ScriptedServer(lambda call: message(call.id, done=True)) as server,
         client_of(server, history=history) as client,
     ):
         assert client.wait("op1", 20).done
     assert not history.flush()
-    complaint = history.complaint()
+    complaint = history.take_warning()
     assert why in complaint
     assert complaint.isprintable()
     assert list(tmp_path.iterdir()) == []
@@ -116,7 +116,7 @@ for number in range(200):
     here.record_request([f"lost{number}"])
 assert not history.flush()
 assert not history.flush()
-print(time.monotonic() - start < 5.0, history.complaint(), history.complaint())
+print(time.monotonic() - start < 5.0, history.take_warning(), history.take_warning())
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 """
 
@@ -138,11 +138,11 @@ def test_a_full_disk(tmp_path: Path) -> None:
 def test_what_was_told_meanwhile_is_written_once_the_file_can_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ds_ops_magic.history.writer._AGAIN", 0.05)
+    monkeypatch.setattr("ds_ops_magic.history.writer._RETRY_AFTER", 0.05)
     obstacle = tmp_path / "folder"
     obstacle.write_text("a file where a folder should be")
     history = History(obstacle / "history.sqlite")
-    history.warns = False
+    history.auto_warn = False
     history.of("host:1").record_request(["op1"])
     assert not history.flush()
     obstacle.unlink()

@@ -166,7 +166,7 @@ def full(monkeypatch):
     monkeypatch.setattr(database, "BUSY", 0.05)
 
     def fill(service):
-        with service._running.ledger.store._database._writer.using() as connection:
+        with service._running.ledger.store._database._writer.use() as connection:
             connection.execute("PRAGMA max_page_count = 1").close()
 
     return fill
