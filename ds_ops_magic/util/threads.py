@@ -204,14 +204,14 @@ class DaemonThreads(futures.Executor):
             return None
 
 
-def join_all(name: str, patience: float) -> None:
+def join_all(name: str, timeout: float) -> None:
     """Wait for the threads of every executor of a name.
 
     Args:
         name: Of the threads.
-        patience: The most seconds, for all of them together.
+        timeout: The most seconds, for all of them together.
     """
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     for thread in threading.enumerate():
         if thread.name == name:
             thread.join(max(0.0, deadline - time.monotonic()))

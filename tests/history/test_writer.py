@@ -53,9 +53,7 @@ def no_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
         yield patch.undo
 
 
-def test_what_is_told_while_no_thread_can_be_started_is_kept_when_one_can(
-    history: History, no_thread: Callable[[], None]
-) -> None:
+def test_records_wait_for_a_thread(history: History, no_thread: Callable[[], None]) -> None:
     here = history.of("host:1")
     here.record_request(["a", "b"])
     here.record_snapshot(Operation.from_proto(message("a", done=True)))
@@ -77,7 +75,7 @@ def test_what_is_told_while_no_thread_can_be_started_is_kept_when_one_can(
 
 
 @pytest.mark.parametrize("again", ["asked", "look", "flush", "refresh", "close"])
-def test_each_time_a_thread_is_tried_again(history: History, no_thread: Callable[[], None], again: str) -> None:
+def test_every_method_tries_to_start_the_thread(history: History, no_thread: Callable[[], None], again: str) -> None:
     history.of("host:1").record_request(["a"])
     no_thread()
     attempts = {
@@ -92,7 +90,7 @@ def test_each_time_a_thread_is_tried_again(history: History, no_thread: Callable
     history.close()
 
 
-def test_a_trouble_that_has_passed_before_it_was_told_is_none(history: History, no_thread: Callable[[], None]) -> None:
+def test_no_warning_once_it_works(history: History, no_thread: Callable[[], None]) -> None:
     history.of("host:1").record_request(["a"])
     no_thread()
     assert history.flush(10.0)
@@ -100,7 +98,7 @@ def test_a_trouble_that_has_passed_before_it_was_told_is_none(history: History, 
     history.close()
 
 
-def test_what_was_read_before_stays_known(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_without_a_thread(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     history.of("host:1").record_request(["a"])
     history.close()
 
@@ -155,7 +153,7 @@ assert history.flush(10.0)
 
 
 @pytest.mark.parametrize("code", [_LIMITED, _LIMITED + _LIFTED])
-def test_a_process_that_may_have_no_more_threads(code: str) -> None:
+def test_the_systems_limit(code: str) -> None:
     with TemporaryDirectory() as folder:
         with python(code, folder) as process:
             said, errors = process.communicate(timeout=60)
@@ -194,9 +192,7 @@ def test_an_interrupt_as_the_thread_starts(
     assert kept(history.path) == {"a": "", "b": ""}
 
 
-def test_a_thread_that_comes_late_after_an_interrupt_leaves_the_file_to_the_other(
-    history: History, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_thread_that_starts_late(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     real, before = threading.Thread.start, threads()
     late: list[threading.Thread] = []
 
@@ -215,7 +211,7 @@ def test_a_thread_that_comes_late_after_an_interrupt_leaves_the_file_to_the_othe
     history.close()
 
 
-def test_what_was_interrupted_half_way_is_done_again(history: History, no_thread: Callable[[], None]) -> None:
+def test_interrupted_work_is_done_again(history: History, no_thread: Callable[[], None]) -> None:
     """By the caller itself, as no thread can be started."""
     done: list[str] = []
 

@@ -92,14 +92,14 @@ def check(history: History) -> None:
 
 
 @pytest.mark.parametrize(("column", "value"), [*LOOSE, *STRICT])
-def test_what_is_no_record_is_left_out(history: History, path: Path, column: str, value: Any) -> None:
+def test_damaged_rows_are_left_out(history: History, path: Path, column: str, value: Any) -> None:
     damage(path, column, value)
     history.refresh()
     check(history)
 
 
 @pytest.mark.parametrize("loose", [True, False])
-def test_what_is_no_record_goes_when_the_file_is_opened(path: Path, loose: bool) -> None:
+def test_damaged_rows_are_deleted_on_opening(path: Path, loose: bool) -> None:
     make(path, loose=loose)
     for number, (column, value) in enumerate([*LOOSE, *STRICT] if loose else STRICT):
         damage(path, column, value, f"bad{number}")
@@ -112,7 +112,7 @@ def test_what_is_no_record_goes_when_the_file_is_opened(path: Path, loose: bool)
     connection.close()
 
 
-def test_what_was_damaged_can_be_kept_again(path: Path) -> None:
+def test_a_damaged_row_can_be_written_again(path: Path) -> None:
     make(path)
     damage(path, "used_at", None)
     history = History(path)
@@ -125,7 +125,7 @@ def test_what_was_damaged_can_be_kept_again(path: Path) -> None:
     other.close()
 
 
-def test_bytes_that_are_no_text_can_be_shown(history: History, path: Path) -> None:
+def test_invalid_utf_8_is_shown(history: History, path: Path) -> None:
     run(path, "UPDATE operation SET description = CAST(x'61fffe62' AS TEXT) WHERE id = 'good0'")
     history.refresh()
     assert history.flush(10.0)
@@ -134,7 +134,7 @@ def test_bytes_that_are_no_text_can_be_shown(history: History, path: Path) -> No
     assert len(history.records()) == len(GOOD)
 
 
-def test_a_listing_of_a_damaged_history(shell: Any) -> None:
+def test_list_with_damaged_rows(shell: Any) -> None:
     path = Path(os.environ["DS_OPS_MAGIC_HISTORY"])
     make(path)
     for number, (column, value) in enumerate([*LOOSE, *STRICT]):

@@ -61,7 +61,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         lambda history: history.of("host:1").record_request(["op1"]),
     ],
 )
-def test_no_use_of_it_raises(place: Path, use: Callable[[History], Any]) -> None:
+def test_no_method_raises(place: Path, use: Callable[[History], Any]) -> None:
     history = History(place)
     history.auto_warn = False
     use(history)
@@ -73,7 +73,7 @@ def test_no_use_of_it_raises(place: Path, use: Callable[[History], Any]) -> None
     history.close()
 
 
-def test_a_client_and_a_recorder_warn_once(place: Path) -> None:
+def test_a_client_and_a_recorder(place: Path) -> None:
     with (
         ScriptedServer(lambda call: message(call.id, done=True)) as server,
         warnings.catch_warnings(record=True) as told,
@@ -91,7 +91,7 @@ def test_a_client_and_a_recorder_warn_once(place: Path) -> None:
     assert str(one.message).startswith("No history is kept, because ")
 
 
-def test_the_extension_is_loaded_and_all_of_it_works(
+def test_the_extension(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
@@ -108,6 +108,42 @@ def test_the_extension_is_loaded_and_all_of_it_works(
             assert [record.id for record in shell.run_line_magic("op", "list;")] == ["op1"]
     unload_ipython_extension(shell)
     assert capsys.readouterr().err.count("No history is kept, because ") == 1
+
+
+def test_a_folder_that_cannot_be_made() -> None:
+    """Under /proc not even root can make a folder."""
+    history = History("/proc/self/no/history.sqlite")
+    history.auto_warn = False
+    history.of("host:1").record_request(["op1"])
+    assert not history.flush()
+    assert "/proc/self/no/history.sqlite cannot be used" in history.take_warning()
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("~nobody-of-that-name/h.sqlite", "nobody has the home folder ~nobody-of-that-name"),
+        ("~nobody-of-that-name", "nobody has the home folder ~nobody-of-that-name"),
+        ("a\0b", "null"),
+    ],
+)
+def test_no_path_of_a_file(path: str, why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    history = History(path)
+    history.auto_warn = False
+    history.request_read()
+    history.ensure_read()
+    with (
+        ScriptedServer(lambda call: message(call.id, done=True)) as server,
+        client_of(server, history=history) as client,
+    ):
+        assert client.wait("op1", 20).done
+    assert not history.flush()
+    complaint = history.take_warning()
+    assert why in complaint
+    assert complaint.isprintable()
+    assert list(tmp_path.iterdir()) == []
+    history.close()
 
 
 # As root every folder may be entered.
@@ -139,7 +175,7 @@ print(history.flush(10.0), history.take_warning())
 """
 
 
-def test_a_folder_that_may_not_be_entered(tmp_path: Path) -> None:
+def test_a_folder_without_permission(tmp_path: Path) -> None:
     with TemporaryDirectory() as folder:  # that of pytest is closed to others
         Path(folder).chmod(0o755)
         closed = Path(folder) / "closed"
@@ -154,7 +190,7 @@ def test_a_folder_that_may_not_be_entered(tmp_path: Path) -> None:
     assert len(errors.splitlines()) == 1
 
 
-def test_below_a_current_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_current_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)

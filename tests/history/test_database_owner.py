@@ -34,7 +34,7 @@ def give_away(path: Path) -> None:
 
 
 @needs_root
-def test_the_history_of_another_user_is_left_as_it_is(path: Path) -> None:
+def test_another_users_file(path: Path) -> None:
     made = HistoryFile(path)
     made.write([Record("host:1", "planted", 1.0)])
     made.close()
@@ -49,7 +49,7 @@ def test_the_history_of_another_user_is_left_as_it_is(path: Path) -> None:
 @needs_root
 @pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
 @pytest.mark.parametrize("is_new", [True, False])
-def test_what_another_user_has_put_beside_it_is_not_read(path: Path, end: str, is_new: bool) -> None:
+def test_another_users_file_beside_it(path: Path, end: str, is_new: bool) -> None:
     if not is_new:
         HistoryFile(path).close()
     beside = path.with_name(path.name + end)
@@ -88,7 +88,7 @@ except Unusable as error:
 
 @needs_root
 @pytest.mark.parametrize("end", ["-wal", "-shm"])
-def test_what_another_user_puts_beside_it_as_it_is_opened_is_noticed(end: str) -> None:
+def test_another_user_while_it_is_opened(end: str) -> None:
     with tempfile.TemporaryDirectory() as folder:  # that of pytest is closed to others
         Path(folder).chmod(0o1777)
         with python(_PLANT, f"{folder}/history.sqlite", f"{folder}/history.sqlite{end}") as process:
@@ -96,7 +96,7 @@ def test_what_another_user_puts_beside_it_as_it_is_opened_is_noticed(end: str) -
 
 
 @needs_root
-def test_it_costs_the_history_and_one_complaint(path: Path) -> None:
+def test_the_warning(path: Path) -> None:
     HistoryFile(path).close()
     give_away(path)
     history = History(path)
@@ -113,7 +113,7 @@ def test_it_costs_the_history_and_one_complaint(path: Path) -> None:
     assert b"op1" not in path.read_bytes()
 
 
-def test_ones_own_can_be_where_others_can_write(path: Path) -> None:
+def test_ones_own_file_in_a_shared_folder(path: Path) -> None:
     for number in range(2):
         file = HistoryFile(path)
         file.write([Record("host:1", f"op{number}", 1.0)])
