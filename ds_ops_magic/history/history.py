@@ -16,11 +16,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ds_ops_magic.history.durations import RecordedDurations
 from ds_ops_magic.history.record import Record, record_of
 from ds_ops_magic.history.retention import prune_above, retained
 from ds_ops_magic.history.writer import HistoryWriter
 from ds_ops_magic.model.errors import OperationNotFound, thread_limit
-from ds_ops_magic.model.estimates import Runs
 from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.text import one_line, tidy
 from ds_ops_magic.util.threads import ThreadLimitReached
@@ -63,7 +63,7 @@ class History:
         self.now = clock
         self._records: dict[tuple[str, str], Record] = {}
         self._endpoints: dict[str, dict[str, None]] = {}  # by id
-        self._runs = Runs()
+        self._durations = RecordedDurations()
         self._prune_above = prune_above(0)
         self._writer = HistoryWriter(self.path, self._replace, clock)
 
@@ -171,7 +171,7 @@ class History:
 
     def durations(self, endpoint: str) -> Mapping[str, Durations]:
         """Return how long operations take there, by kind; it goes on being up to date."""
-        return self._runs.of(endpoint)
+        return self._durations.of(endpoint)
 
     # Everything below runs on the writer's thread.
 
@@ -194,7 +194,7 @@ class History:
         if earlier is None or (record.supersedes(earlier) and record.is_worth_writing(earlier)):
             self._write(record)
             if record.done and not (earlier and earlier.done and earlier.endpoint == endpoint):  # else it has counted
-                self._runs.learn(record)
+                self._durations.add(record)
 
     def _drop(self, endpoint: str, operation_id: str) -> None:
         record = self._records.get((endpoint, operation_id))
@@ -225,7 +225,7 @@ class History:
         for record in records:
             endpoints.setdefault(record.id, {})[record.endpoint] = None
         self._endpoints = endpoints
-        self._runs.learn_anew(records)
+        self._durations.replace(records)
         self._prune_above = prune_above(len(records))
 
 
