@@ -122,7 +122,7 @@ def listing(
     elif not total:
         remarks.append("Nothing that was followed from here is of that sort.")
     where = "all endpoints" if place is None else _shown(place)
-    remarks.append(f"TrackedOperation at {where}, as kept in {known.path}")
+    remarks.append(f"Followed at {where}, as kept in {known.path}")
     return Listing(records, remarks, time.time(), by_endpoint=place is None)
 
 

@@ -125,7 +125,7 @@ def test_without_a_connection_the_last_states_are_listed(earlier: History, shell
     assert {record.id: record.state for record in listing} == {"far1": "running", "other1": "succeeded"}
     said = said_by(shell, listing)
     assert "Not connected, so this is how they stood when last seen: No answer from 127.0.0.1:1." in said
-    assert "TrackedOperation at all endpoints" in said
+    assert "Followed at all endpoints" in said
 
 
 def test_a_listing_can_be_waited_for(op: Op, begin: Op, shell: Any) -> None:
