@@ -1,4 +1,4 @@
-"""The live panel as a whole: how much it sends while operations come and go, and how soon a press is heard."""
+"""The live panel in a page: how many messages it sends, how soon it answers, and what it does without threads."""
 
 from __future__ import annotations
 
@@ -61,9 +61,7 @@ def shown(sent: list[Any], stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Ite
         made.finish()
 
 
-def test_at_most_five_messages_a_second_while_rows_come_and_go(
-    shown: WidgetDisplay, sent: list[Any], stage: Stage
-) -> None:
+def test_messages_while_rows_come_and_go(shown: WidgetDisplay, sent: list[Any], stage: Stage) -> None:
     assert shown
     sent.clear()
     over, pause = time.monotonic() + 10.0, threading.Event()
@@ -76,7 +74,7 @@ def test_at_most_five_messages_a_second_while_rows_come_and_go(
     assert any(kind == "comm_open" for kind, _ in sent)
 
 
-def test_a_press_is_answered_at_once_however_much_was_sent_before(shown: WidgetDisplay, stage: Stage) -> None:
+def test_a_press_in_a_pause(shown: WidgetDisplay, stage: Stage) -> None:
     panel: Any = shown._panel
     column = panel.box.children[2].children[1]
     ending = column.children[:5]  # which makes a large drawing, and a long pause after it
@@ -105,7 +103,7 @@ class Page:
 
 
 @pytest.mark.parametrize("kind", [HtmlDisplay, WidgetDisplay])
-def test_where_no_thread_can_draw_the_wait_goes_on_and_its_result_is_shown(
+def test_a_wait_without_threads(
     kind: type[HtmlDisplay],
     sent: list[Any],
     stage: Stage,
@@ -117,7 +115,7 @@ def test_where_no_thread_can_draw_the_wait_goes_on_and_its_result_is_shown(
     with ScriptedServer(stage) as server, client_of(server) as client:
         watch = client.watch("a")
         until(lambda: watch.operations[0])
-        threads = Threadless(monkeypatch, "ds_ops_magic drawer")
+        threads = Threadless(monkeypatch, "ds_ops_magic redraw")
         shown = kind(watch)
         watch.wait(20, tick=lambda: (shown.tick(), stage.set("a", done=True)))
         shown.finish()
@@ -132,7 +130,7 @@ def test_where_no_thread_can_draw_the_wait_goes_on_and_its_result_is_shown(
         other.finish()
 
 
-def test_where_no_thread_can_draw_a_watch_is_shown_once(
+def test_a_background_display_without_threads(
     sent: list[Any], stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = Page()
@@ -140,8 +138,8 @@ def test_where_no_thread_can_draw_a_watch_is_shown_once(
     with ScriptedServer(stage) as server, client_of(server) as client:
         watch = client.watch("a")
         until(lambda: watch.operations[0])
-        Threadless(monkeypatch, "ds_ops_magic drawer")
-        WidgetDisplay(watch).start_alone()
+        Threadless(monkeypatch, "ds_ops_magic redraw")
+        WidgetDisplay(watch).start_in_background()
         assert "running" in page.shown[-1]
         assert [kind for kind, _ in sent][-1] == "comm_close"
         assert capsys.readouterr().err.count("\n") == 1

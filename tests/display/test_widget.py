@@ -10,7 +10,7 @@ import comm
 import pytest
 from comm.base_comm import BaseComm
 
-from ds_ops_magic.display.widget import SPARE, WidgetPanel
+from ds_ops_magic.display.widget import MAX_SPARE_BUTTONS, WidgetPanel
 from ds_ops_magic.model.view import Entry
 from tests.support.panels import panel, snapshot
 
@@ -67,19 +67,19 @@ def buttons(shown: WidgetPanel) -> tuple[Any, ...]:
     return children
 
 
-def test_a_drawing_of_the_same_sends_nothing(shown: WidgetPanel, sent: Sent) -> None:
+def test_no_change_no_message(shown: WidgetPanel, sent: Sent) -> None:
     shown.draw(running("a", "b"))
     assert cost(shown, sent, running("a", "b")) == {}
 
 
-def test_a_new_row_costs_one_message_besides_those_of_the_panel(shown: WidgetPanel, sent: Sent) -> None:
+def test_the_messages_of_a_new_row(shown: WidgetPanel, sent: Sent) -> None:
     shown.draw(running("a", "b"))
     # The head, the live rows, and which buttons stand there.
     assert cost(shown, sent, running("a", "c", "d")) == {"comm_open": 2, "comm_msg": 3}
     assert cost(shown, sent, running("a", "c")) == {"comm_msg": 3}
 
 
-def test_a_button_changes_in_one_message(shown: WidgetPanel, sent: Sent) -> None:
+def test_the_messages_of_a_changed_button(shown: WidgetPanel, sent: Sent) -> None:
     shown.draw(running("a"))
     cancelling = panel(Entry("a", snapshot("a"), cancelling=True))
     assert cost(shown, sent, cancelling) == {"comm_msg": 2 + 1}  # the row, its button, and that of all
@@ -87,9 +87,7 @@ def test_a_button_changes_in_one_message(shown: WidgetPanel, sent: Sent) -> None
     assert (button.description, button.disabled) == ("cancelling…", True)
 
 
-def test_a_press_is_about_the_row_that_the_button_stood_beside_when_it_was_made(
-    shown: WidgetPanel, pressed: list[str | None]
-) -> None:
+def test_a_press_reaches_the_operation_of_the_button(shown: WidgetPanel, pressed: list[str | None]) -> None:
     shown.draw(running("a", "b", "c"))
     first, second, third = buttons(shown)
     shown.draw(running("b", "d", "e"))
@@ -98,7 +96,7 @@ def test_a_press_is_about_the_row_that_the_button_stood_beside_when_it_was_made(
     assert pressed == ["a", "b", "c", "b", "d", "e"]
 
 
-def test_a_row_that_comes_back_has_its_button_again(shown: WidgetPanel, pressed: list[str | None]) -> None:
+def test_a_row_that_comes_back(shown: WidgetPanel, pressed: list[str | None]) -> None:
     shown.draw(running("a"))
     shown.draw(running("b"))
     shown.draw(running("a"))
@@ -106,8 +104,8 @@ def test_a_row_that_comes_back_has_its_button_again(shown: WidgetPanel, pressed:
     assert pressed == ["a"]
 
 
-def test_the_buttons_of_rows_that_are_gone_are_not_kept_for_ever(shown: WidgetPanel, sent: Sent) -> None:
-    for number in range(SPARE + 10):
+def test_spare_buttons(shown: WidgetPanel, sent: Sent) -> None:
+    for number in range(MAX_SPARE_BUTTONS + 10):
         shown.draw(running("stays", f"op{number}"))
     assert sent["comm_close"] == 9
     stays, last = buttons(shown)
@@ -116,7 +114,7 @@ def test_the_buttons_of_rows_that_are_gone_are_not_kept_for_ever(shown: WidgetPa
     assert cost(shown, sent, running("stays", "next")) == {"comm_open": 1, "comm_msg": 2, "comm_close": 1}
 
 
-def test_cancel_all_asks_once_more(sent: Sent) -> None:
+def test_cancel_all_asks_for_confirmation(sent: Sent) -> None:
     asked: list[str | None] = []
     woken: list[bool] = []
     wake: Callable[[], None] = lambda: woken.append(True)  # noqa: E731

@@ -38,10 +38,11 @@ _HOSTILE = """\
 import sys
 from ds_ops_magic import connect
 from ds_ops_magic.display import render
-from ds_ops_magic.display.terminal import TerminalLine
+from ds_ops_magic.display.panel import snapshot_panel
+from ds_ops_magic.display.text_display import TerminalLine
 with connect(sys.argv[1]) as client:
     for operation in client.get_all(sys.argv[2:]):
-        panel = render.panel_for([operation])
+        panel = snapshot_panel([operation])
         line = TerminalLine()
         line.draw(render.line(panel))
         line.close()
