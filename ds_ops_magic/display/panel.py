@@ -23,8 +23,7 @@ MAX_LIVE_ROWS = 20
 """The most operations that a live panel shows all of."""
 MAX_STATIC_ROWS = 50
 """The most operations that a static panel shows all of."""
-SILENCE = 3.0
-"""Seconds without an answer before the panel says so; a single lost call is not mentioned."""
+_OUTAGE_AFTER = 3.0  # seconds without an answer before the panel says so: a single lost call is not mentioned
 _STATUS_ORDER = ("running", "failing", "failed", "unknown", "cancelled", "succeeded")
 _fractions: WeakKeyDictionary[Watch, dict[str, float]] = WeakKeyDictionary()  # the largest shown, by operation id
 
@@ -159,7 +158,7 @@ def _rest(view: View, hidden: int, running: int) -> str:
 
 def _outage(view: View, running: int) -> str:
     silent = view.health.silent_for
-    if not running or silent is None or silent < SILENCE or view.stopped:
+    if not running or silent is None or silent < _OUTAGE_AFTER or view.stopped:
         return ""
     last = view.health.last_answer
     when = f" · last answer {last.astimezone():%H:%M:%S}" if last else ""

@@ -28,8 +28,8 @@ TOKENS = [
 LIKE_TOKENS = ["t1.of-a-job.7", "y0_job_number_7", "aq_" + "job-" * 9, "eyj-job.number.7"]
 
 
-def told(secret: str) -> list[Operation]:
-    """Make operations that repeat a secret wherever a service has text of its own."""
+def operations_with(secret: str) -> list[Operation]:
+    """Make operations that repeat a secret in every text of a service."""
     metadata = ExecuteProjectJobMetadata()
     metadata.progress.progress = 40
     metadata.progress.message = f"{secret} is used"
@@ -47,24 +47,24 @@ def told(secret: str) -> list[Operation]:
     ]
 
 
-def everything_shown(operations: list[Operation]) -> str:
-    shown = panel(*operations)
-    parts = [render.part(name, shown) for name in ("head", "live", "ended", "foot")]
+def everything_about(operations: list[Operation]) -> str:
+    several = panel(*operations)
+    parts = [render.part(name, several) for name in ("head", "live", "ended", "foot")]
     lines = [render.line(panel(one)) for one in operations]
     error = errors.operation_failed(operations[0])
     group = errors.operations_failed(Operations(operations), {"a": error}, 4)
-    said = [str(error), str(group), str(panel(Entry("a", None, error)).rows[0].error)]
+    messages = [str(error), str(group), str(panel(Entry("a", None, error)).rows[0].error)]
     reprs = [f"{operation!r} {operation.title} {operation.progress.text}" for operation in operations]
-    return "\n".join([render.html(shown), render.text(shown), *parts, *lines, *said, *reprs])
+    return "\n".join([render.html(several), render.text(several), *parts, *lines, *messages, *reprs])
 
 
 @pytest.mark.parametrize("secret", TOKENS)
 def test_tokens_of_a_service(secret: str) -> None:
-    operations = told(secret)
-    shown = everything_shown(operations)
-    assert secret not in shown
-    assert "bad token (token), sorry" in shown
-    assert "(token) is used" in shown
+    operations = operations_with(secret)
+    text = everything_about(operations)
+    assert secret not in text
+    assert "bad token (token), sorry" in text
+    assert "(token) is used" in text
     assert operations[0].description == f"bad token {secret}, sorry"
     assert operations[0].error is not None
     assert secret in operations[0].error.message

@@ -39,8 +39,8 @@ def test_a_clock_that_was_ahead() -> None:
     seen = Record("host:1", "op1", ahead, ahead, "running", False, "", "", "", NOW - 60.0, NOW - 30.0)
     never_seen = Record("host:1", "op2", ahead)
     skewed = Record("host:1", "op3", NOW + 2.0, NOW + 2.0, "running", False, "", "", "", NOW - 60.0, NOW - 30.0)
-    said = table.text(listed(seen, never_seen, skewed))
-    assert [line for line in said.splitlines() if line.startswith(("●", "?"))] == [
+    text = table.text(listed(seen, never_seen, skewed))
+    assert [line for line in text.splitlines() if line.startswith(("●", "?"))] == [
         "● running  op1 · when last seen, by a clock that was ahead",
         "? asked about  op2 · by a clock that was ahead, and never seen since",
         "● running  op3 · 1 min 02 s",
@@ -49,15 +49,15 @@ def test_a_clock_that_was_ahead() -> None:
 
 
 def test_by_endpoint() -> None:
-    said = table.text(listed(RUNNING, FAILED, BORN, by_endpoint=True))
-    assert [part.partition(" at ")[2] for part in said.splitlines()[1::2]] == ["host:1", "host:2", "Yandex Cloud"]
+    text = table.text(listed(RUNNING, FAILED, BORN, by_endpoint=True))
+    assert [part.partition(" at ")[2] for part in text.splitlines()[1::2]] == ["host:1", "host:2", "Yandex Cloud"]
 
 
 def test_html() -> None:
     written = table.html(listed(RUNNING, FAILED))
     assert written.count("<tr>") == 3
-    for said in ("running", "Train", "<code>op1</code>", "2 min 10 s", "INTERNAL", "That is all."):
-        assert said in written
+    for part in ("running", "Train", "<code>op1</code>", "2 min 10 s", "INTERNAL", "That is all."):
+        assert part in written
 
 
 def test_empty() -> None:
@@ -69,18 +69,18 @@ def test_hostile_text() -> None:
     nasty = "<script>alert(1)</script>\x1b[31m\u202e$x$\n"
     record = Record(nasty, nasty[:40], NOW, NOW, nasty, False, nasty, nasty, nasty, 1.0, None)
     written = table.html(Listing([record], [nasty], NOW, by_endpoint=True))
-    said = table.text(Listing([record], [nasty], NOW, by_endpoint=True))
+    plain = table.text(Listing([record], [nasty], NOW, by_endpoint=True))
     assert "<script" not in written
     assert "$x$" not in written
-    for text in (written, said):
+    for text in (written, plain):
         assert "\x1b" not in text
         assert "\u202e" not in text
 
 
 def test_times_out_of_range() -> None:
     record = Record("host:1", "op1", NOW, NOW, "succeeded", True, "", KIND, "", -1e15, 253_402_300_800.0)
-    said = table.text(listed(record))
-    assert "1-01-01 00:00:00 UTC, ended 9999-12-31 23:59:59 UTC" in said
+    text = table.text(listed(record))
+    assert "1-01-01 00:00:00 UTC, ended 9999-12-31 23:59:59 UTC" in text
 
 
 def test_a_sequence_of_records() -> None:

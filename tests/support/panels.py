@@ -62,3 +62,8 @@ def panel(
 ) -> Panel:
     entries = tuple(one if isinstance(one, Entry) else Entry(one.id, one) for one in operations)
     return panel_of(View(entries, health or Health(), stopped), NOW, max_rows, hint)
+
+
+def press(button: Any) -> None:
+    """Deliver a press of a widget's button as a page would."""
+    button.comm.handle_msg({"content": {"data": {"method": "custom", "content": {"event": "click"}}}, "buffers": []})
