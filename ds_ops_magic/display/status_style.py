@@ -30,13 +30,13 @@ class StatusStyle(NamedTuple):
 
 
 STATUS_STYLES = {
-    "asking": StatusStyle("●", "dsops-run"),
+    "asking": StatusStyle("●", "dsops-run"),  # not answered yet
     "running": StatusStyle("●", "dsops-run"),
     "failing": StatusStyle("▲", "dsops-warn"),
     "cancelling": StatusStyle("▲", "dsops-warn"),
     "succeeded": StatusStyle("✓", "dsops-ok"),
     "failed": StatusStyle("✕", "dsops-bad"),
     "cancelled": StatusStyle("–", "dsops-off"),
-    "unknown": StatusStyle("?", "dsops-bad"),
+    "unknown": StatusStyle("?", "dsops-bad"),  # the wait for it ended with an error, or it was never seen
 }
-"""Style by status: the words of `ds_ops_magic.Operation.status_word`, and two of entries without a snapshot."""
+"""Style by status: those of `ds_ops_magic.Operation.status_word`, and two more."""

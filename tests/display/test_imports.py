@@ -16,8 +16,6 @@ import json, sys
 from ds_ops_magic.magics.formatters import _html, _text
 
 def show(value):
-    loaded = [name for name in {HEAVY} if name in sys.modules]
-    assert not loaded, f"before: {{loaded}}"
     _html(value), _text(value)
     print(json.dumps([name for name in {HEAVY} if name in sys.modules]))
 
@@ -33,6 +31,12 @@ from ds_ops_magic.display.table import Listing
 from ds_ops_magic.history.record import Record
 show(Listing([Record("host:1", "op1", 7.0, 7.0, "running")], ["That is all."], 7.0, by_endpoint=True))
 """
+LIST_IN_A_SHELL = """
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", "ds_ops_magic")
+show(shell.run_line_magic("op", "list"))
+"""
 RUNNING = snapshot(percent=40)
 FAILING = snapshot(code=13, message="lost")
 SUCCEEDED = snapshot(done=True)
@@ -45,5 +49,6 @@ def test_operations(operations: list[Any]) -> None:
     assert fresh(SHOW + SHOW_OPERATIONS, json.dumps(written)) == []
 
 
-def test_listing() -> None:
-    assert fresh(SHOW + SHOW_LISTING) == []
+@pytest.mark.parametrize("code", [SHOW_LISTING, LIST_IN_A_SHELL])
+def test_listing(code: str) -> None:
+    assert fresh(SHOW + code) == []
