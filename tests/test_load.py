@@ -121,7 +121,7 @@ def test_unloading_ends_a_watch_with_a_static_result(bare: Kernel) -> None:
     assert set(last) == {"text/html", "text/plain"}
     assert "● running" in last["text/plain"]
     assert "stopped waiting" in last["text/plain"]
-    assert not [name for name in bare.value("threads()") if "drawer" in name or "poller" in name]
+    assert not [name for name in bare.value("threads()") if "redraw" in name or "poller" in name]
     assert bare.value("w.view().stopped")
     assert bare.run("w.wait()").error["ename"] == "WatchStopped"
 

@@ -63,7 +63,7 @@ def test_a_service_that_has_get_alone_is_followed_and_says_that_it_does_not_canc
         watch.cancel("op1")
         until(lambda: watch.view().entries[0].cancel_error)
         (row,) = panel(watch).rows
-        assert (row.word, row.cancellable, row.ended) == ("running", False, False)
+        assert (row.status, row.cancellable, row.ended) == ("running", False, False)
         assert row.note.startswith("op1 cannot be cancelled: its service does not support it. · ")
         done[0] = True
         assert watch.wait(10)[0].status is Status.SUCCEEDED
@@ -137,7 +137,7 @@ def test_an_unknown_id_that_is_answered_with_unknown() -> None:
             watch.wait(10)
         assert panel(watch).counts == "1 unknown · 1 succeeded"
         (_, row) = panel(watch).rows
-        assert (row.word, row.error) == ("unknown", "nope: the service failed to answer. UNKNOWN: KeyError: 'x'")
+        assert (row.status, row.error) == ("unknown", "nope: the service failed to answer. UNKNOWN: KeyError: 'x'")
 
 
 @pytest.mark.parametrize("code", [Code.UNKNOWN, Code.FAILED_PRECONDITION, Code.OUT_OF_RANGE])

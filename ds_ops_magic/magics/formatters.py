@@ -73,10 +73,10 @@ def _text(value: Any) -> str:
 
 
 def _panel(value: Any) -> Panel:
-    from ds_ops_magic.display import render, text_display
+    from ds_ops_magic.display.panel import snapshot_panel, static_panel
     from ds_ops_magic.model.operation import Operation
-    from ds_ops_magic.watch import Watch
+    from ds_ops_magic.model.operations import Operations
 
-    if isinstance(value, Watch):
-        return text_display.panel(value, render.MOST_ROWS)
-    return render.panel_for([value] if isinstance(value, Operation) else list(value))
+    if isinstance(value, Operation):
+        return snapshot_panel([value])
+    return snapshot_panel(value) if isinstance(value, Operations) else static_panel(value)

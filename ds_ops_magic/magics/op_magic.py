@@ -128,9 +128,9 @@ class OpMagics(Magics):
 
     def show_live(self, watch: Watch) -> bool:
         """Display a watch as a live panel; False where there is no page that can be updated."""
-        from ds_ops_magic.display.choice import show_freely
+        from ds_ops_magic.display.frontend import show_in_background
 
-        return show_freely(watch, self.shell, self.display)
+        return show_in_background(watch, self.shell, self.display)
 
     def forget_shown(self, *_: Any) -> None:
         """Forget what the last cell has displayed."""

@@ -22,7 +22,7 @@ def wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, wh
     Args:
         watch: What to wait for.
         shell: The IPython shell whose cell runs.
-        mode: How to show it, as for `ds_ops_magic.display.choice.show`.
+        mode: How to show it, as for `ds_ops_magic.display.frontend.display_for`.
         timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
         when: The name of a `ds_ops_magic.model.waiting.ReturnWhen`.
 
@@ -81,11 +81,11 @@ def wait_for_answers(watch: Watch, timeout: float = 2.0) -> None:
 
 
 def _wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, when: str) -> None:
-    from ds_ops_magic.display.choice import show
     from ds_ops_magic.display.comm_pump import pumped
+    from ds_ops_magic.display.frontend import display_for
     from ds_ops_magic.model.waiting import ReturnWhen
 
-    shown = show(watch, shell, mode)
+    shown = display_for(watch, shell, mode)
     with pumped(shell) as pump:
 
         def tick() -> None:
@@ -108,11 +108,11 @@ def _wait_and_show(watch: Watch, shell: Any, mode: str, timeout: float | None, w
 
 def _plainer(watch: Watch, shell: Any, error: Exception) -> Display:
     """Say that a panel cannot be shown, and give what stands in for it: it costs the panel, never the wait."""
-    from ds_ops_magic.display.choice import show
+    from ds_ops_magic.display.frontend import display_for
 
     said = one_line(f"{type(error).__name__}: {error}", 200)
     print(f"The panel cannot be shown, the wait goes on: {said}", file=sys.stderr, flush=True)
-    return show(watch, shell, "text")
+    return display_for(watch, shell, "text")
 
 
 def _finish(shown: Display) -> None:

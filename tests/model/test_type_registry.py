@@ -62,7 +62,8 @@ from google.protobuf.any_pb2 import Any
 from tests.support.random_messages import filled, seeded
 from yandex.cloud.operation.operation_pb2 import Operation as Message
 from ds_ops_magic import Operation
-from ds_ops_magic.display.render import html, panel_for, text
+from ds_ops_magic.display.panel import snapshot_panel
+from ds_ops_magic.display.render import html, text
 
 def kept(name):
     empty = Operation(Message(metadata=Any(type_url="type.googleapis.com/" + name))).metadata
@@ -70,7 +71,7 @@ def kept(name):
     given = Message(id="op1")
     given.metadata.Pack(metadata)
     operation = Operation(given)
-    panel = panel_for([operation])
+    panel = snapshot_panel([operation])
     read = html(panel).replace("<wbr>", "")  # where a line may end
     shown = name in read and name in text(panel) and operation.title.lower() in read.lower()
     same = operation.metadata.SerializeToString(deterministic=True) == metadata.SerializeToString(deterministic=True)

@@ -1,4 +1,4 @@
-"""Where in the console a resource is, for the types whose address is documented."""
+"""Links to the console, for the resource types whose address is documented."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _LINKS = {
 
 
 def console_link(resource: Message) -> str | None:
-    """Return the address of a resource in the console; None where none is documented, or its ids are odd."""
+    """Return the address of a resource in the console; None where none is documented, or an id is malformed."""
     template, fields = _LINKS.get(resource.DESCRIPTOR.full_name, ("", ()))
     ids = {field: str(getattr(resource, field)) for field in fields}
-    # Ids come from a server: what could change the address is refused.
+    # Ids come from a server: one that could change the address gives no link.
     if not ids or not all(_ID.fullmatch(value) for value in ids.values()):
         return None
     return template.format(**ids)

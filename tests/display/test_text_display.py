@@ -38,10 +38,11 @@ _HOSTILE = """\
 import sys
 from ds_ops_magic import connect
 from ds_ops_magic.display import render
-from ds_ops_magic.display.terminal import TerminalLine
+from ds_ops_magic.display.panel import snapshot_panel
+from ds_ops_magic.display.text_display import TerminalLine
 with connect(sys.argv[1]) as client:
     for operation in client.get_all(sys.argv[2:]):
-        panel = render.panel_for([operation])
+        panel = snapshot_panel([operation])
         line = TerminalLine()
         line.draw(render.line(panel))
         line.close()
@@ -70,18 +71,18 @@ def terminal(code: str, *arguments: str) -> Iterator[fdspawn]:
             os.close(ours)
 
 
-def test_a_terminal_shows_one_live_line_that_is_rewritten_and_gone_at_the_end():
-    with terminal(_SCRIPT) as shown:
-        shown.expect("running · Tune a")
-        for shows in ("25%", "50%"):
-            shown.expect(shows)
-            shown.sendline("")
-        shown.expect(r"✓ succeeded  Tune a .{1,8}model · loc")
-        shown.expect(pexpect.EOF)
-        assert "\x1b[2J" not in shown.before
+def test_the_live_line_of_a_terminal():
+    with terminal(_SCRIPT) as reader:
+        reader.expect("running · Tune a")
+        for percentage in ("25%", "50%"):
+            reader.expect(percentage)
+            reader.sendline("")
+        reader.expect(r"✓ succeeded  Tune a .{1,8}model · loc")
+        reader.expect(pexpect.EOF)
+        assert "\x1b[2J" not in reader.before
 
 
-def test_a_pipe_gets_plain_lines_and_no_escapes():
+def test_a_pipe():
     command = [sys.executable, "-c", _SCRIPT]
     done = subprocess.run(command, input="", capture_output=True, text=True, timeout=60, check=True)
     assert "\x1b" not in done.stdout
@@ -89,11 +90,11 @@ def test_a_pipe_gets_plain_lines_and_no_escapes():
     assert "✓ succeeded  Tune a" in done.stdout
 
 
-def test_nothing_a_server_says_moves_the_cursor():
+def test_hostile_text_in_a_terminal():
     with serve() as server, terminal(_HOSTILE, server.address, *IDS) as reader:
         reader.expect(pexpect.EOF)
-    said = reader.before
-    shown = _OWN_MOVES.sub("", said)
-    assert shown.count("<end of one>") == len(IDS), said
-    assert said.count("\x1b[2K") >= len(IDS)  # a live line for each
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]", shown)
+    output = reader.before
+    text = _OWN_MOVES.sub("", output)
+    assert text.count("<end of one>") == len(IDS), output
+    assert output.count("\x1b[2K") >= len(IDS)  # a live line for each
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]", text)
