@@ -1,4 +1,4 @@
-"""What an address looks like, and whether it stays on this host: only there is plaintext spoken."""
+"""Checks addresses: their form, and whether they are on this host, where alone plaintext is used."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def is_address(text: str) -> bool:
 
 
 def plain(address: str) -> str:
-    """Return an address as it is kept: gRPC's ``unix:///path`` means the same as ``unix:/path``."""
+    """Return an address in its plain form: gRPC's ``unix:///path`` means the same as ``unix:/path``."""
     return address.replace("unix:///", "unix:/", 1) if address.startswith("unix:///") else address
 
 
 def is_on_this_host(address: str) -> bool:
-    """Tell whether an address stays on this host: a unix socket or loopback."""
+    """Tell whether an address is on this host: a unix socket or loopback."""
     if address.startswith("unix:"):
         return True
     host = address.rpartition(":")[0].strip("[]")

@@ -14,7 +14,7 @@ import yandexcloud
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connection import sdk as sdk_module
 from ds_ops_magic.connection.sdk import SdkConnection, StubConnection
-from ds_ops_magic.connector import connect, connection_to
+from ds_ops_magic.connector import connect
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected, OperationNotFound
 from tests.support.certificates import Authority
 from tests.support.following import QUICK, lasting, python, until
@@ -101,7 +101,7 @@ def test_an_sdk_by_its_public_names(sdk: Made, cloud: CloudStandIn) -> None:
 
     cloud._get = get
     interceptor = Interceptor()
-    connection = connection_to(Public(sdk(interceptor=interceptor)))
+    connection = connect(Public(sdk(interceptor=interceptor))).connection
     assert isinstance(connection, StubConnection)
     with OperationClient(connection, schedule=QUICK) as client:
         client.check()
@@ -196,6 +196,6 @@ def test_no_option_goes_with_an_sdk(sdk: Made) -> None:
 
 
 def test_an_endpoint_that_is_not_what_it_looks_like_is_shown_as_such(sdk: Made) -> None:
-    with OperationClient(connection_to(sdk(endpoints={"operation": "a\u3164host\x1b[2J:1"}))) as client:
+    with connect(sdk(endpoints={"operation": "a\u3164host\x1b[2J:1"})) as client:
         assert repr(client) == "<OperationClient of a\ufffdhost\ufffd[2J:1>"
         assert "to a\ufffdhost\ufffd[2J:1 as" in repr(client.connection)

@@ -13,7 +13,7 @@ from ds_ops_magic.connection import yandex
 from ds_ops_magic.connection.credentials import MetadataService, Source
 from ds_ops_magic.connection.tokens import Token
 from ds_ops_magic.connection.yandex_api import Cloud
-from ds_ops_magic.connector import connect, connection_to
+from ds_ops_magic.connector import connect
 from ds_ops_magic.model.errors import OperationsError, ServiceUnavailable
 from tests.support.certificates import Authority
 from tests.support.following import QUICK, until
@@ -131,7 +131,7 @@ def test_calls_of_an_sdk_by_its_public_names(
     public: Public, cloud: CloudStandIn, environment: pytest.MonkeyPatch
 ) -> None:
     stage = cloud._get = Stage()
-    with OperationClient(connection_to(public), schedule=QUICK, connect_timeout=0.5) as client:
+    with OperationClient(connect(public).connection, schedule=QUICK, connect_timeout=0.5) as client:
         threads = Threadless(environment, CALLING)
         with pytest.raises(ServiceUnavailable, match=SENTENCE):
             client.get("a")

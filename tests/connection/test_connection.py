@@ -16,7 +16,7 @@ import pytest
 from ds_ops_magic import local
 from ds_ops_magic.connection.addresses import is_address, is_on_this_host
 from ds_ops_magic.connection.connection import EndpointConnection, LocalConnection
-from ds_ops_magic.connector import connect, connection_to
+from ds_ops_magic.connector import connect
 from ds_ops_magic.local import LocalService
 from ds_ops_magic.model.errors import NotConnected, OperationNotFound, ServiceUnavailable
 from ds_ops_magic.model.operation import Status
@@ -92,10 +92,10 @@ def test_what_stays_on_this_host(address: str, expected: bool) -> None:
 
 
 def test_connecting_by_what_a_user_names() -> None:
-    made = connection_to("127.0.0.1:1")
+    made = connect("127.0.0.1:1").connection
     assert isinstance(made, EndpointConnection)
     assert (made.endpoint, made.source) == ("127.0.0.1:1", "")
-    assert connection_to(made) is made
+    assert connect(made).connection is made
     assert "127.0.0.1:1" in repr(made)
 
 
