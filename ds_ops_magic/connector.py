@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.client import DEFAULT_RATE, OperationClient
 from ds_ops_magic.connection import sdk, yandex
-from ds_ops_magic.connection.addresses import check_no_scheme, is_address, plain
+from ds_ops_magic.connection.addresses import check_no_scheme, is_address, normalized
 from ds_ops_magic.connection.connection import Connection, EndpointConnection, LocalConnection, read_certificates
 from ds_ops_magic.connection.credentials import CommandLine, EnvironmentToken, KeyFile, Source, default_sources
 from ds_ops_magic.connection.yandex_api import DISCOVERY, Cloud
@@ -84,7 +84,7 @@ def _connection(target: object, options: Mapping[str, Any]) -> Connection:
         check_no_scheme(target)
         if is_address(target):
             _check_options(options, ("token_env", "ca"), "an address")
-            address = plain(target)
+            address = normalized(target)
             return threads.uninterrupted(lambda: EndpointConnection(address, **options))
     elif hasattr(target, "client") and hasattr(target, "waiter"):
         _check_options(options, (), "an SDK, which has credentials of its own")

@@ -12,15 +12,15 @@ from ds_ops_magic.util.text import one_line, tidy
 def is_address(text: str) -> bool:
     """Tell whether a text is an address: ``unix:/path``, also with ``///``, or ``host:port``."""
     if text.startswith("unix:"):
-        path = plain(text).removeprefix("unix:")
+        path = normalized(text).removeprefix("unix:")
         return path.startswith("/") and not path.startswith("//")
     host, _, port = text.rpartition(":")
     is_shown = text.isprintable() and tidy(text, len(text)) == text  # as it is, not only like another one
     return bool(host) and port.isdecimal() and is_shown and not set(text) & set(" /\\")
 
 
-def plain(address: str) -> str:
-    """Return an address in its plain form: gRPC's ``unix:///path`` means the same as ``unix:/path``."""
+def normalized(address: str) -> str:
+    """Return an address in the one form that is used: gRPC's ``unix:///path`` means the same as ``unix:/path``."""
     return address.replace("unix:///", "unix:/", 1) if address.startswith("unix:///") else address
 
 

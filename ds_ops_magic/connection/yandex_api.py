@@ -31,7 +31,7 @@ OPERATION = "operation"
 IAM = "iam"
 """The id of the token service in endpoint discovery."""
 
-_OF_THE_ID = (InvalidOperationId, OperationNotFound, PermissionDenied)
+_ABOUT_THE_ID = (InvalidOperationId, OperationNotFound, PermissionDenied)  # of whoever has accepted the token
 
 _log = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ class Cloud:
                     raise NoToken(f"refused: {_message(error, address, token.value)}") from None
                 if code in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
                     raise errors.unavailable(_status(error, token.value), address) from None
-                return meaning_of(code).error in _OF_THE_ID or is_service(code, error.details() or "")
+                return meaning_of(code).error in _ABOUT_THE_ID or is_service(code, error.details() or "")
         return False
 
     def _channel(self, address: str) -> grpc.Channel:
