@@ -66,9 +66,7 @@ def test_each_source_and_what_it_said(
         f"tried the metadata service at {metadata.address}: refused: UNAUTHENTICATED: bad token (token)",
         "tried yc iam create-token: accepted; its lifetime is not known",
     ]
-    assert lines(log, logging.INFO) == [
-        f"connected to {cloud.address} as the account of yc (yc iam create-token)",
-    ]
+    assert lines(log, logging.INFO) == [f"connected to {cloud.address} as the account of yc (yc iam create-token)"]
 
 
 def test_nothing_accepted(log: Any, connected: Connected, environment: pytest.MonkeyPatch) -> None:

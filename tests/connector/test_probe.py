@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
 import yandexcloud
 
-from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connector import connect
 from ds_ops_magic.model.errors import ServiceRefused
 from tests.support.certificates import Authority
 from tests.support.following import until
-from tests.support.scripted import Call, ScriptedServer
+from tests.support.scripted import Call, ScriptedServer, message
+from tests.support.sources import Connected
 from tests.support.stand_ins import CloudStandIn
 
 TOKEN = "t1.of-a-user"
@@ -42,7 +41,7 @@ def test_the_magic_sends_one(target: str, cloud: CloudStandIn, authority: Author
     assert probes(cloud) == 1
 
 
-def test_a_script_sends_one_to_choose_credentials(connected: Callable[..., OperationClient], cloud: Any) -> None:
+def test_a_script_sends_one_to_choose_credentials(connected: Connected, cloud: Any) -> None:
     assert connected().get("a").done
     assert probes(cloud) == 1
 
@@ -83,8 +82,14 @@ def test_a_service_that_is_overloaded_is_asked_again(cloud: CloudStandIn, shell:
     assert probes(cloud) == 2
 
 
+def test_a_service_that_gives_an_operation_is_asked_again(cloud: CloudStandIn, shell: Any) -> None:
+    cloud.server.get = lambda call: message(call.id, done=True)  # which tells nothing about the token
+    shell.run_line_magic("op", f"connect --discovery {cloud.address} --ca '{cloud.ca}'")
+    assert probes(cloud) == 2
+
+
 def test_a_service_that_has_answered_it_may_be_away_later(
-    connected: Callable[..., OperationClient], cloud: CloudStandIn, authority: Authority
+    connected: Connected, cloud: CloudStandIn, authority: Authority
 ) -> None:
     """It is there: its silence is an outage, and not that of a service that was never there."""
     client = connected()
