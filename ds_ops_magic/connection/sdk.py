@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ds_ops_magic.connection.addresses import channel_options
@@ -26,6 +27,8 @@ DISCOVERY_TIMEOUT = 2.0
 SOURCE = "the given SDK"
 
 _THREADS = 16
+
+_log = logging.getLogger(__name__)
 
 
 class SdkConnection(Connection):
@@ -173,6 +176,9 @@ def _endpoints(channels: Any) -> Mapping[str, str]:
     options = (*channels.channel_options, *channel_options(channels._endpoint))
     with grpc.secure_channel(channels._endpoint, channels._channel_creds, options=options) as channel:
         answer = ApiEndpointServiceStub(channel).List(ListApiEndpointsRequest(), timeout=DISCOVERY_TIMEOUT)
+    _log.debug(
+        "endpoint discovery at %s gave %d addresses", one_line(str(channels._endpoint), 100), len(answer.endpoints)
+    )
     return {**{endpoint.id: endpoint.address for endpoint in answer.endpoints}, **channels._config_endpoints}
 
 

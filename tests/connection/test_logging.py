@@ -130,4 +130,7 @@ def test_an_address_and_an_sdk(
         f"will connect to {cloud.address} as the bearer of $MINE",
         f"will connect to {cloud.address} as the account of the given SDK",
     ]
-    assert lines(log) == ["took another token from $MINE"]
+    assert lines(log) == [
+        "took another token from $MINE",
+        f"endpoint discovery at {cloud.address} gave 3 addresses",
+    ]
