@@ -137,7 +137,7 @@ def test_pickles_of_clients(tmp_path: Path) -> None:
     for client in clients(tmp_path):
         again = repickled(client)
         assert repr(again) == repr(client)
-        assert vars(again.connection).keys() == vars(client.connection).keys()
+        assert vars(again.connection).keys() >= vars(client.connection).keys()
 
 
 def test_pickles_of_what_a_job_holds(tmp_path: Path) -> None:

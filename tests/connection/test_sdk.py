@@ -1,9 +1,10 @@
-"""A user's own yandexcloud.SDK, as it is: with an interceptor, with endpoints, by its public names alone."""
+"""A user's own yandexcloud.SDK: with an interceptor, with endpoints, by its public names alone."""
 
 from __future__ import annotations
 
 import pickle
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,15 +15,15 @@ import yandexcloud
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connection import sdk as sdk_module
 from ds_ops_magic.connection.sdk import SdkConnection, StubConnection
-from ds_ops_magic.connector import connect, connection_to
+from ds_ops_magic.connector import connect
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected, OperationNotFound
 from tests.support.certificates import Authority
 from tests.support.following import QUICK, lasting, python, until
 from tests.support.scripted import Call, ScriptedServer, message
+from tests.support.sources import PublicSdk
 from tests.support.stand_ins import CloudStandIn, ServiceAccountKey
 
 SECRET = "t1.s3cr3t-t0ken"
-
 Made = Callable[..., Any]
 
 
@@ -38,13 +39,6 @@ def sdk(cloud: CloudStandIn, authority: Authority) -> Made:
     return made
 
 
-class Public:
-    """As much of an SDK as has public names."""
-
-    def __init__(self, sdk: yandexcloud.SDK) -> None:
-        self.client, self.waiter = sdk.client, sdk.waiter
-
-
 class Interceptor(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -54,7 +48,7 @@ class Interceptor(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
         return continuation(details, request)
 
 
-def test_an_sdk_brings_its_endpoints_roots_and_credentials(sdk: Made, cloud: CloudStandIn) -> None:
+def test_its_endpoints_roots_and_credentials(sdk: Made, cloud: CloudStandIn) -> None:
     with connect(sdk()) as client:
         assert isinstance(client.connection, SdkConnection)
         assert client.connection.endpoint == cloud.address
@@ -64,9 +58,7 @@ def test_an_sdk_brings_its_endpoints_roots_and_credentials(sdk: Made, cloud: Clo
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("how", ["token", "service_account_key"])
-def test_an_sdk_that_exchanges_its_credentials(
-    how: str, sdk: Made, cloud: CloudStandIn, key: ServiceAccountKey
-) -> None:
+def test_credentials_that_are_exchanged(how: str, sdk: Made, cloud: CloudStandIn, key: ServiceAccountKey) -> None:
     cloud.oauth.add("y0_user")
     cloud.audience = f"https://iam.{cloud.address}/iam/v1/tokens"  # the SDK keeps the port in it
     fields = {"id": key.id, "service_account_id": key.account, "private_key": key.pem}
@@ -75,14 +67,14 @@ def test_an_sdk_that_exchanges_its_credentials(
     assert len(cloud.issued) == 1
 
 
-def test_an_sdk_with_an_interceptor(sdk: Made) -> None:
+def test_an_interceptor(sdk: Made) -> None:
     interceptor = Interceptor()
     with connect(sdk(interceptor=interceptor)) as client:
         assert client.wait("a").done
     assert not interceptor.seen  # it is for the calls of the SDK
 
 
-def test_an_sdk_with_endpoints_of_its_own(sdk: Made, authority: Authority) -> None:
+def test_endpoints_of_its_own(sdk: Made, authority: Authority) -> None:
     def get(call: Call) -> Any:
         return message(call.id, done=True, description="elsewhere")
 
@@ -93,7 +85,7 @@ def test_an_sdk_with_endpoints_of_its_own(sdk: Made, authority: Authority) -> No
             assert client.wait("a").description == "elsewhere"
 
 
-def test_an_sdk_by_its_public_names(sdk: Made, cloud: CloudStandIn) -> None:
+def test_its_public_names(sdk: Made, cloud: CloudStandIn) -> None:
     def get(call: Call) -> Any:
         if call.id == "unknown":
             call.refuse(grpc.StatusCode.NOT_FOUND, "no such operation")
@@ -101,7 +93,7 @@ def test_an_sdk_by_its_public_names(sdk: Made, cloud: CloudStandIn) -> None:
 
     cloud._get = get
     interceptor = Interceptor()
-    connection = connection_to(Public(sdk(interceptor=interceptor)))
+    connection = connect(PublicSdk(sdk(interceptor=interceptor))).connection
     assert isinstance(connection, StubConnection)
     with OperationClient(connection, schedule=QUICK) as client:
         client.check()
@@ -139,7 +131,7 @@ if sys.argv[2] == "close":
 
 
 @pytest.mark.parametrize("end", ["close", "exit"])
-def test_calls_of_an_sdk_by_its_public_names_do_not_keep_python_from_exiting(end: str) -> None:
+def test_calls_do_not_keep_python_from_exiting(end: str) -> None:
     def get(call: Call) -> Any:
         return message(call.id) if call.number == 1 and call.id == "a" else call.hang()
 
@@ -152,15 +144,15 @@ def test_calls_of_an_sdk_by_its_public_names_do_not_keep_python_from_exiting(end
         assert server.gets() <= 18  # a few calls at a time
 
 
-@pytest.mark.parametrize("wrap", [lambda sdk: sdk, Public])
-def test_an_sdk_is_not_pickled(wrap: Made, sdk: Made) -> None:
+@pytest.mark.parametrize("wrap", [lambda sdk: sdk, PublicSdk])
+def test_it_is_not_pickled(wrap: Made, sdk: Made) -> None:
     with connect(wrap(sdk())) as client, pytest.raises(TypeError, match="connect again") as caught:
         pickle.dumps(client)
     assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize("ask", ["get", "wait", "cancel"])
-def test_an_sdk_whose_credentials_are_refused(ask: str, sdk: Made, cloud: CloudStandIn) -> None:
+def test_refused_credentials(ask: str, sdk: Made, cloud: CloudStandIn) -> None:
     cloud.accepted.clear()
     with connect(sdk()) as client:
         with lasting(0.0, 1.0), pytest.raises(AuthenticationError) as caught:
@@ -170,17 +162,20 @@ def test_an_sdk_whose_credentials_are_refused(ask: str, sdk: Made, cloud: CloudS
     assert sum(cloud.server.calls.values()) == 2  # the SDK refreshes by itself: it was given one chance
 
 
-@pytest.mark.parametrize("wrap", [lambda sdk: sdk, Public])
-def test_an_sdk_whose_cloud_is_not_there(wrap: Made, environment: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("wrap", [lambda sdk: sdk, PublicSdk])
+def test_silent_discovery(wrap: Made, environment: pytest.MonkeyPatch) -> None:
     environment.setattr(sdk_module, "DISCOVERY_TIMEOUT", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listening:  # and nobody answers
+        threads = set(threading.enumerate())
         made = yandexcloud.SDK(iam_token=SECRET, endpoint=f"127.0.0.1:{listening.getsockname()[1]}")
-        with lasting(0.0, 1.0), pytest.raises(NotConnected, match="endpoint discovery did not answer") as caught:
+        with lasting(0.0, 0.5), pytest.raises(NotConnected, match="endpoint discovery did not answer") as caught:
             connect(wrap(made))
+        left = {thread.name for thread in set(threading.enumerate()) - threads}
+    assert ("ds_ops_magic connecting" in left) is (wrap is PublicSdk)  # whose own call blocks without a limit
     assert SECRET not in str(caught.value)
 
 
-def test_an_sdk_of_another_make_is_refused_in_words() -> None:
+def test_another_kind_of_sdk() -> None:
     class Sdk:
         def client(self) -> None: ...
         def waiter(self) -> None: ...
@@ -190,12 +185,12 @@ def test_an_sdk_of_another_make_is_refused_in_words() -> None:
     assert "Install yandexcloud" in str(caught.value)
 
 
-def test_no_option_goes_with_an_sdk(sdk: Made) -> None:
+def test_no_options(sdk: Made) -> None:
     with pytest.raises(NotConnected, match="--ca does not go with an SDK"):
         connect(sdk(), ca="ca.pem")
 
 
-def test_an_endpoint_that_is_not_what_it_looks_like_is_shown_as_such(sdk: Made) -> None:
-    with OperationClient(connection_to(sdk(endpoints={"operation": "a\u3164host\x1b[2J:1"}))) as client:
+def test_a_deceptive_endpoint(sdk: Made) -> None:
+    with connect(sdk(endpoints={"operation": "a\u3164host\x1b[2J:1"})) as client:
         assert repr(client) == "<OperationClient of a\ufffdhost\ufffd[2J:1>"
         assert "to a\ufffdhost\ufffd[2J:1 as" in repr(client.connection)

@@ -1,4 +1,4 @@
-"""Stop at any moment of connecting to Yandex Cloud: within seconds nothing of it is left."""
+"""Stop at any moment of connecting to Yandex Cloud leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ assert connected().connection.source
 """
 
 
-def test_interrupts_of_connecting_leave_nothing_behind(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> None:
+def test_interrupts_leave_nothing_behind(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> None:
     cloud.accepted.add("t1.of-a-user")
     environment.setenv("YC_IAM_TOKEN", "t1.of-a-user")
     with python(INTERRUPTED, cloud.address, cloud.ca) as process:
