@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.history.record import MOST, Record, kept, record_of
+from ds_ops_magic.history.runs import Runs
 from ds_ops_magic.history.writer import HistoryWriter
 from ds_ops_magic.model.errors import OperationNotFound, OperationsError
-from ds_ops_magic.model.estimates import Runs
 from ds_ops_magic.polling.updates import Update
 from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.text import one_line, tidy
