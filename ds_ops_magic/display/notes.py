@@ -61,4 +61,4 @@ def _left(operation: Operation, now: datetime) -> str:
 def _usual(operation: Operation, now: datetime, durations: Mapping[str, Durations]) -> str:
     """Word how long its kind usually takes, given how long it has taken; nothing where that is not known."""
     taken = operation.elapsed_at(now)
-    return durations[operation.kind].words(taken) if taken is not None and operation.kind in durations else ""
+    return durations[operation.kind].describe(taken) if taken is not None and operation.kind in durations else ""

@@ -5,35 +5,35 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model.estimates import LEAST, Durations
+from ds_ops_magic.model.estimates import MIN_RUNS, Durations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ds_ops_magic.history.record import Record
 
-MOST = 100
-"""Earlier runs that count, the latest ones: what took a minute a year ago may take ten today."""
+MAX_RUNS = 100
+"""How many of the latest runs count: what took a minute a year ago may take ten today."""
 
 
 class Runs:
-    """How long operations took that were followed from here, by endpoint and kind. Changed by one thread only."""
+    """How long the operations that were followed from here took, by endpoint and kind. Changed by one thread only."""
 
     def __init__(self) -> None:
         self._seconds: dict[tuple[str, str], list[float]] = {}  # the latest at the end
         self._durations: dict[str, dict[str, Durations]] = {}
 
     def of(self, endpoint: str) -> Mapping[str, Durations]:
-        """Return how long they take there, by kind; it goes on being up to date."""
+        """Return how long they take there, by kind; it is kept up to date."""
         return MappingProxyType(self._durations.setdefault(endpoint, {}))
 
     def learn(self, record: Record) -> None:
-        """Learn from an operation that has succeeded how long its kind takes; another end says nothing of that."""
+        """Add an operation, if it has succeeded: another end says nothing about how long its kind takes."""
         if self._add(record):
             self._publish(record.endpoint, record.kind)
 
     def learn_anew(self, records: Iterable[Record]) -> None:
-        """Learn from these alone."""
+        """Replace what is known by these operations."""
         self._seconds.clear()
         for record in sorted(records, key=lambda one: one.changed_at or 0.0):
             self._add(record)
@@ -45,10 +45,10 @@ class Runs:
             return False
         runs = self._seconds.setdefault((record.endpoint, record.kind), [])
         runs.append(max(0.0, record.changed_at - record.created_at))
-        del runs[:-MOST]
+        del runs[:-MAX_RUNS]
         return True
 
     def _publish(self, endpoint: str, kind: str) -> None:
         runs = self._seconds[endpoint, kind]
-        if len(runs) >= LEAST:
+        if len(runs) >= MIN_RUNS:
             self._durations.setdefault(endpoint, {})[kind] = Durations(tuple(sorted(runs)))
