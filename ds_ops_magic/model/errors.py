@@ -51,7 +51,7 @@ class _ShortError(BaseException):
 
     def _render_traceback_(self) -> list[str]:
         if self._shown:  # IPython asks again for %tb, which is to show all of it
-            # The errors it was raised from may carry a server's words as they came.
+            # The errors it was raised from may carry a server's text as it came.
             return printable("".join(traceback.format_exception(self))).splitlines()
         self._shown = True
         return f"{type(self).__name__}: {self}".splitlines()
