@@ -9,7 +9,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Callable, Enum, Float, TraitError, Unicode, validate
 
-from ds_ops_magic.history import default
+from ds_ops_magic.history.default import default_history, use_profile
 from ds_ops_magic.magics import cell as cells
 from ds_ops_magic.magics import command_line, completion, listing, notify
 from ds_ops_magic.magics.session import Session
@@ -60,7 +60,7 @@ class OpMagics(Magics):
         self._last: Targets | None = None
         self._ids: dict[str, None] = {}  # in the order of use
         self._shown: list[Any] = []  # what the running cell has displayed
-        default.use_profile(shell.profile_dir.location)
+        use_profile(shell.profile_dir.location)
         if (history := self._history) is not None:
             history.request_read()
 
@@ -144,7 +144,7 @@ class OpMagics(Magics):
 
     @property
     def _history(self) -> History | None:
-        history = default.history_in(self.history)
+        history = default_history(self.history)
         if history is not None:
             history.auto_warn = False  # `listing.complain` says it in a line of its own
         return history

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 
 from ds_ops_magic.local.store import Row, Store
+from ds_ops_magic.util import sqlite
 from tests.support.local_service import in_child, script
 
 
@@ -156,6 +157,18 @@ def test_who_comes_while_another_process_writes_to_the_new_file_waits(path):
     other = sqlite3.connect(path)
     assert other.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
     other.close()
+
+
+def test_where_wal_cannot_work_the_file_is_shared_without_it(path, monkeypatch):
+    monkeypatch.setattr(sqlite, "is_remote", lambda _path: True)
+    one, other = Store(path), Store(path)
+    one.insert(row(), durable=False)
+    assert other.read("loc1") == row()
+    other.update("loc1", lambda found: found._replace(description="other"))
+    assert one.read("loc1").description == "other"
+    one.close()
+    other.close()
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_forked_child_goes_on_with_a_connection_of_its_own(store):
