@@ -84,11 +84,11 @@ def test_saying_the_same_again_writes_nothing(service):
     operation = service.simulate(100)
     reporter = Reporter(service.path, operation.id)
     reporter.progress(0.5, "half")
-    before = reporter._opened().read(operation.id)
+    before = reporter._open().read(operation.id)
     reporter.progress(0.5, "half")
-    assert reporter._opened().read(operation.id) == before
+    assert reporter._open().read(operation.id) == before
     reporter.progress(0.51, "half")
-    assert reporter._opened().read(operation.id).modified_at > before.modified_at
+    assert reporter._open().read(operation.id).modified_at > before.modified_at
     reporter.close()
 
 

@@ -11,18 +11,18 @@ from google.protobuf.wrappers_pb2 import BytesValue, StringValue
 from google.rpc.error_details_pb2 import DebugInfo
 from google.rpc.status_pb2 import Status
 
-from ds_ops_magic.local.results import MAX_RESPONSE, MAX_WORDS, JobCancelled, raised, returned
+from ds_ops_magic.local.results import MAX_RESPONSE, MAX_TEXT, JobCancelled, Outcome
 from ds_ops_magic.model.payload import decode, to_plain
 
 
 def response(value):
-    end = returned(value)
+    end = Outcome.from_value(value)
     assert end.error is None
     return decode(Any.FromString(end.response))
 
 
 def error(exception):
-    end = raised(exception)
+    end = Outcome.from_exception(exception)
     assert end.response is None
     return Status.FromString(end.error)
 
@@ -82,7 +82,7 @@ def test_what_json_would_change_is_its_repr(value):
 
 def test_a_repr_is_cut_to_one_line():
     found = response(Odd()).value
-    assert len(found) == MAX_WORDS
+    assert len(found) == MAX_TEXT
     assert found.startswith("Odd x")
     assert found.endswith("…")
 
@@ -105,7 +105,7 @@ def test_nesting_that_protobuf_would_not_parse_is_its_repr():
     "value", ["x" * (MAX_RESPONSE + 1), [0] * (MAX_RESPONSE // 11), BytesValue(value=b"x" * MAX_RESPONSE)]
 )
 def test_what_no_client_would_receive_is_cut(value):
-    assert len(returned(value).response) < 5000
+    assert len(Outcome.from_value(value).response) < 5000
 
 
 def test_an_exception_is_its_name_words_and_place():
@@ -125,7 +125,7 @@ def test_an_exception_without_words_is_its_name():
 
 
 def test_a_long_message_is_cut():
-    assert len(error(ValueError("x" * 10_000_000)).message) == MAX_WORDS
+    assert len(error(ValueError("x" * 10_000_000)).message) == MAX_TEXT
 
 
 def test_words_that_cannot_be_sent_are_replaced():

@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
-from ds_ops_magic.local import LocalService, Retention, owners
+from ds_ops_magic.local import LocalService, Retention, process_lock
 from ds_ops_magic.local.repository import OperationRepository
-from ds_ops_magic.local.results import returned
+from ds_ops_magic.local.results import Outcome
 from ds_ops_magic.local.simulation import Simulation
 from ds_ops_magic.model.outcome import Status
 from tests.support.local_service import ended, until_cancelled
@@ -23,39 +23,39 @@ def ids(store):
     return [row.id for row in store.rows()]
 
 
-def course(ledger, seconds=1.0):
-    return ledger.add_simulation(Simulation(duration=seconds)).id
+def course(repository, seconds=1.0):
+    return repository.add_simulation(Simulation(duration=seconds)).id
 
 
-def work(ledger, *, over=True):
-    operation_id = ledger.add_work(owners.current_owner(ledger.store.path)).id
+def work(repository, *, over=True):
+    operation_id = repository.add_job(process_lock.current_owner(repository.store.path)).id
     if over:
-        ledger.end(operation_id, returned(1))
+        repository.record_outcome(operation_id, Outcome.from_value(1))
     return operation_id
 
 
 def test_by_age_from_its_end(store, clock):
-    ledger = OperationRepository(store, clock, Retention(days=30, count=None))
-    unseen, long, going = course(ledger), course(ledger, 86_400.0), work(ledger, over=False)
-    old = work(ledger)
+    repository = OperationRepository(store, clock, Retention(days=30, count=None))
+    unseen, long, going = course(repository), course(repository, 86_400.0), work(repository, over=False)
+    old = work(repository)
     clock.now += 30 * DAY
-    ledger.prune()
+    repository.prune()
     assert ids(store) == [old, going, long, unseen]  # to the nanosecond
     clock.now += 1
-    fresh = work(ledger)
-    ledger.prune()
+    fresh = work(repository)
+    repository.prune()
     assert ids(store) == [fresh, going, long, unseen]
     clock.now += DAY
-    ledger.prune()  # both courses have ended meanwhile, though nobody asked; what goes on is never too old
+    repository.prune()  # both courses have ended meanwhile, though nobody asked; what goes on is never too old
     assert ids(store) == [fresh, going]
 
 
 def test_by_count_the_newest_stay(store, clock):
-    ledger = OperationRepository(store, clock, Retention(days=None, count=3))
-    going = [work(ledger, over=False), course(ledger, 86_400.0)]
-    made = [*(work(ledger) for _ in range(3)), course(ledger), course(ledger)]
+    repository = OperationRepository(store, clock, Retention(days=None, count=3))
+    going = [work(repository, over=False), course(repository, 86_400.0)]
+    made = [*(work(repository) for _ in range(3)), course(repository), course(repository)]
     clock.now += 10**10
-    ledger.prune()
+    repository.prune()
     assert ids(store) == [*made[:-4:-1], *reversed(going)]
     OperationRepository(store, clock, Retention(days=None, count=0)).prune()
     assert ids(store) == [*reversed(going)]
@@ -63,31 +63,31 @@ def test_by_count_the_newest_stay(store, clock):
 
 @pytest.mark.parametrize("days", [None, math.inf, 1e300])
 def test_nothing_goes_where_all_is_kept(store, clock, days):
-    ledger = OperationRepository(store, clock, Retention(days=days, count=None))
-    made = [work(ledger) for _ in range(5)]
+    repository = OperationRepository(store, clock, Retention(days=days, count=None))
+    made = [work(repository) for _ in range(5)]
     clock.now += 10_000 * DAY
-    ledger.prune()
+    repository.prune()
     assert ids(store) == made[::-1]
 
 
 def test_it_is_done_again_after_500_new_ones_and_after_an_hour(store, clock):
-    ledger = OperationRepository(store, clock, Retention(days=None, count=10))
+    repository = OperationRepository(store, clock, Retention(days=None, count=10))
     for _ in range(499):
-        work(ledger)
+        work(repository)
     assert len(ids(store)) == 499
-    work(ledger)
+    work(repository)
     assert len(ids(store)) == 10
     for _ in range(5):
-        work(ledger)
+        work(repository)
     assert len(ids(store)) == 15
     clock.now += 3_600 * 10**9
-    work(ledger)
+    work(repository)
     assert len(ids(store)) == 10
 
 
 def test_a_database_that_cannot_be_written_loses_nothing_and_fails_nothing(store, clock, monkeypatch):
-    ledger = OperationRepository(store, clock, Retention(days=0, count=0))
-    made = work(ledger)
+    repository = OperationRepository(store, clock, Retention(days=0, count=0))
+    made = work(repository)
     clock.now += 1
 
     def full(*_):
@@ -95,7 +95,7 @@ def test_a_database_that_cannot_be_written_loses_nothing_and_fails_nothing(store
 
     with monkeypatch.context() as patched:
         patched.setattr(store, "prune", full)
-        ledger.prune()
+        repository.prune()
     assert ids(store) == [made]
 
 
@@ -113,17 +113,17 @@ def test_a_service_prunes_when_it_starts_and_leaves_work_of_another_alone(tmp_pa
 
 
 def test_threads_that_submit_while_others_are_pruned_lose_nothing_that_goes_on(store, clock):
-    ledger = OperationRepository(store, clock, Retention(days=None, count=0))
+    repository = OperationRepository(store, clock, Retention(days=None, count=0))
     going = []
 
     def add():
-        going.extend(work(ledger, over=False) for _ in range(20))
+        going.extend(work(repository, over=False) for _ in range(20))
 
     threads = [threading.Thread(target=add) for _ in range(4)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        ledger.prune()
+        repository.prune()
     for thread in threads:
         thread.join()
     assert sorted(ids(store)) == sorted(going)

@@ -7,15 +7,15 @@ import itertools
 import pytest
 from google.rpc.error_details_pb2 import QuotaFailure
 
-from ds_ops_magic.local.simulation import MAX_DURATION, MAX_STEPS, OUTCOMES, WIND_DOWN, Simulation, state_at
+from ds_ops_magic.local.simulation import CANCEL_DURATION, MAX_DURATION, MAX_STEPS, OUTCOMES, Simulation, state_at
 
 SECOND = 1_000_000_000
 BEGAN = 1_700_000_000 * SECOND
 
 
-def at(course, seconds, cancelled=None):
+def at(simulation, seconds, cancelled=None):
     requested = None if cancelled is None else BEGAN + round(cancelled * SECOND)
-    return state_at(course, BEGAN, requested, BEGAN + round(seconds * SECOND))
+    return state_at(simulation, BEGAN, requested, BEGAN + round(seconds * SECOND))
 
 
 def code(state):
@@ -23,8 +23,8 @@ def code(state):
 
 
 def test_a_course_goes_step_by_step():
-    course = Simulation(duration=5, steps=5)
-    states = [at(course, seconds) for seconds in (0, 0.99, 1, 3.5, 4.999, 5)]
+    simulation = Simulation(duration=5, steps=5)
+    states = [at(simulation, seconds) for seconds in (0, 0.99, 1, 3.5, 4.999, 5)]
     assert [(state.metadata.progress.message, state.metadata.progress.progress, state.done) for state in states] == [
         ("step 0 of 5", 0, False),
         ("step 0 of 5", 0, False),
@@ -43,9 +43,9 @@ def test_a_success_returns_zero():
 
 
 def test_a_failure_shows_at_the_end_with_its_detail():
-    course = Simulation(2, 4, "failure")
-    assert code(at(course, 1.999)) is None
-    end = at(course, 2)
+    simulation = Simulation(2, 4, "failure")
+    assert code(at(simulation, 1.999)) is None
+    end = at(simulation, 2)
     assert (end.done, code(end), end.response) == (True, 8, None)
     detail = QuotaFailure()
     assert end.error.details[0].Unpack(detail)
@@ -54,20 +54,20 @@ def test_a_failure_shows_at_the_end_with_its_detail():
 
 
 def test_a_failing_course_has_its_error_before_it_is_done():
-    course = Simulation(10, 10, "failing")
-    assert code(at(course, 5.999)) is None
-    assert [(code(state), state.done) for state in (at(course, 6), at(course, 9.999), at(course, 10))] == [
+    simulation = Simulation(10, 10, "failing")
+    assert code(at(simulation, 5.999)) is None
+    assert [(code(state), state.done) for state in (at(simulation, 6), at(simulation, 9.999), at(simulation, 10))] == [
         (13, False),
         (13, False),
         (13, True),
     ]
-    assert at(course, 9).metadata.progress.progress == 60
+    assert at(simulation, 9).metadata.progress.progress == 60
 
 
 def test_someone_else_cancels_half_way():
-    course = Simulation(4, 4, "cancelled")
-    assert code(at(course, 1.999)) is None
-    assert [(code(state), state.done) for state in (at(course, 2), at(course, 2.299), at(course, 2.3))] == [
+    simulation = Simulation(4, 4, "cancelled")
+    assert code(at(simulation, 1.999)) is None
+    assert [(code(state), state.done) for state in (at(simulation, 2), at(simulation, 2.299), at(simulation, 2.3))] == [
         (1, False),
         (1, False),
         (1, True),
@@ -77,8 +77,10 @@ def test_someone_else_cancels_half_way():
 @pytest.mark.parametrize("outcome", ["success", "failure", "failing", "cancelled"])
 @pytest.mark.parametrize("requested", [0, 1.0, 6.5, 9.99])
 def test_a_cancel_winds_down_and_ends(outcome, requested):
-    course = Simulation(10, 10, outcome)
-    before, during, end = (at(course, requested + later, requested) for later in (-1e-6, 0, WIND_DOWN / SECOND))
+    simulation = Simulation(10, 10, outcome)
+    before, during, end = (
+        at(simulation, requested + later, requested) for later in (-1e-6, 0, CANCEL_DURATION / SECOND)
+    )
     if not before.done:
         assert (code(during), during.done) in [(1, False), (1, True)]
         assert (code(end), end.done) == (1, True)
@@ -86,27 +88,27 @@ def test_a_cancel_winds_down_and_ends(outcome, requested):
 
 
 def test_the_first_cancel_counts():
-    course = Simulation(10, 10, "cancelled")
-    assert at(course, 5.31, cancelled=5.1).modified_at == BEGAN + 5_300_000_000
+    simulation = Simulation(10, 10, "cancelled")
+    assert at(simulation, 5.31, cancelled=5.1).modified_at == BEGAN + 5_300_000_000
 
 
 def test_a_course_that_cannot_be_cancelled_goes_on():
-    course = Simulation(2, 2, "no-cancel")
-    assert not course.cancellable
-    assert at(course, 1.5, cancelled=1) == at(course, 1.5)
-    assert at(course, 2, cancelled=1).response.result.return_code == 0
+    simulation = Simulation(2, 2, "no-cancel")
+    assert not simulation.cancellable
+    assert at(simulation, 1.5, cancelled=1) == at(simulation, 1.5)
+    assert at(simulation, 2, cancelled=1).response.result.return_code == 0
 
 
 def test_a_cancel_after_the_end_changes_nothing():
-    course = Simulation(1, 1)
-    assert at(course, 3, cancelled=2) == at(course, 3)
+    simulation = Simulation(1, 1)
+    assert at(simulation, 3, cancelled=2) == at(simulation, 3)
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 @pytest.mark.parametrize("cancelled", [None, 0.0, 0.31, 0.8])
 def test_time_never_runs_back_and_an_end_is_for_ever(outcome, cancelled):
-    course = Simulation(1, 7, outcome)
-    states = [at(course, step / 200, cancelled if cancelled is not None and step / 200 >= cancelled else None)
+    simulation = Simulation(1, 7, outcome)
+    states = [at(simulation, step / 200, cancelled if cancelled is not None and step / 200 >= cancelled else None)
               for step in range(400)]  # fmt: skip
     stamps = [state.modified_at for state in states]
     assert stamps == sorted(stamps)
@@ -115,21 +117,21 @@ def test_time_never_runs_back_and_an_end_is_for_ever(outcome, cancelled):
     assert percents == sorted(percents)
     first = next(number for number, state in enumerate(states) if state.done)
     assert all(state == states[first] for state in states[first:])
-    assert at(course, 365 * 86400, cancelled) == states[first]
+    assert at(simulation, 365 * 86400, cancelled) == states[first]
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_nothing_changes_without_its_time(outcome):
-    course = Simulation(1, 3, outcome)
-    states = [at(course, step / 300) for step in range(450)]
+    simulation = Simulation(1, 3, outcome)
+    states = [at(simulation, step / 300) for step in range(450)]
     for before, after in itertools.pairwise(states):
         assert (before == after) == (before.modified_at == after.modified_at)
 
 
 def test_a_clock_that_was_set_back_counts_as_the_beginning():
-    course = Simulation(1, 3)
-    assert state_at(course, BEGAN, None, BEGAN - 60 * SECOND) == at(course, 0)
-    assert state_at(course, BEGAN, BEGAN - 60 * SECOND, BEGAN).error.code == 1
+    simulation = Simulation(1, 3)
+    assert state_at(simulation, BEGAN, None, BEGAN - 60 * SECOND) == at(simulation, 0)
+    assert state_at(simulation, BEGAN, BEGAN - 60 * SECOND, BEGAN).error.code == 1
 
 
 def test_no_duration_is_over_at_once():
@@ -139,8 +141,8 @@ def test_no_duration_is_over_at_once():
 
 
 def test_a_course_survives_its_json():
-    course = Simulation(1.25, 3, "failing")
-    assert Simulation.from_json(course.to_json()) == course
+    simulation = Simulation(1.25, 3, "failing")
+    assert Simulation.from_json(simulation.to_json()) == simulation
 
 
 @pytest.mark.parametrize(
@@ -169,6 +171,6 @@ def test_what_no_course_can_be_is_refused_in_one_sentence(arguments, named):
 
 
 def test_the_largest_course_is_exact():
-    course = Simulation(MAX_DURATION, MAX_STEPS)
-    assert at(course, MAX_DURATION / 2).metadata.progress.message == f"step {MAX_STEPS // 2} of {MAX_STEPS}"
-    assert at(course, MAX_DURATION).done
+    simulation = Simulation(MAX_DURATION, MAX_STEPS)
+    assert at(simulation, MAX_DURATION / 2).metadata.progress.message == f"step {MAX_STEPS // 2} of {MAX_STEPS}"
+    assert at(simulation, MAX_DURATION).done

@@ -12,7 +12,7 @@ import pytest
 
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connection.connection import EndpointConnection
-from ds_ops_magic.local import LocalService, database, owners
+from ds_ops_magic.local import LocalService, database, process_lock
 from ds_ops_magic.model.errors import OperationsError, ServiceRefused, ServiceUnavailable
 from ds_ops_magic.model.outcome import Status
 from tests.support.local_service import calling, script, wait_until
@@ -21,7 +21,7 @@ _IN_TROUBLE = """
 import os, resource, sys, threading
 from pathlib import Path
 from ds_ops_magic.local import LocalService
-from ds_ops_magic.local.owners import current_owner
+from ds_ops_magic.local.process_lock import current_owner
 
 
 def no_descriptors():
@@ -150,7 +150,7 @@ def test_a_lock_file_that_may_not_be_opened_aborts_nothing(path, monkeypatch):
         operation = service.submit(wait_until, lambda: mended)
         mended = False
         with monkeypatch.context() as patch:
-            patch.setattr(owners.os, "open", no_room)
+            patch.setattr(process_lock.os, "open", no_room)
             with pytest.raises(ServiceUnavailable, match="Too many open files"):
                 service.get(operation.id)
             with pytest.raises(ServiceUnavailable, match=r"Too many open files\.\nThe operations go on\."):
@@ -166,7 +166,7 @@ def full(monkeypatch):
     monkeypatch.setattr(database, "BUSY", 0.05)
 
     def fill(service):
-        with service._running.ledger.store._database._writer.use() as connection:
+        with service._server.repository.store._database._writer.use() as connection:
             connection.execute("PRAGMA max_page_count = 1").close()
 
     return fill

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from ds_ops_magic.local import LocalService, folders
+from ds_ops_magic.local import LocalService, temporary_folder
 from ds_ops_magic.model.errors import OperationsError
 from tests.support.local_service import script, wait_until
 
@@ -56,7 +56,7 @@ def test_what_a_killed_service_left_goes_when_the_next_one_starts(parent, code):
 
 
 def test_what_is_not_such_a_folder_stays(parent):
-    old = folders.make()
+    old = temporary_folder.create()
     (old.path / "operations.sqlite").touch()
     (parent / "elsewhere").mkdir(mode=0o700)
     (parent / "elsewhere" / "owner.lock").touch()
@@ -72,7 +72,7 @@ def test_what_is_not_such_a_folder_stays(parent):
     (parent / "ds-ops-linked").symlink_to(parent / "elsewhere")
     (parent / "ds-ops-link").mkdir(mode=0o700)
     (parent / "ds-ops-link" / "owner.lock").symlink_to(parent / "elsewhere" / "owner.lock")
-    folders.sweep(parent)
+    temporary_folder.remove_stale(parent)
     assert set(parent.iterdir()) == stays
     assert (parent / "elsewhere" / "owner.lock").exists()
     old.remove()
@@ -85,7 +85,7 @@ def test_folders_of_other_users_stay(parent):
     other.mkdir(mode=0o700)
     (other / "owner.lock").touch()
     os.chown(other, 65534, 65534)
-    folders.sweep(parent)
+    temporary_folder.remove_stale(parent)
     assert (other / "owner.lock").exists()
 
 
@@ -94,13 +94,13 @@ def test_none_is_swept_while_it_is_made(parent):
 
     def sweep():
         while not over.is_set():
-            folders.sweep(parent)
+            temporary_folder.remove_stale(parent)
 
     sweepers = [threading.Thread(target=sweep) for _ in range(2)]
     for sweeper in sweepers:
         sweeper.start()
     try:
-        made = [folders.make() for _ in range(200)]
+        made = [temporary_folder.create() for _ in range(200)]
     finally:
         over.set()
         for sweeper in sweepers:
@@ -115,8 +115,8 @@ def test_none_is_swept_while_it_is_made(parent):
 
 _FORKS = """
 import os, time
-from ds_ops_magic.local import folders
-folder = folders.make()
+from ds_ops_magic.local import temporary_folder
+folder = temporary_folder.create()
 child = os.fork()
 if child:
     print(child, flush=True)
@@ -127,13 +127,13 @@ time.sleep(60)
 def test_a_child_does_not_keep_the_folder_of_a_killed_parent(parent):
     with script(_FORKS, TMPDIR=parent) as process:
         child = int(process.stdout.readline())
-        folders.sweep(parent)
+        temporary_folder.remove_stale(parent)
         assert len(left(parent)) == 1
         process.send_signal(signal.SIGKILL)
         process.wait()
         try:
             # The child lets go as it begins, which may be after its parent has ended.
-            wait_until(lambda: folders.sweep(parent) or not left(parent))
+            wait_until(lambda: temporary_folder.remove_stale(parent) or not left(parent))
         finally:
             os.kill(child, signal.SIGKILL)  # raises where the child was gone, and the test would show nothing
 
@@ -142,7 +142,7 @@ def test_hundreds_of_other_files_cost_little(parent):
     for number in range(1000):
         (parent / f"tmp{number}").mkdir()
     began = time.perf_counter()
-    folders.sweep(parent)
+    temporary_folder.remove_stale(parent)
     assert time.perf_counter() - began < 1.0
 
 

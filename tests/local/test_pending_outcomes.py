@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from ds_ops_magic.local import LocalService, database, ends, owners
-from ds_ops_magic.local.ends import Ends
+from ds_ops_magic.local import LocalService, database, pending_outcomes, process_lock
+from ds_ops_magic.local.pending_outcomes import PendingOutcomes
 from ds_ops_magic.local.repository import OperationRepository
-from ds_ops_magic.local.results import returned
+from ds_ops_magic.local.results import Outcome
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.outcome import Status
@@ -43,8 +43,8 @@ def written(path, operation_id):
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch):
-    monkeypatch.setattr(ends, "PATIENCE", 0.05)
-    monkeypatch.setattr(ends, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(pending_outcomes, "WRITE_TIMEOUT", 0.05)
+    monkeypatch.setattr(pending_outcomes, "MIN_PAUSE", 0.01)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_what_was_dropped_by_a_close_that_could_not_write_ends_cancelled(path):
 
 
 def test_closing_tries_once_more(path, monkeypatch):
-    monkeypatch.setattr(ends, "FIRST_PAUSE", 600.0)
+    monkeypatch.setattr(pending_outcomes, "MIN_PAUSE", 600.0)
     with LocalService(path) as service:
         operation, go_on = submitted(service)
         with locked(path):
@@ -183,11 +183,11 @@ def test_work_that_no_executor_took_is_over_even_where_it_cannot_be_taken_back(p
 
 @pytest.fixture
 def work(store):
-    return OperationRepository(store).add_work(owners.current_owner(store.path)).id
+    return OperationRepository(store).add_job(process_lock.current_owner(store.path)).id
 
 
 def test_attempts_grow_rarer_and_end_when_all_is_written(store, work, monkeypatch):
-    kept, pauses = Ends(store.path), []
+    kept, pauses = PendingOutcomes(store.path), []
     with locked(store.path):
 
         def rest(pause):
@@ -197,16 +197,16 @@ def test_attempts_grow_rarer_and_end_when_all_is_written(store, work, monkeypatc
             return True
 
         other = locked(store.path)
-        monkeypatch.setattr(kept, "_rest", rest)
+        monkeypatch.setattr(kept, "_sleep", rest)
         assert Operation(OperationRepository(store).get(work)).status is Status.RUNNING
     other.__enter__()
-    kept.keep(work, returned(1), 7)
+    kept.add(work, Outcome.from_value(1), 7)
     wait_until(lambda: store.read(work).done)
     wait_until(lambda: not kept.retrying)
     assert pauses == sorted(pauses)
     assert pauses[:3] == pytest.approx([0.01, 0.02, 0.04])
     assert len(pauses) == 12
-    assert max(pauses) <= ends.LONGEST_PAUSE
+    assert max(pauses) <= pending_outcomes.MAX_PAUSE
 
 
 def test_nothing_is_kept_for_a_database_that_is_gone():
@@ -218,15 +218,15 @@ def test_nothing_is_kept_for_a_database_that_is_gone():
     assert not path.exists()
     go_on.set()
     wait_until(lambda: not set(threading.enumerate()) - set(before))
-    ends.of(path).keep("loc1", returned(1), 7)
-    wait_until(lambda: not ends.of(path).retrying)
+    pending_outcomes.for_database(path).add("loc1", Outcome.from_value(1), 7)
+    wait_until(lambda: not pending_outcomes.for_database(path).retrying)
 
 
 def test_where_no_thread_can_be_started_the_next_question_tries_again(store, work, monkeypatch):
-    kept = ends.of(store.path)
+    kept = pending_outcomes.for_database(store.path)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
-        kept.keep(work, returned(1), 7)
+        kept.add(work, Outcome.from_value(1), 7)
         assert Operation(OperationRepository(store).get(work)).status is Status.SUCCEEDED
     assert not store.read(work).done
     OperationRepository(store).get(work)

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from ds_ops_magic.local import LocalService, answering
-from ds_ops_magic.local.answering import AnsweringThreads
+from ds_ops_magic.local import LocalService, request_threads
+from ds_ops_magic.local.request_threads import RequestThreads
 from ds_ops_magic.model.errors import OperationsError
 from tests.support.half_sent import DATA, HEADERS, MAX_CONCURRENT_STREAMS, half_sent
 from tests.support.local_service import DEADLINE, calling, ended, wait_until
@@ -25,9 +25,9 @@ def threads_of(name):
 
 @pytest.fixture
 def patience(monkeypatch):
-    def of(seconds, most=answering.MOST):
-        monkeypatch.setattr(answering, "PATIENCE", seconds)
-        monkeypatch.setattr(answering, "MOST", most)
+    def of(seconds, most=request_threads.MAX_THREADS):
+        monkeypatch.setattr(request_threads, "REQUEST_TIMEOUT", seconds)
+        monkeypatch.setattr(request_threads, "MAX_THREADS", most)
 
     return of
 
@@ -107,7 +107,7 @@ def test_closing_does_not_wait_for_requests_that_never_come(patience):
 
 @pytest.fixture
 def executor():
-    executor = AnsweringThreads("answering", _LONG, 40)
+    executor = RequestThreads("answering", _LONG, 40)
     yield executor
     executor.shutdown()
     wait_until(lambda: not threads_of("answering"))
@@ -134,7 +134,7 @@ def test_where_no_thread_can_be_started_those_that_there_are_take_it(executor, m
     monkeypatch.setattr(threading.Thread, "start", no_more)
     assert [executor.submit(int, number).result(DEADLINE) for number in range(20)] == list(range(20))
     with pytest.raises(OperationsError, match="No thread can be started here"):
-        AnsweringThreads("none", 1.0, 1)
+        RequestThreads("none", 1.0, 1)
 
 
 def test_hundreds_of_calls_at_a_time_are_all_answered():

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ds_ops_magic.local import LocalService, owners
+from ds_ops_magic.local import LocalService, process_lock
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.errors import OperationsError
 
@@ -102,24 +102,24 @@ def lock_of(path, owner="0123456789abcdef"):
 @needs_root
 def test_a_lock_of_another_user_says_nothing_and_stays(path):
     with held(lock_of(path)):
-        assert owners.is_alive(path, "0123456789abcdef")
+        assert process_lock.is_alive(path, "0123456789abcdef")
         os.chown(lock_of(path), NOBODY, NOBODY)
-        assert not owners.is_alive(path, "0123456789abcdef")
-    owners.sweep(path)
+        assert not process_lock.is_alive(path, "0123456789abcdef")
+    process_lock.remove_stale(path)
     assert lock_of(path).exists(), "it is not ours to remove"
 
 
 def test_a_link_in_the_place_of_a_lock_is_not_followed(path, tmp_path):
     with held(tmp_path / "held"):
         lock_of(path).symlink_to(tmp_path / "held")
-        assert not owners.is_alive(path, "0123456789abcdef")
-    owners.sweep(path)
+        assert not process_lock.is_alive(path, "0123456789abcdef")
+    process_lock.remove_stale(path)
     assert (tmp_path / "held").exists()
 
 
 @pytest.mark.parametrize("owner", ["", "../../etc/passwd", "a\0b"])
 def test_what_is_no_owner_does_not_live(path, owner):
-    assert not owners.is_alive(path, owner)
+    assert not process_lock.is_alive(path, owner)
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import signal
 
 import pytest
 
-from ds_ops_magic.local import owners
+from ds_ops_magic.local import process_lock
 from tests.support.local_service import in_child, script, wait_until
 
 _HOLD = """
 import sys
 from pathlib import Path
-from ds_ops_magic.local import owners
-print(owners.current_owner(Path(sys.argv[1])), flush=True)
+from ds_ops_magic.local import process_lock
+print(process_lock.current_owner(Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """
 
@@ -22,7 +22,7 @@ sys.stdin.read()
 @pytest.fixture
 def database(tmp_path):
     yield tmp_path / "ops.sqlite"
-    owners.release(tmp_path / "ops.sqlite")
+    process_lock.release(tmp_path / "ops.sqlite")
 
 
 def locks(database):
@@ -30,32 +30,32 @@ def locks(database):
 
 
 def test_a_process_has_one_owner_id_a_database(database, tmp_path):
-    owner = owners.current_owner(database)
-    assert owners.current_owner(database) == owner
-    assert owners.is_alive(database, owner)
+    owner = process_lock.current_owner(database)
+    assert process_lock.current_owner(database) == owner
+    assert process_lock.is_alive(database, owner)
     assert len(locks(database)) == 1
     other = tmp_path / "other.sqlite"
-    assert owners.current_owner(other) != owner
-    owners.release(other)
-    assert not owners.is_alive(other, owner)
+    assert process_lock.current_owner(other) != owner
+    process_lock.release(other)
+    assert not process_lock.is_alive(other, owner)
 
 
 def test_nobody_and_strangers_are_not_alive(database):
-    assert not owners.is_alive(database, None)
-    assert not owners.is_alive(database, "0123456789abcdef")
+    assert not process_lock.is_alive(database, None)
+    assert not process_lock.is_alive(database, "0123456789abcdef")
 
 
 def test_the_lock_of_a_killed_process_is_free(database):
     with script(_HOLD, database) as process:
         owner = process.stdout.readline().strip()
-        assert owners.is_alive(database, owner)
-        owners.sweep(database)
-        assert owners.is_alive(database, owner), "a sweep leaves the living alone"
+        assert process_lock.is_alive(database, owner)
+        process_lock.remove_stale(database)
+        assert process_lock.is_alive(database, owner), "a sweep leaves the living alone"
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert not owners.is_alive(database, owner)
+    assert not process_lock.is_alive(database, owner)
     assert len(locks(database)) == 1
-    owners.sweep(database)
+    process_lock.remove_stale(database)
     assert locks(database) == []
 
 
@@ -65,29 +65,31 @@ def test_a_child_does_not_keep_the_lock_of_a_killed_parent(database):
     )
     with script(code, database) as process:
         owner, child = process.stdout.readline().strip(), int(process.stdout.readline())
-        assert owners.is_alive(database, owner)
+        assert process_lock.is_alive(database, owner)
         process.send_signal(signal.SIGKILL)
         process.wait()
         try:
             # The child lets go as it begins, which may be after its parent has ended.
-            wait_until(lambda: not owners.is_alive(database, owner))
+            wait_until(lambda: not process_lock.is_alive(database, owner))
         finally:
             os.kill(child, signal.SIGKILL)  # raises where the child was gone, and the test would show nothing
 
 
 def test_a_forked_child_is_another_owner(database):
-    owner = owners.current_owner(database)
-    assert in_child(lambda: owners.current_owner(database) != owner and owners.is_alive(database, owner)) == 0
-    assert owners.current_owner(database) == owner
-    assert owners.is_alive(database, owner)
+    owner = process_lock.current_owner(database)
+    assert (
+        in_child(lambda: process_lock.current_owner(database) != owner and process_lock.is_alive(database, owner)) == 0
+    )
+    assert process_lock.current_owner(database) == owner
+    assert process_lock.is_alive(database, owner)
 
 
 def test_a_lock_file_that_was_removed_is_made_anew(database):
-    owner = owners.current_owner(database)
+    owner = process_lock.current_owner(database)
     for path in locks(database):
         path.unlink()
-    assert not owners.is_alive(database, owner)
-    assert owners.is_alive(database, owners.current_owner(database))
+    assert not process_lock.is_alive(database, owner)
+    assert process_lock.is_alive(database, process_lock.current_owner(database))
 
 
 def test_the_lock_file_goes_with_its_process(database):
