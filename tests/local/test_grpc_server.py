@@ -37,7 +37,7 @@ def code_of(ask, *arguments):
     return caught.value.code(), caught.value.details()
 
 
-def test_every_field_goes_over_the_wire(service, caller):
+def test_every_field(service, caller):
     began = service.simulate(0, 3, description="описание")
     message = caller.get(began.id).to_proto()
     assert (message.id, message.description, message.done) == (began.id, "описание", True)
@@ -89,7 +89,7 @@ def test_an_id_that_is_none(caller, operation_id, code):
     assert code_of(caller.cancel, operation_id)[0] is code
 
 
-def test_a_token_is_asked_for():
+def test_token():
     with LocalService(token=_TOKEN) as service:
         operation = service.simulate(0)
         with calling(service.address, _TOKEN) as caller:
@@ -111,7 +111,7 @@ def test_a_token_is_asked_for():
         (("x-authorization", f"Bearer {_TOKEN}"),),
     ],
 )
-def test_a_token_that_is_given_otherwise_is_refused(metadata):
+def test_token_in_other_metadata(metadata):
     with LocalService(token=_TOKEN) as service, grpc.insecure_channel(service.address) as channel:
         get = OperationServiceStub(channel).Get
         request = GetOperationRequest(operation_id=service.simulate(0).id)

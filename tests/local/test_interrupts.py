@@ -91,7 +91,7 @@ print(interrupted)
 
 
 @pytest.mark.parametrize("how", ["Own", "Shared", "Connected"])
-def test_interrupts_at_any_moment_of_a_start_leave_nothing_behind(how):
+def test_interrupted_start(how):
     with script(_INTERRUPTED, how, 300, 7) as process:
         said = process.communicate(timeout=100)[0]
         assert process.returncode == 0
@@ -99,7 +99,7 @@ def test_interrupts_at_any_moment_of_a_start_leave_nothing_behind(how):
 
 
 @pytest.mark.parametrize("started", range(7))
-def test_where_no_thread_can_be_started_it_says_so_and_leaves_nothing_behind(monkeypatch, tmp_path, started):
+def test_start_without_threads(monkeypatch, tmp_path, started):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     LocalService().start().close()
     before, begin, left = descriptors(), threading.Thread.start, [started]
@@ -126,7 +126,7 @@ def test_where_no_thread_can_be_started_it_says_so_and_leaves_nothing_behind(mon
         assert caller.get(service.simulate(0).id).done
 
 
-def test_where_no_thread_can_be_started_no_callable_is_taken(monkeypatch):
+def test_submit_without_threads(monkeypatch):
     with LocalService() as service:
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", no_more)

@@ -22,7 +22,7 @@ def service():
         yield service
 
 
-def test_what_it_returns_is_the_response(service):
+def test_returned_value_is_the_response(service):
     operation = service.submit(lambda a, b: {"sum": a + b}, 1, b=2, description="add")
     assert operation.description == "add"
     assert not operation.done
@@ -37,7 +37,7 @@ def test_none_is_empty_and_a_message_is_itself(service):
     assert ended(service, service.submit(lambda: {1}).id).result().value == "{1}"
 
 
-def test_what_it_raises_is_the_error(service):
+def test_exception_is_the_error(service):
     def fails():
         raise ValueError("its message")
 
@@ -48,19 +48,19 @@ def test_what_it_raises_is_the_error(service):
     assert len(where.stack_entries) == 1, "our own frames say nothing"
 
 
-def test_arguments_that_do_not_fit_are_its_error(service):
+def test_wrong_arguments(service):
     end = ended(service, service.submit(count, 3, nonsense=1).id)
     assert end.error.message.startswith("TypeError: ")
     assert "nonsense" in end.error.message
 
 
-def test_a_callable_that_exits_ends_itself_alone(service):
+def test_system_exit_in_a_job(service):
     end = ended(service, service.submit(lambda: os.sys.exit(3)).id)
     assert end.error.message == "SystemExit: 3"
     assert ended(service, service.submit(lambda: 1).id).status is Status.SUCCEEDED
 
 
-def test_progress_is_seen_while_it_runs(service):
+def test_progress(service):
     go_on = threading.Event()
 
     def work(reporter):
@@ -80,7 +80,7 @@ def test_progress_is_seen_while_it_runs(service):
     assert ended(service, operation.id).progress.text == "step 3"
 
 
-def test_saying_the_same_again_writes_nothing(service):
+def test_same_progress_is_written_once(service):
     operation = service.simulate(100)
     reporter = Reporter(service.path, operation.id)
     reporter.progress(0.5, "half")
@@ -115,18 +115,18 @@ def optional(epochs, reporter=None):
         (str, (3,), {}, "3"),
     ],
 )
-def test_a_reporter_goes_to_those_who_ask_for_one(service, function, args, kwargs, gives):
+def test_reporter_argument(service, function, args, kwargs, gives):
     assert ended(service, service.submit(function, *args, **kwargs).id).result().string_value == gives
 
 
 @pytest.mark.parametrize("what", [3, None, "name"])
-def test_what_cannot_be_called_is_refused(service, what):
+def test_not_callable(service, what):
     with pytest.raises(TypeError, match=r"^submit takes a callable .*\.$"):
         service.submit(what)
     assert service.operations() == []
 
 
-def test_a_coroutine_function_is_refused(service):
+def test_coroutine_function(service):
     async def later():
         pass
 
@@ -134,7 +134,7 @@ def test_a_coroutine_function_is_refused(service):
         service.submit(later)
 
 
-def test_a_cancel_reaches_the_callable(service):
+def test_cancel(service):
     operation = service.submit(until_cancelled)
     wait_until(lambda: service.get(operation.id).progress.text == "waiting")
     answer = service.cancel(operation.id)
@@ -153,7 +153,7 @@ def test_a_callable_that_ends_all_the_same_has_succeeded(service):
     assert ended(service, operation.id).status is Status.SUCCEEDED
 
 
-def test_the_wait_of_a_cancel_is_not_eaten_by_except_exception(service):
+def test_cancel_passes_except_exception(service):
     def stubborn(reporter):
         for _ in range(1_000_000):
             try:
@@ -168,7 +168,7 @@ def test_the_wait_of_a_cancel_is_not_eaten_by_except_exception(service):
     assert (end.status, end.progress.text) == (Status.CANCELLED, None)
 
 
-def test_what_waits_for_its_turn_is_cancelled_without_it():
+def test_cancel_before_start():
     with ThreadPoolExecutor(1) as pool, LocalService(executor=pool) as service:
         go_on, ran = threading.Event(), threading.Event()
         first = service.submit(go_on.wait, 20)
@@ -183,7 +183,7 @@ def test_what_waits_for_its_turn_is_cancelled_without_it():
         assert not ran.is_set()
 
 
-def test_an_executor_that_refuses_leaves_no_operation():
+def test_executor_that_is_shut_down():
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
     with LocalService(executor=pool) as service:

@@ -51,7 +51,7 @@ def failed(*arguments):
     return done.returncode, done.stderr
 
 
-def test_what_is_kept_can_be_chosen(tmp_path):
+def test_retention_options(tmp_path):
     database = tmp_path / "ops.sqlite"
     with LocalService(database) as service:
         going, *_ = [service.simulate(1000 - number, outcome="success") for number in range(3)]
@@ -65,7 +65,7 @@ def test_what_is_kept_can_be_chosen(tmp_path):
     assert failed("--keep-days", -1)[0] == failed("--keep", "many")[0] == 2
 
 
-def test_the_sdk_follows_and_cancels_the_demo():
+def test_demo_with_the_sdk():
     with running("--listen", "127.0.0.1:0", "--no-token", "--demo") as process:
         address = told(process, "listening on ")
         demo = {}
@@ -94,7 +94,7 @@ def test_the_sdk_follows_and_cancels_the_demo():
         assert get(demo["no-cancel"][0]).status is Status.RUNNING
 
 
-def test_a_token_is_written_and_asked_for(tmp_path):
+def test_token_file(tmp_path):
     path = tmp_path / "ops.sqlite"
     with running("--listen", "127.0.0.1:0", "--db", path, end=signal.SIGINT) as process:
         address, token_file = told(process, "listening on "), Path(told(process, "token in "))
@@ -112,7 +112,7 @@ def test_a_token_is_written_and_asked_for(tmp_path):
     assert path.exists()
 
 
-def test_a_token_file_is_replaced_and_not_written_through(tmp_path):
+def test_token_file_that_is_a_link(tmp_path):
     before, named = tmp_path / "before", tmp_path / "token"
     before.write_text("mine")
     named.symlink_to(before)
@@ -125,7 +125,7 @@ def test_a_token_file_is_replaced_and_not_written_through(tmp_path):
     assert sorted(found.name for found in tmp_path.iterdir()) == ["before", "ops.sqlite", "token"]
 
 
-def test_a_database_that_nobody_named_is_removed(tmp_path):
+def test_temporary_database(tmp_path):
     before = os.environ.get("TMPDIR")
     os.environ["TMPDIR"] = str(tmp_path)
     try:
@@ -139,7 +139,7 @@ def test_a_database_that_nobody_named_is_removed(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_who_does_not_read_does_no_harm(tmp_path):
+def test_closed_stdout(tmp_path):
     path, address = tmp_path / "ops.sqlite", f"unix:{tmp_path}/x.sock"
     reading, writing = os.pipe()
     os.close(reading)
@@ -154,7 +154,7 @@ def test_who_does_not_read_does_no_harm(tmp_path):
             assert caller.get(last.id).id == last.id
 
 
-def test_a_killed_server_is_taken_up_again(tmp_path):
+def test_restart_after_kill(tmp_path):
     path, address = tmp_path / "ops.sqlite", f"unix:{tmp_path}/x.sock"
     arguments = ["--listen", address, "--db", path, "--no-token", "--demo"]
     first = subprocess.Popen(
@@ -181,7 +181,7 @@ def test_an_address_in_use_is_one_sentence(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [["0.0.0.0:0"], ["0.0.0.0:0", "--no-token"], ["[::]:0"], ["192.0.2.1:1"]])
-def test_plaintext_for_other_machines_is_refused(arguments):
+def test_other_machines(arguments):
     code, words = failed("--listen", *arguments)
     assert code == 2
     assert "neither loopback nor unix:PATH" in words
@@ -191,11 +191,11 @@ def test_plaintext_for_other_machines_is_refused(arguments):
     "arguments",
     [["--listen", "nonsense"], ["--nonsense"], ["--listen"], ["--no-token", "--token-file", "x"], ["stray"]],
 )
-def test_bad_arguments_are_one_sentence(arguments):
+def test_bad_arguments(arguments):
     assert failed(*arguments)[0] == 2
 
 
-def test_files_that_cannot_be_written_are_one_sentence(tmp_path):
+def test_unwritable_files(tmp_path):
     code, words = failed("--db", tmp_path / "no" / "ops.sqlite")
     assert (code, "cannot be used as a database" in words) == (1, True)
     code, words = failed("--db", "~nosuchuser/ops.sqlite")

@@ -39,7 +39,7 @@ def given_away(path):
 
 
 @needs_root
-def test_a_database_that_another_user_made_is_refused_and_left_alone(path):
+def test_database_of_another_user(path):
     with LocalService(path) as service:
         service.simulate(0)
     given_away(path)
@@ -56,7 +56,7 @@ def test_a_database_that_another_user_made_is_refused_and_left_alone(path):
 
 @needs_root
 @pytest.mark.parametrize("companion", ["-wal", "-journal"])
-def test_what_another_user_put_beside_a_database_is_refused(path, companion):
+def test_journal_of_another_user(path, companion):
     LocalService(path).start().close()
     other = path.with_name(path.name + companion)
     other.write_bytes(b"")
@@ -66,7 +66,7 @@ def test_what_another_user_put_beside_a_database_is_refused(path, companion):
 
 
 @needs_root
-def test_who_is_quicker_than_the_service_is_refused_too(path, monkeypatch):
+def test_database_given_away_while_opened(path, monkeypatch):
     opened = sqlite3.connect
 
     def connect(*args, **options):
@@ -78,7 +78,7 @@ def test_who_is_quicker_than_the_service_is_refused_too(path, monkeypatch):
         Store(path)
 
 
-def test_a_database_of_ones_own_is_closed_to_others(path):
+def test_own_database_becomes_private(path):
     with LocalService(path) as service:
         service.simulate(0)
     path.chmod(0o666)
@@ -100,7 +100,7 @@ def lock_of(path, owner="0123456789abcdef"):
 
 
 @needs_root
-def test_a_lock_of_another_user_says_nothing_and_stays(path):
+def test_lock_of_another_user(path):
     with held(lock_of(path)):
         assert process_lock.is_alive(path, "0123456789abcdef")
         os.chown(lock_of(path), NOBODY, NOBODY)
@@ -109,7 +109,7 @@ def test_a_lock_of_another_user_says_nothing_and_stays(path):
     assert lock_of(path).exists(), "it is not ours to remove"
 
 
-def test_a_link_in_the_place_of_a_lock_is_not_followed(path, tmp_path):
+def test_link_instead_of_lock(path, tmp_path):
     with held(tmp_path / "held"):
         lock_of(path).symlink_to(tmp_path / "held")
         assert not process_lock.is_alive(path, "0123456789abcdef")
@@ -118,7 +118,7 @@ def test_a_link_in_the_place_of_a_lock_is_not_followed(path, tmp_path):
 
 
 @pytest.mark.parametrize("owner", ["", "../../etc/passwd", "a\0b"])
-def test_what_is_no_owner_does_not_live(path, owner):
+def test_invalid_owner(path, owner):
     assert not process_lock.is_alive(path, owner)
 
 
@@ -130,14 +130,14 @@ def open_umask():
 
 
 @pytest.mark.usefixtures("open_umask")
-def test_a_socket_is_never_open_to_others(path, monkeypatch):
+def test_socket_mode(path, monkeypatch):
     monkeypatch.delattr(os, "chmod")  # nothing has to be closed afterwards
     with LocalService(path, listen=f"unix:{path.parent}/ops.sock"):
         assert mode(path.parent / "ops.sock") & 0o077 == 0
 
 
 @pytest.mark.usefixtures("open_umask")
-def test_services_that_start_together_leave_the_umask_as_it_was(path):
+def test_umask_is_restored(path):
     def start(number):
         with LocalService(path, listen=f"unix:{path.parent}/{number}.sock"):
             return mode(path.parent / f"{number}.sock") & 0o077

@@ -60,7 +60,7 @@ def submitted(service):
     return operation, go_on
 
 
-def test_an_end_is_known_while_another_process_holds_the_lock_and_written_afterwards(path):
+def test_outcome_while_the_database_is_locked(path):
     with LocalService(path) as service, calling(service.address) as caller:
         operation, go_on = submitted(service)
         with locked(path):
@@ -74,7 +74,7 @@ def test_an_end_is_known_while_another_process_holds_the_lock_and_written_afterw
         assert service.get(operation.id) == end
 
 
-def test_a_service_that_is_started_again_knows_the_end_that_its_process_could_not_write(path):
+def test_outcome_after_a_restart(path):
     service = LocalService(path).start()
     operation, go_on = submitted(service)
     with locked(path):
@@ -85,7 +85,7 @@ def test_a_service_that_is_started_again_knows_the_end_that_its_process_could_no
     wait_until(lambda: written(path, operation.id))
 
 
-def test_what_was_dropped_by_a_close_that_could_not_write_ends_cancelled(path):
+def test_jobs_dropped_while_locked(path):
     go_on = threading.Event()
     with LocalService(path) as service:
         for _ in range(32):
@@ -99,7 +99,7 @@ def test_what_was_dropped_by_a_close_that_could_not_write_ends_cancelled(path):
     wait_until(lambda: written(path, dropped.id))
 
 
-def test_closing_tries_once_more(path, monkeypatch):
+def test_close_tries_once_more(path, monkeypatch):
     monkeypatch.setattr(pending_outcomes, "MIN_PAUSE", 600.0)
     with LocalService(path) as service:
         operation, go_on = submitted(service)
@@ -110,7 +110,7 @@ def test_closing_tries_once_more(path, monkeypatch):
     assert written(path, operation.id)
 
 
-def test_the_end_of_work_in_another_process_comes_back_and_is_written_by_the_service(path, tmp_path):
+def test_outcome_from_another_process(path, tmp_path):
     pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
     with pool, LocalService(path, executor=pool) as service:
         operation = service.submit(until_told, tmp_path / "go on")
@@ -143,7 +143,7 @@ with LocalService(sys.argv[1]) as service:
 """
 
 
-def test_a_full_disk_costs_no_end(path):
+def test_full_disk(path):
     with script(_FILLS_THE_DISK, path) as process:
         operation_id, status = process.stdout.readline().split()
         assert status == "SUCCEEDED"
@@ -153,7 +153,7 @@ def test_a_full_disk_costs_no_end(path):
         wait_until(lambda: written(path, operation_id))
 
 
-def test_a_killed_process_takes_its_unwritten_end_along_and_its_work_is_aborted(path):
+def test_killed_before_writing(path):
     with script(_FILLS_THE_DISK, path) as process:
         operation_id, status = process.stdout.readline().split()
         assert status == "SUCCEEDED"
@@ -163,7 +163,7 @@ def test_a_killed_process_takes_its_unwritten_end_along_and_its_work_is_aborted(
         assert service.get(operation_id).error.name == "ABORTED"
 
 
-def test_work_that_no_executor_took_is_over_even_where_it_cannot_be_taken_back(path, monkeypatch):
+def test_refused_job_that_cannot_be_deleted(path, monkeypatch):
     class Refuses(ProcessPoolExecutor):
         def submit(self, *_):
             self.lock = locked(path)
@@ -186,7 +186,7 @@ def work(store):
     return OperationRepository(store).add_job(process_lock.current_owner(store.path)).id
 
 
-def test_attempts_grow_rarer_and_end_when_all_is_written(store, work, monkeypatch):
+def test_backoff(store, work, monkeypatch):
     kept, pauses = PendingOutcomes(store.path), []
     with locked(store.path):
 
@@ -209,7 +209,7 @@ def test_attempts_grow_rarer_and_end_when_all_is_written(store, work, monkeypatc
     assert max(pauses) <= pending_outcomes.MAX_PAUSE
 
 
-def test_nothing_is_kept_for_a_database_that_is_gone():
+def test_removed_database():
     go_on, before = threading.Event(), threading.enumerate()
     with LocalService() as service:
         path = service.path
@@ -222,7 +222,7 @@ def test_nothing_is_kept_for_a_database_that_is_gone():
     wait_until(lambda: not pending_outcomes.for_database(path).retrying)
 
 
-def test_where_no_thread_can_be_started_the_next_question_tries_again(store, work, monkeypatch):
+def test_no_thread_to_retry(store, work, monkeypatch):
     kept = pending_outcomes.for_database(store.path)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)

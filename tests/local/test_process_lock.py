@@ -29,7 +29,7 @@ def locks(database):
     return sorted(database.parent.glob("*.lock"))
 
 
-def test_a_process_has_one_owner_id_a_database(database, tmp_path):
+def test_one_owner_id_per_database(database, tmp_path):
     owner = process_lock.current_owner(database)
     assert process_lock.current_owner(database) == owner
     assert process_lock.is_alive(database, owner)
@@ -40,12 +40,12 @@ def test_a_process_has_one_owner_id_a_database(database, tmp_path):
     assert not process_lock.is_alive(other, owner)
 
 
-def test_nobody_and_strangers_are_not_alive(database):
+def test_unknown_owners(database):
     assert not process_lock.is_alive(database, None)
     assert not process_lock.is_alive(database, "0123456789abcdef")
 
 
-def test_the_lock_of_a_killed_process_is_free(database):
+def test_killed_process(database):
     with script(_HOLD, database) as process:
         owner = process.stdout.readline().strip()
         assert process_lock.is_alive(database, owner)
@@ -59,7 +59,7 @@ def test_the_lock_of_a_killed_process_is_free(database):
     assert locks(database) == []
 
 
-def test_a_child_does_not_keep_the_lock_of_a_killed_parent(database):
+def test_child_of_a_killed_process(database):
     code = "import os, time\n" + _HOLD.replace(
         "sys.stdin.read()", "pid = os.fork()\ntime.sleep(60) if pid == 0 else (print(pid, flush=True), time.sleep(60))"
     )
@@ -75,7 +75,7 @@ def test_a_child_does_not_keep_the_lock_of_a_killed_parent(database):
             os.kill(child, signal.SIGKILL)  # raises where the child was gone, and the test would show nothing
 
 
-def test_a_forked_child_is_another_owner(database):
+def test_forked_child_is_another_owner(database):
     owner = process_lock.current_owner(database)
     assert (
         in_child(lambda: process_lock.current_owner(database) != owner and process_lock.is_alive(database, owner)) == 0
@@ -84,7 +84,7 @@ def test_a_forked_child_is_another_owner(database):
     assert process_lock.is_alive(database, owner)
 
 
-def test_a_lock_file_that_was_removed_is_made_anew(database):
+def test_removed_lock_file(database):
     owner = process_lock.current_owner(database)
     for path in locks(database):
         path.unlink()
@@ -92,7 +92,7 @@ def test_a_lock_file_that_was_removed_is_made_anew(database):
     assert process_lock.is_alive(database, process_lock.current_owner(database))
 
 
-def test_the_lock_file_goes_with_its_process(database):
+def test_lock_file_is_removed_at_exit(database):
     with script(_HOLD.replace("sys.stdin.read()", ""), database) as process:
         process.communicate()
         assert process.returncode == 0

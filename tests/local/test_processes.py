@@ -27,7 +27,7 @@ def pool():
         yield pool
 
 
-def test_another_process_runs_reports_and_is_cancelled(pool):
+def test_process_pool(pool):
     with LocalService(executor=pool) as service:
         where = ended(service, service.submit(process_id).id)
         assert where.result().number_value not in (0, os.getpid())
@@ -39,21 +39,21 @@ def test_another_process_runs_reports_and_is_cancelled(pool):
         assert ended(service, operation.id).status is Status.CANCELLED
 
 
-def test_what_cannot_be_pickled_is_its_error(pool):
+def test_unpicklable_callable(pool):
     with LocalService(executor=pool) as service:
         end = ended(service, service.submit(lambda: 1).id)
         assert end.status is Status.FAILED
         assert "ickl" in end.error.message
 
 
-def test_a_worker_that_dies_aborts_its_operation():
+def test_worker_that_dies():
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         with LocalService(executor=pool) as service:
             end = ended(service, service.submit(die).id)
         assert (end.error.name, end.error.message) == ("ABORTED", "the process that ran it has ended")
 
 
-def test_another_process_records_the_end_after_the_service_is_closed(pool, tmp_path):
+def test_outcome_after_close(pool, tmp_path):
     with LocalService(tmp_path / "ops.sqlite", executor=pool) as service:
         operation = service.submit(until_cancelled)
         wait_until(lambda: service.get(operation.id).progress.text == "waiting")
@@ -70,14 +70,14 @@ class FarAway(ThreadPoolExecutor):
         return super().submit(function, call._replace(path=call.path.parent / "elsewhere" / call.path.name))
 
 
-def test_an_executor_on_another_machine_needs_no_database_there():
+def test_executor_on_another_machine():
     with FarAway(1) as pool, LocalService(executor=pool) as service:
         assert ended(service, service.submit(count, 3).id).result().number_value == 3
         assert "ValueError" in ended(service, service.submit(int, "x").id).error.message
         assert not (service.path.parent / "elsewhere").exists()
 
 
-def test_work_outlives_a_database_that_it_cannot_reach(tmp_path):
+def test_reporter_without_database(tmp_path):
     with LocalService(tmp_path / "ops.sqlite") as service:
         operation = service.simulate(100)
         reporter = pickle.loads(pickle.dumps(Reporter(tmp_path / "gone" / "ops.sqlite", operation.id)))  # noqa: S301
@@ -86,7 +86,7 @@ def test_work_outlives_a_database_that_it_cannot_reach(tmp_path):
         reporter.check()
 
 
-def test_a_reporter_may_be_pickled_after_use(service):
+def test_pickled_reporter(service):
     operation = service.submit(until_cancelled)
     reporter = Reporter(service.path, operation.id)
     assert not reporter.cancelled
@@ -109,7 +109,7 @@ with LocalService(sys.argv[1]) as service:
 """
 
 
-def test_a_cancel_reaches_another_process(tmp_path):
+def test_cancel_in_another_process(tmp_path):
     with LocalService(tmp_path / "ops.sqlite") as service, script(_RUNS, service.path) as process:
         running = process.stdout.readline().strip()
         wait_until(lambda: service.get(running).progress.text == "waiting")
@@ -137,7 +137,7 @@ with LocalService(sys.argv[1]) as service:
 """
 
 
-def test_a_killed_process_loses_nothing_and_its_work_is_aborted_once(tmp_path):
+def test_killed_process(tmp_path):
     path = tmp_path / "ops.sqlite"
     with script(_SUBMITS, path) as process:
         running = process.stdout.readline().strip()
@@ -182,6 +182,6 @@ with LocalService() as service, connect(service.address) as client:
 """
 
 
-def test_a_forked_child_leaves_the_service_to_its_parent():
+def test_forked_child():
     with script(_FORKS) as process:
         assert process.wait(20) == 0

@@ -21,13 +21,13 @@ def repository(store, clock):
     return OperationRepository(store, clock)
 
 
-def test_an_id_looks_like_one_of_the_service(repository):
+def test_ids(repository):
     ids = {repository.add_simulation(Simulation()).id for _ in range(50)}
     assert len(ids) == 50
     assert all(re.fullmatch(r"loc[a-z0-9]{17}", found) for found in ids)
 
 
-def test_every_field_is_set(repository, clock):
+def test_every_field(repository, clock):
     message = repository.add_simulation(Simulation(1), "description")
     assert message.created_by
     assert message.created_at == message.modified_at
@@ -53,7 +53,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_an_end_that_was_seen_stays_though_the_clock_is_set_back(repository, store, clock, outcome):
+def test_end_is_final(repository, store, clock, outcome):
     began = repository.add_simulation(Simulation(1, 2, outcome))
     clock.pass_by(2)
     end = repository.get(began.id)
@@ -67,7 +67,7 @@ def test_an_end_that_was_seen_stays_though_the_clock_is_set_back(repository, sto
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in OUTCOMES if outcome != "no-cancel"])
-def test_a_cancel_shows_and_then_ends(repository, clock, outcome):
+def test_cancel_of_a_simulation(repository, clock, outcome):
     began = repository.add_simulation(Simulation(10, 5, outcome))
     clock.pass_by(2.5)
     answer = Operation(repository.cancel(began.id))
@@ -82,7 +82,7 @@ def test_a_cancel_shows_and_then_ends(repository, clock, outcome):
     assert Operation(repository.get(began.id)) == end
 
 
-def test_what_cannot_be_cancelled_refuses_and_goes_on(repository, clock):
+def test_no_cancel(repository, clock):
     began = repository.add_simulation(Simulation(1, 1, "no-cancel"))
     with pytest.raises(StatusError) as caught:
         repository.cancel(began.id)
@@ -94,14 +94,14 @@ def test_what_cannot_be_cancelled_refuses_and_goes_on(repository, clock):
 @pytest.mark.parametrize(
     ("operation_id", "code"), [("", "INVALID_ARGUMENT"), ("x" * 51, "INVALID_ARGUMENT"), ("loc0", "NOT_FOUND")]
 )
-def test_an_id_that_is_none_is_refused(repository, operation_id, code):
+def test_invalid_and_unknown_ids(repository, operation_id, code):
     for ask in (repository.get, repository.cancel):
         with pytest.raises(StatusError) as caught:
             ask(operation_id)
         assert caught.value.code == code
 
 
-def test_a_description_has_at_most_256_characters(repository, store):
+def test_description_length(repository, store):
     assert repository.add_simulation(Simulation(), "я" * 256).description == "я" * 256
     for add in (
         lambda words: repository.add_simulation(Simulation(), words),
@@ -112,18 +112,18 @@ def test_a_description_has_at_most_256_characters(repository, store):
     assert len(store.rows()) == 1
 
 
-def test_a_description_that_cannot_be_sent_is_mended(repository):
+def test_description_with_lone_surrogates(repository):
     assert repository.get(repository.add_simulation(Simulation(), "a\ud800b").id).description == "a?b"
 
 
-def test_the_newest_come_first_and_each_as_it_is_now(repository, clock):
+def test_list_order(repository, clock):
     first = repository.add_simulation(Simulation(1))
     second = repository.add_simulation(Simulation(100))
     clock.pass_by(2)
     assert [(found.id, found.done) for found in repository.list()] == [(second.id, False), (first.id, True)]
 
 
-def test_work_goes_from_waiting_to_its_end(repository, store, clock):
+def test_job_lifecycle(repository, store, clock):
     began = repository.add_job(process_lock.current_owner(store.path), "work")
     assert Operation(repository.get(began.id)).status is Status.RUNNING
     assert begin_job(store, began.id)
@@ -136,7 +136,7 @@ def test_work_goes_from_waiting_to_its_end(repository, store, clock):
     assert Operation(repository.get(began.id)) == end, "the first end stays"
 
 
-def test_work_that_is_cancelled_before_its_turn_never_begins(repository, store):
+def test_cancel_before_start(repository, store):
     began = repository.add_job(process_lock.current_owner(store.path))
     answer = Operation(repository.cancel(began.id))
     assert (answer.status_word, answer.done) == ("cancelling", False)
@@ -145,7 +145,7 @@ def test_work_that_is_cancelled_before_its_turn_never_begins(repository, store):
     assert not begin_job(store, began.id)
 
 
-def test_work_that_ends_in_spite_of_a_cancel_has_succeeded(repository, store):
+def test_success_after_a_cancel(repository, store):
     began = repository.add_job(process_lock.current_owner(store.path))
     assert begin_job(store, began.id)
     assert Operation(repository.cancel(began.id)).status_word == "cancelling"
@@ -154,7 +154,7 @@ def test_work_that_ends_in_spite_of_a_cancel_has_succeeded(repository, store):
     assert Operation(repository.get(began.id)).status is Status.SUCCEEDED
 
 
-def test_work_of_a_process_that_ended_is_aborted_once(repository, store, clock):
+def test_job_of_a_dead_process(repository, store, clock):
     began = repository.add_job("0123456789abcdef")
     clock.pass_by(3)
     end = Operation(repository.get(began.id))
@@ -168,7 +168,7 @@ def test_work_of_a_process_that_ended_is_aborted_once(repository, store, clock):
     assert not begin_job(store, began.id)
 
 
-def test_a_change_is_never_older_than_the_one_before(repository, store, clock):
+def test_modified_at_never_decreases(repository, store, clock):
     began = repository.add_job(process_lock.current_owner(store.path))
     assert begin_job(store, began.id)
     clock.pass_by(-60)

@@ -39,7 +39,7 @@ def listen(request, tmp_path):
 
 @pytest.mark.parametrize("token", [_TOKEN, None], ids=["with a token", "without one"])
 @pytest.mark.parametrize("most", [256, 16])
-def test_two_hundred_half_sent_requests_keep_a_whole_one_not_waiting(patience, listen, token, most):
+def test_calls_beside_200_half_sent_requests(patience, listen, token, most):
     patience(_LONG, most)
     with LocalService(listen=listen, token=_TOKEN) as service:
         operation = service.simulate(60)
@@ -49,7 +49,7 @@ def test_two_hundred_half_sent_requests_keep_a_whole_one_not_waiting(patience, l
             assert caller.cancel(operation.id).status_word == "cancelling"
 
 
-def test_a_token_is_looked_at_before_the_request_is_waited_for(patience):
+def test_token_is_checked_first(patience):
     patience(_LONG)
     with LocalService(listen="127.0.0.1:0", token=_TOKEN) as service:
         for wrong in (None, "wrong"):
@@ -57,7 +57,7 @@ def test_a_token_is_looked_at_before_the_request_is_waited_for(patience):
                 assert connection.end_of(connection.begin("Cancel"))[0] == HEADERS, "the status, in its trailers"
 
 
-def test_a_request_that_does_not_come_whole_in_time_is_ended(patience):
+def test_request_timeout(patience):
     patience(0.2)
     with LocalService(listen="127.0.0.1:0", token=_TOKEN) as service:
         with half_sent(service.address, 1, 0, _TOKEN) as (connection,):
@@ -70,7 +70,7 @@ def test_a_request_that_does_not_come_whole_in_time_is_ended(patience):
         wait_until(lambda: len(threads_of("ds_ops_magic service")) <= 9)
 
 
-def test_a_request_in_parts_is_answered(patience):
+def test_request_in_parts(patience):
     patience(_LONG)
     with LocalService(listen="127.0.0.1:0") as service, half_sent(service.address, 1, 0) as (connection,):
         operation = service.simulate(0)
@@ -82,19 +82,19 @@ def test_a_request_in_parts_is_answered(patience):
 
 
 @pytest.mark.parametrize("message", [b"", b"\x00\x00\x00\x00\x01\xff"], ids=["none", "one that cannot be read"])
-def test_a_request_that_is_none_is_refused(message):
+def test_invalid_request(message):
     with LocalService(listen="127.0.0.1:0") as service, half_sent(service.address, 1, 0) as (connection,):
         stream = connection.begin()
         connection.send(stream, message)
         assert connection.end_of(stream) == [HEADERS]
 
 
-def test_a_connection_carries_so_many_requests_at_a_time():
+def test_max_concurrent_streams():
     with LocalService(listen="127.0.0.1:0") as service, half_sent(service.address, 1, 0) as (connection,):
         assert connection.settings()[MAX_CONCURRENT_STREAMS] == 1000
 
 
-def test_closing_does_not_wait_for_requests_that_never_come(patience):
+def test_close_with_half_sent_requests(patience):
     patience(_LONG)
     with LocalService(listen="127.0.0.1:0") as service, half_sent(service.address, 1, 40):
         with calling(service.address) as caller:
@@ -113,7 +113,7 @@ def executor():
     wait_until(lambda: not threads_of("answering"))
 
 
-def test_what_blocks_is_not_in_the_way_and_the_threads_for_it_go(executor):
+def test_blocked_threads(executor):
     go_on = threading.Event()
     blocked = [executor.submit(go_on.wait, DEADLINE) for _ in range(30)]
     assert executor.submit(int, "7").result(DEADLINE) == 7
@@ -122,7 +122,7 @@ def test_what_blocks_is_not_in_the_way_and_the_threads_for_it_go(executor):
     wait_until(lambda: len(threads_of("answering")) <= 9)
 
 
-def test_there_are_never_more_threads_than_that(executor):
+def test_max_threads(executor):
     go_on = threading.Event()
     blocked = [executor.submit(go_on.wait, DEADLINE) for _ in range(100)]
     wait_until(lambda: len(threads_of("answering")) == 41)  # and the one that watches
@@ -130,14 +130,14 @@ def test_there_are_never_more_threads_than_that(executor):
     assert all(future.result(DEADLINE) for future in blocked)
 
 
-def test_where_no_thread_can_be_started_those_that_there_are_take_it(executor, monkeypatch):
+def test_no_more_threads(executor, monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", no_more)
     assert [executor.submit(int, number).result(DEADLINE) for number in range(20)] == list(range(20))
     with pytest.raises(OperationsError, match="No thread can be started here"):
         RequestThreads("none", 1.0, 1)
 
 
-def test_hundreds_of_calls_at_a_time_are_all_answered():
+def test_many_calls():
     with LocalService(listen="127.0.0.1:0") as service, calling(service.address) as caller:
         operation = ended(service, service.submit(int).id)
         asked = [caller.later(operation.id) for _ in range(900)]

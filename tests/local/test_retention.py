@@ -34,7 +34,7 @@ def work(repository, *, over=True):
     return operation_id
 
 
-def test_by_age_from_its_end(store, clock):
+def test_by_age(store, clock):
     repository = OperationRepository(store, clock, Retention(days=30, count=None))
     unseen, long, going = course(repository), course(repository, 86_400.0), work(repository, over=False)
     old = work(repository)
@@ -50,7 +50,7 @@ def test_by_age_from_its_end(store, clock):
     assert ids(store) == [fresh, going]
 
 
-def test_by_count_the_newest_stay(store, clock):
+def test_by_count(store, clock):
     repository = OperationRepository(store, clock, Retention(days=None, count=3))
     going = [work(repository, over=False), course(repository, 86_400.0)]
     made = [*(work(repository) for _ in range(3)), course(repository), course(repository)]
@@ -62,7 +62,7 @@ def test_by_count_the_newest_stay(store, clock):
 
 
 @pytest.mark.parametrize("days", [None, math.inf, 1e300])
-def test_nothing_goes_where_all_is_kept(store, clock, days):
+def test_unlimited(store, clock, days):
     repository = OperationRepository(store, clock, Retention(days=days, count=None))
     made = [work(repository) for _ in range(5)]
     clock.now += 10_000 * DAY
@@ -70,7 +70,7 @@ def test_nothing_goes_where_all_is_kept(store, clock, days):
     assert ids(store) == made[::-1]
 
 
-def test_it_is_done_again_after_500_new_ones_and_after_an_hour(store, clock):
+def test_when_it_is_repeated(store, clock):
     repository = OperationRepository(store, clock, Retention(days=None, count=10))
     for _ in range(499):
         work(repository)
@@ -85,7 +85,7 @@ def test_it_is_done_again_after_500_new_ones_and_after_an_hour(store, clock):
     assert len(ids(store)) == 10
 
 
-def test_a_database_that_cannot_be_written_loses_nothing_and_fails_nothing(store, clock, monkeypatch):
+def test_full_disk(store, clock, monkeypatch):
     repository = OperationRepository(store, clock, Retention(days=0, count=0))
     made = work(repository)
     clock.now += 1
@@ -99,7 +99,7 @@ def test_a_database_that_cannot_be_written_loses_nothing_and_fails_nothing(store
     assert ids(store) == [made]
 
 
-def test_a_service_prunes_when_it_starts_and_leaves_work_of_another_alone(tmp_path):
+def test_at_start(tmp_path):
     path = tmp_path / "ops.sqlite"
     with LocalService(path) as other:
         for _ in range(4):
@@ -112,7 +112,7 @@ def test_a_service_prunes_when_it_starts_and_leaves_work_of_another_alone(tmp_pa
             assert ended(service, going.id).status is Status.CANCELLED
 
 
-def test_threads_that_submit_while_others_are_pruned_lose_nothing_that_goes_on(store, clock):
+def test_while_jobs_are_added(store, clock):
     repository = OperationRepository(store, clock, Retention(days=None, count=0))
     going = []
 
@@ -130,7 +130,7 @@ def test_threads_that_submit_while_others_are_pruned_lose_nothing_that_goes_on(s
 
 
 @pytest.mark.parametrize("wrong", [-1, math.nan, "x", True, [30]])
-def test_days_that_are_none_are_named(wrong):
+def test_invalid_days(wrong):
     with pytest.raises(
         ValueError, match=rf"^days is a number from 0 on, or None for ever, not {re.escape(repr(wrong))}\.$"
     ):
@@ -138,7 +138,7 @@ def test_days_that_are_none_are_named(wrong):
 
 
 @pytest.mark.parametrize("wrong", [-5, 1.5, math.nan, "x", False])
-def test_a_count_that_is_none_is_named(wrong):
+def test_invalid_count(wrong):
     expected = rf"^count is a whole number from 0 on, or None for all, not {re.escape(repr(wrong))}\.$"
     with pytest.raises(ValueError, match=expected):
         Retention(count=wrong)

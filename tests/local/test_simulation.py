@@ -22,7 +22,7 @@ def code(state):
     return state.error.code if state.error else None
 
 
-def test_a_course_goes_step_by_step():
+def test_steps():
     simulation = Simulation(duration=5, steps=5)
     states = [at(simulation, seconds) for seconds in (0, 0.99, 1, 3.5, 4.999, 5)]
     assert [(state.metadata.progress.message, state.metadata.progress.progress, state.done) for state in states] == [
@@ -35,14 +35,14 @@ def test_a_course_goes_step_by_step():
     ]
 
 
-def test_a_success_returns_zero():
+def test_success():
     end = at(Simulation(1, 1, "success"), 1)
     assert (end.done, end.error) == (True, None)
     assert end.response.result.return_code == 0
     assert end.response.HasField("result")
 
 
-def test_a_failure_shows_at_the_end_with_its_detail():
+def test_failure():
     simulation = Simulation(2, 4, "failure")
     assert code(at(simulation, 1.999)) is None
     end = at(simulation, 2)
@@ -53,7 +53,7 @@ def test_a_failure_shows_at_the_end_with_its_detail():
     assert end.metadata.progress.progress == 75, "the step that failed did not complete"
 
 
-def test_a_failing_course_has_its_error_before_it_is_done():
+def test_failing():
     simulation = Simulation(10, 10, "failing")
     assert code(at(simulation, 5.999)) is None
     assert [(code(state), state.done) for state in (at(simulation, 6), at(simulation, 9.999), at(simulation, 10))] == [
@@ -64,7 +64,7 @@ def test_a_failing_course_has_its_error_before_it_is_done():
     assert at(simulation, 9).metadata.progress.progress == 60
 
 
-def test_someone_else_cancels_half_way():
+def test_cancelled():
     simulation = Simulation(4, 4, "cancelled")
     assert code(at(simulation, 1.999)) is None
     assert [(code(state), state.done) for state in (at(simulation, 2), at(simulation, 2.299), at(simulation, 2.3))] == [
@@ -76,7 +76,7 @@ def test_someone_else_cancels_half_way():
 
 @pytest.mark.parametrize("outcome", ["success", "failure", "failing", "cancelled"])
 @pytest.mark.parametrize("requested", [0, 1.0, 6.5, 9.99])
-def test_a_cancel_winds_down_and_ends(outcome, requested):
+def test_cancel(outcome, requested):
     simulation = Simulation(10, 10, outcome)
     before, during, end = (
         at(simulation, requested + later, requested) for later in (-1e-6, 0, CANCEL_DURATION / SECOND)
@@ -87,26 +87,26 @@ def test_a_cancel_winds_down_and_ends(outcome, requested):
     assert end.done
 
 
-def test_the_first_cancel_counts():
+def test_first_cancel_counts():
     simulation = Simulation(10, 10, "cancelled")
     assert at(simulation, 5.31, cancelled=5.1).modified_at == BEGAN + 5_300_000_000
 
 
-def test_a_course_that_cannot_be_cancelled_goes_on():
+def test_no_cancel():
     simulation = Simulation(2, 2, "no-cancel")
     assert not simulation.cancellable
     assert at(simulation, 1.5, cancelled=1) == at(simulation, 1.5)
     assert at(simulation, 2, cancelled=1).response.result.return_code == 0
 
 
-def test_a_cancel_after_the_end_changes_nothing():
+def test_cancel_after_the_end():
     simulation = Simulation(1, 1)
     assert at(simulation, 3, cancelled=2) == at(simulation, 3)
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 @pytest.mark.parametrize("cancelled", [None, 0.0, 0.31, 0.8])
-def test_time_never_runs_back_and_an_end_is_for_ever(outcome, cancelled):
+def test_states_are_monotonic(outcome, cancelled):
     simulation = Simulation(1, 7, outcome)
     states = [at(simulation, step / 200, cancelled if cancelled is not None and step / 200 >= cancelled else None)
               for step in range(400)]  # fmt: skip
@@ -121,26 +121,26 @@ def test_time_never_runs_back_and_an_end_is_for_ever(outcome, cancelled):
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_nothing_changes_without_its_time(outcome):
+def test_modified_at_of_every_change(outcome):
     simulation = Simulation(1, 3, outcome)
     states = [at(simulation, step / 300) for step in range(450)]
     for before, after in itertools.pairwise(states):
         assert (before == after) == (before.modified_at == after.modified_at)
 
 
-def test_a_clock_that_was_set_back_counts_as_the_beginning():
+def test_clock_set_back():
     simulation = Simulation(1, 3)
     assert state_at(simulation, BEGAN, None, BEGAN - 60 * SECOND) == at(simulation, 0)
     assert state_at(simulation, BEGAN, BEGAN - 60 * SECOND, BEGAN).error.code == 1
 
 
-def test_no_duration_is_over_at_once():
+def test_zero_duration():
     assert at(Simulation(0, 3, "success"), 0).done
     assert at(Simulation(0, 3, "failure"), 0).error.code == 8
     assert at(Simulation(0, 3, "cancelled"), 0.3).error.code == 1
 
 
-def test_a_course_survives_its_json():
+def test_json():
     simulation = Simulation(1.25, 3, "failing")
     assert Simulation.from_json(simulation.to_json()) == simulation
 
@@ -163,14 +163,14 @@ def test_a_course_survives_its_json():
         ({"outcome": None}, "outcome"),
     ],
 )
-def test_what_no_course_can_be_is_refused_in_one_sentence(arguments, named):
+def test_invalid_arguments(arguments, named):
     with pytest.raises(ValueError, match=f"^{named} is .*, not .*\\.$") as caught:
         Simulation(**arguments)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
 
 
-def test_the_largest_course_is_exact():
+def test_largest_simulation():
     simulation = Simulation(MAX_DURATION, MAX_STEPS)
     assert at(simulation, MAX_DURATION / 2).metadata.progress.message == f"step {MAX_STEPS // 2} of {MAX_STEPS}"
     assert at(simulation, MAX_DURATION).done

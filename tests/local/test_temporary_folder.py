@@ -48,14 +48,14 @@ def killed(parent, code):
 
 
 @pytest.mark.parametrize("code", [_SERVES, "from ds_ops_magic.local.__main__ import main; main([])"])
-def test_what_a_killed_service_left_goes_when_the_next_one_starts(parent, code):
+def test_killed_service(parent, code):
     assert len(killed(parent, code)) == 1
     with LocalService() as service:
         assert list(parent.iterdir()) == [service.path.parent]
     assert list(parent.iterdir()) == []
 
 
-def test_what_is_not_such_a_folder_stays(parent):
+def test_other_files_stay(parent):
     old = temporary_folder.create()
     (old.path / "operations.sqlite").touch()
     (parent / "elsewhere").mkdir(mode=0o700)
@@ -80,7 +80,7 @@ def test_what_is_not_such_a_folder_stays(parent):
 
 
 @needs_root
-def test_folders_of_other_users_stay(parent):
+def test_other_users_folders_stay(parent):
     other = parent / "ds-ops-other"
     other.mkdir(mode=0o700)
     (other / "owner.lock").touch()
@@ -89,7 +89,7 @@ def test_folders_of_other_users_stay(parent):
     assert (other / "owner.lock").exists()
 
 
-def test_none_is_swept_while_it_is_made(parent):
+def test_concurrent_creation(parent):
     over = threading.Event()
 
     def sweep():
@@ -124,7 +124,7 @@ time.sleep(60)
 """
 
 
-def test_a_child_does_not_keep_the_folder_of_a_killed_parent(parent):
+def test_child_of_a_killed_process(parent):
     with script(_FORKS, TMPDIR=parent) as process:
         child = int(process.stdout.readline())
         temporary_folder.remove_stale(parent)
@@ -138,7 +138,7 @@ def test_a_child_does_not_keep_the_folder_of_a_killed_parent(parent):
             os.kill(child, signal.SIGKILL)  # raises where the child was gone, and the test would show nothing
 
 
-def test_hundreds_of_other_files_cost_little(parent):
+def test_many_other_files(parent):
     for number in range(1000):
         (parent / f"tmp{number}").mkdir()
     began = time.perf_counter()
@@ -146,7 +146,7 @@ def test_hundreds_of_other_files_cost_little(parent):
     assert time.perf_counter() - began < 1.0
 
 
-def test_without_a_temporary_folder_it_says_so(monkeypatch, tmp_path):
+def test_no_temporary_folder(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "no")])
     with pytest.raises(OperationsError, match=r"^No temporary folder can be made: No usable temporary directory"):

@@ -63,7 +63,7 @@ def step(process):
 
 
 @pytest.mark.parametrize("trouble", ["no_descriptors", "no_permission"])
-def test_a_wait_outlives_the_trouble_of_the_service(tmp_path, trouble):
+def test_wait_through_unavailable(tmp_path, trouble):
     address = f"unix:{tmp_path}/ops.sock"
     with script(_IN_TROUBLE, tmp_path / "ops.sqlite", address, trouble) as process:
         operation_id = process.stdout.readline().strip()
@@ -107,7 +107,7 @@ def spoil(path, change, *values):
         ("description = CAST(? AS TEXT)", b"\xff"),
     ],
 )
-def test_what_is_damaged_ends_a_wait_and_names_the_file(path, change, value):
+def test_damaged_row(path, change, value):
     with LocalService(path) as service, calling(service.address) as caller:
         operation = service.simulate(60) if "metadata" not in change else service.submit(int)
         if "error" in change or "metadata" in change:
@@ -128,7 +128,7 @@ def test_what_is_damaged_ends_a_wait_and_names_the_file(path, change, value):
     LocalService(path).start().close()  # what is damaged keeps nobody from the rest
 
 
-def test_a_file_that_was_torn_ends_a_wait(path):
+def test_damaged_file(path):
     with LocalService(path) as service:
         operation_id = service.simulate(60).id
         for _ in range(100):
@@ -142,7 +142,7 @@ def test_a_file_that_was_torn_ends_a_wait(path):
         assert str(path) in caught.value.details()
 
 
-def test_a_lock_file_that_may_not_be_opened_aborts_nothing(path, monkeypatch):
+def test_unreadable_lock_file(path, monkeypatch):
     def no_room(*_):
         raise OSError(24, "Too many open files")
 
@@ -172,7 +172,7 @@ def full(monkeypatch):
     return fill
 
 
-def test_new_operations_on_a_full_disk_are_refused_in_a_sentence(path, full):
+def test_full_disk(path, full):
     with LocalService(path) as service:
         full(service)
         for make in (service.simulate, functools.partial(service.submit, int)):
@@ -200,7 +200,7 @@ def until_refused(make):
         ("loop/ops.sqlite", "loop|Too many levels"),
     ],
 )
-def test_a_path_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, path, why):
+def test_unusable_paths(tmp_path, monkeypatch, path, why):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(OperationsError, match=why) as caught:
@@ -208,7 +208,7 @@ def test_a_path_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch, path,
     assert re.fullmatch(r".* cannot be used as a database of operations: .*[^.]\.", str(caught.value))
 
 
-def test_a_name_with_no_room_for_a_lock_file_is_told_when_it_is_needed(tmp_path):
+def test_name_too_long_for_a_lock_file(tmp_path):
     with LocalService(tmp_path / ("x" * 240)) as service:
         service.simulate(60)
         with pytest.raises(OperationsError, match=r"File name too long.*\nNothing was begun\."):
@@ -235,7 +235,7 @@ for made in (lambda: service, lambda: LocalService(sys.argv[1], listen="127.0.0.
 """
 
 
-def test_a_file_that_may_not_be_written_is_one_sentence(tmp_path):
+def test_read_only_file(tmp_path):
     with script(_MAY_NOT, tmp_path / "ops.sqlite") as process:
         said = f"{tmp_path}/ops.sqlite cannot be used as a database of operations: Permission denied.\n"
         assert process.communicate(timeout=20)[0] == 2 * said
