@@ -12,7 +12,7 @@ from ds_ops_magic.model.errors import OperationsError
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("given", "expected"),
     [
         ("127.0.0.1:0", "127.0.0.1:0"),
         ("127.8.9.10:80", "127.8.9.10:80"),
@@ -23,8 +23,8 @@ from ds_ops_magic.model.errors import OperationsError
         ("unix:x.sock", f"unix:{os.getcwd()}/x.sock"),
     ],
 )
-def test_loopback_and_unix_sockets(given, kept):
-    assert addresses.check(given) == kept
+def test_loopback_and_unix_sockets(given, expected):
+    assert addresses.check(given) == expected
 
 
 @pytest.mark.parametrize(

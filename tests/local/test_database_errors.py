@@ -1,4 +1,4 @@
-"""The service's own trouble is UNAVAILABLE and passes; what is damaged is DATA_LOSS and says which file."""
+"""A database that cannot be used now is UNAVAILABLE; one that is damaged is DATA_LOSS, with the name of the file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ds_ops_magic.model.errors import OperationsError, ServiceRefused, ServiceUn
 from ds_ops_magic.model.outcome import Status
 from tests.support.local_service import calling, script, wait_until
 
-_IN_TROUBLE = """
+_FAILS = """
 import os, resource, sys, threading
 from pathlib import Path
 from ds_ops_magic.local import LocalService
@@ -47,7 +47,7 @@ with LocalService(sys.argv[1], listen=sys.argv[2]) as service:
     print(service.submit(go_on.wait, 20).id, flush=True)
     sys.stdin.readline()
     restore = globals()[sys.argv[3]]()
-    print("in trouble", flush=True)
+    print("failing", flush=True)
     sys.stdin.readline()
     restore()
     go_on.set()
@@ -62,15 +62,15 @@ def step(process):
     return process.stdout.readline().strip()
 
 
-@pytest.mark.parametrize("trouble", ["no_descriptors", "no_permission"])
-def test_wait_through_unavailable(tmp_path, trouble):
+@pytest.mark.parametrize("failure", ["no_descriptors", "no_permission"])
+def test_wait_through_unavailable(tmp_path, failure):
     address = f"unix:{tmp_path}/ops.sock"
-    with script(_IN_TROUBLE, tmp_path / "ops.sqlite", address, trouble) as process:
+    with script(_FAILS, tmp_path / "ops.sqlite", address, failure) as process:
         operation_id = process.stdout.readline().strip()
         with OperationClient(EndpointConnection(address)) as client, calling(address) as caller:
             watch = client.watch(operation_id)
             assert caller.get(operation_id).status is Status.RUNNING
-            assert step(process) == "in trouble"
+            assert step(process) == "failing"
             for ask in (caller.get, caller.cancel):
                 with pytest.raises(grpc.RpcError) as caught:
                     ask(operation_id)
@@ -237,5 +237,5 @@ for made in (lambda: service, lambda: LocalService(sys.argv[1], listen="127.0.0.
 
 def test_read_only_file(tmp_path):
     with script(_MAY_NOT, tmp_path / "ops.sqlite") as process:
-        said = f"{tmp_path}/ops.sqlite cannot be used as a database of operations: Permission denied.\n"
-        assert process.communicate(timeout=20)[0] == 2 * said
+        message = f"{tmp_path}/ops.sqlite cannot be used as a database of operations: Permission denied.\n"
+        assert process.communicate(timeout=20)[0] == 2 * message

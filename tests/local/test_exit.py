@@ -1,4 +1,4 @@
-"""What becomes of services and their callables when the process ends, in processes of their own."""
+"""What becomes of services and their jobs when the process ends, in processes of their own."""
 
 from __future__ import annotations
 
@@ -52,24 +52,24 @@ while service.get(operation.id).progress.text != "running":
 """
 
 
-def left(path, work, then=""):
-    """Run a script that leaves work behind until it has ended, and return its output and the operation."""
-    with script(f"{_LEAVES}\n{then}", path, work) as process:
-        said = process.communicate(timeout=PROMPTLY)[0]
+def left(path, job, then=""):
+    """Run a script that ends while a job runs, and return its output and the operation."""
+    with script(f"{_LEAVES}\n{then}", path, job) as process:
+        output = process.communicate(timeout=PROMPTLY)[0]
         assert process.returncode == 0
     with LocalService(path) as service:
         (operation,) = service.operations()
-    return said, operation
+    return output, operation
 
 
-@pytest.mark.parametrize(("work", "then"), [("forever", ""), ("slow_to_look", ""), ("slow_to_look", "service.close()")])
-def test_jobs_that_check_are_cancelled(tmp_path, work, then):
-    assert left(tmp_path / "ops.sqlite", work, then)[1].status is Status.CANCELLED
+@pytest.mark.parametrize(("job", "then"), [("forever", ""), ("slow_to_look", ""), ("slow_to_look", "service.close()")])
+def test_jobs_that_check_are_cancelled(tmp_path, job, then):
+    assert left(tmp_path / "ops.sqlite", job, then)[1].status is Status.CANCELLED
 
 
-@pytest.mark.parametrize(("work", "then"), [("deaf", ""), ("busy", ""), ("deaf", "service.close()")])
-def test_jobs_that_never_check_are_aborted(tmp_path, work, then):
-    operation = left(tmp_path / "ops.sqlite", work, then)[1]
+@pytest.mark.parametrize(("job", "then"), [("deaf", ""), ("busy", ""), ("deaf", "service.close()")])
+def test_jobs_that_never_check_are_aborted(tmp_path, job, then):
+    operation = left(tmp_path / "ops.sqlite", job, then)[1]
     assert (operation.error.name, operation.error.message) == ("ABORTED", "the process that ran it has ended")
 
 
@@ -117,8 +117,8 @@ threading.Thread(target=use).start()
 
 
 def test_serves_while_other_threads_run(tmp_path):
-    said, operation = left(tmp_path / "ops.sqlite", "forever", _ANOTHER_THREAD_USES_IT)
-    assert said == "running\n"
+    output, operation = left(tmp_path / "ops.sqlite", "forever", _ANOTHER_THREAD_USES_IT)
+    assert output == "running\n"
     assert operation.status is Status.CANCELLED
 
 
@@ -134,6 +134,6 @@ else:
 
 
 def test_exit_of_a_forked_child(tmp_path):
-    said, operation = left(tmp_path / "ops.sqlite", "forever", _FORKS)
-    assert said == "running True\n"
+    output, operation = left(tmp_path / "ops.sqlite", "forever", _FORKS)
+    assert output == "running True\n"
     assert operation.status is Status.CANCELLED

@@ -38,15 +38,15 @@ def code_of(ask, *arguments):
 
 
 def test_every_field(service, caller):
-    began = service.simulate(0, 3, description="описание")
-    message = caller.get(began.id).to_proto()
-    assert (message.id, message.description, message.done) == (began.id, "описание", True)
+    operation = service.simulate(0, 3, description="описание")
+    message = caller.get(operation.id).to_proto()
+    assert (message.id, message.description, message.done) == (operation.id, "описание", True)
     assert message.created_by == getpass.getuser()
     assert message.created_at.seconds
     assert message.modified_at == message.created_at
     assert message.metadata.type_url.endswith("yandex.cloud.datasphere.v2.jobs.ExecuteProjectJobMetadata")
     assert message.response.type_url.endswith("yandex.cloud.datasphere.v2.jobs.ExecuteProjectJobResponse")
-    assert caller.get(began.id) == service.get(began.id)
+    assert caller.get(operation.id) == service.get(operation.id)
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
@@ -97,9 +97,9 @@ def test_token():
         for wrong in (None, "", _TOKEN[:-1], _TOKEN + "x", "я".encode().hex()):
             with calling(service.address, wrong) as caller:
                 for ask in (caller.get, caller.cancel):
-                    code, words = code_of(ask, operation.id)
+                    code, message = code_of(ask, operation.id)
                     assert code is grpc.StatusCode.UNAUTHENTICATED
-                    assert _TOKEN not in words
+                    assert _TOKEN not in message
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_a_database_that_does_not_answer_is_worth_another_try(tmp_path):
         operation = service.simulate(60)
         with sqlite3.connect(service.path) as other:
             other.execute("ALTER TABLE operation RENAME TO away")
-        code, words = code_of(caller.get, operation.id)
-        assert (code, "no such table" in words) == (grpc.StatusCode.UNAVAILABLE, True)
+        code, message = code_of(caller.get, operation.id)
+        assert (code, "no such table" in message) == (grpc.StatusCode.UNAVAILABLE, True)
         other.execute("ALTER TABLE away RENAME TO operation")
         other.commit()
         other.close()

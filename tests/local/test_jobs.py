@@ -1,4 +1,4 @@
-"""Callables as operations, on real executors and in other processes."""
+"""Callables as operations, on threads and other executors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from ds_ops_magic.local import LocalService, Reporter
 from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.model.payload import to_plain
-from tests.support.local_service import begun, count, ended, process_id, until_cancelled, wait_until
+from tests.support.local_service import count, ended, process_id, started, until_cancelled, wait_until
 
 
 @pytest.fixture
@@ -63,13 +63,13 @@ def test_system_exit_in_a_job(service):
 def test_progress(service):
     go_on = threading.Event()
 
-    def work(reporter):
+    def job(reporter):
         for step, fraction in enumerate((0.29, 1.5, float("nan"), -1)):
             reporter.progress(fraction, f"step {step}\n")
             assert go_on.wait(20)
             go_on.clear()
 
-    operation = service.submit(work)
+    operation = service.submit(job)
     seen = []
     for step in range(4):
         shown = wait_until(lambda step=step: (f := service.get(operation.id)).progress.text == f"step {step}" and f)
@@ -147,7 +147,7 @@ def test_cancel(service):
 def test_a_callable_that_ends_all_the_same_has_succeeded(service):
     go_on = threading.Event()
     operation = service.submit(go_on.wait, 20)
-    wait_until(lambda: begun(service, operation))
+    wait_until(lambda: started(service, operation))
     assert service.cancel(operation.id).status_word == "cancelling"
     go_on.set()
     assert ended(service, operation.id).status is Status.SUCCEEDED
@@ -162,7 +162,7 @@ def test_cancel_passes_except_exception(service):
                 reporter.progress(1, "ate it")
 
     operation = service.submit(stubborn)
-    wait_until(lambda: begun(service, operation))
+    wait_until(lambda: started(service, operation))
     service.cancel(operation.id)
     end = ended(service, operation.id)
     assert (end.status, end.progress.text) == (Status.CANCELLED, None)

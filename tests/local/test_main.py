@@ -38,7 +38,7 @@ def running(*arguments, end=signal.SIGTERM, stdout=subprocess.PIPE):
             process.kill()
 
 
-def told(process, beginning):
+def printed(process, beginning):
     line = process.stdout.readline()
     assert line.startswith(beginning), line
     return line.removeprefix(beginning).strip()
@@ -54,20 +54,20 @@ def failed(*arguments):
 def test_retention_options(tmp_path):
     database = tmp_path / "ops.sqlite"
     with LocalService(database) as service:
-        going, *_ = [service.simulate(1000 - number, outcome="success") for number in range(3)]
+        running_operation, *_ = [service.simulate(1000 - number, outcome="success") for number in range(3)]
         for _ in range(3):
             ended(service, service.submit(int).id)
     with running("--db", database, "--no-token", "--keep", 1, "--keep-days", 0.5) as process:
-        told(process, "listening on ")
+        printed(process, "listening on ")
         with LocalService(database) as service:
             assert sum(operation.done for operation in service.operations()) == 1
-            assert not service.get(going.id).done
+            assert not service.get(running_operation.id).done
     assert failed("--keep-days", -1)[0] == failed("--keep", "many")[0] == 2
 
 
 def test_demo_with_the_sdk():
     with running("--listen", "127.0.0.1:0", "--no-token", "--demo") as process:
-        address = told(process, "listening on ")
+        address = printed(process, "listening on ")
         demo = {}
         for _ in range(5):
             operation_id, outcome, description = process.stdout.readline().rstrip("\n").split(None, 2)
@@ -97,7 +97,7 @@ def test_demo_with_the_sdk():
 def test_token_file(tmp_path):
     path = tmp_path / "ops.sqlite"
     with running("--listen", "127.0.0.1:0", "--db", path, end=signal.SIGINT) as process:
-        address, token_file = told(process, "listening on "), Path(told(process, "token in "))
+        address, token_file = printed(process, "listening on "), Path(printed(process, "token in "))
         assert token_file == tmp_path / "ops.sqlite.token"
         assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
         token = token_file.read_text().strip()
@@ -117,8 +117,8 @@ def test_token_file_that_is_a_link(tmp_path):
     before.write_text("mine")
     named.symlink_to(before)
     with running("--db", tmp_path / "ops.sqlite", "--token-file", named) as process:
-        told(process, "listening on 127.0.0.1:")
-        assert told(process, "token in ") == str(named)
+        printed(process, "listening on 127.0.0.1:")
+        assert printed(process, "token in ") == str(named)
         assert not named.is_symlink()
         assert stat.S_IMODE(named.stat().st_mode) == 0o600
     assert before.read_text() == "mine"
@@ -130,8 +130,8 @@ def test_temporary_database(tmp_path):
     os.environ["TMPDIR"] = str(tmp_path)
     try:
         with running("--listen", f"unix:{tmp_path}/x.sock") as process:
-            assert told(process, "listening on ") == f"unix:{tmp_path}/x.sock"
-            assert Path(told(process, "token in ")).is_relative_to(tmp_path)
+            assert printed(process, "listening on ") == f"unix:{tmp_path}/x.sock"
+            assert Path(printed(process, "token in ")).is_relative_to(tmp_path)
     finally:
         os.environ.pop("TMPDIR")
         if before is not None:
@@ -164,27 +164,27 @@ def test_restart_after_kill(tmp_path):
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     with first:
-        told(first, "listening on ")
+        printed(first, "listening on ")
         operation_id = first.stdout.readline().split()[0]
         first.kill()
     with running(*arguments[:-1]) as process:
-        told(process, "listening on ")
+        printed(process, "listening on ")
         with calling(address) as caller:
             assert caller.get(operation_id).id == operation_id
 
 
 def test_an_address_in_use_is_one_sentence(tmp_path):
     with LocalService(listen="127.0.0.1:0") as service:
-        code, words = failed("--listen", service.address, "--no-token")
+        code, message = failed("--listen", service.address, "--no-token")
         assert code == 1
-        assert f"Cannot listen on '{service.address}': Address already in use." in words
+        assert f"Cannot listen on '{service.address}': Address already in use." in message
 
 
 @pytest.mark.parametrize("arguments", [["0.0.0.0:0"], ["0.0.0.0:0", "--no-token"], ["[::]:0"], ["192.0.2.1:1"]])
 def test_other_machines(arguments):
-    code, words = failed("--listen", *arguments)
+    code, message = failed("--listen", *arguments)
     assert code == 2
-    assert "neither loopback nor unix:PATH" in words
+    assert "neither loopback nor unix:PATH" in message
 
 
 @pytest.mark.parametrize(
@@ -196,9 +196,9 @@ def test_bad_arguments(arguments):
 
 
 def test_unwritable_files(tmp_path):
-    code, words = failed("--db", tmp_path / "no" / "ops.sqlite")
-    assert (code, "cannot be used as a database" in words) == (1, True)
-    code, words = failed("--db", "~nosuchuser/ops.sqlite")
-    assert (code, "home directory" in words) == (1, True)
-    code, words = failed("--token-file", tmp_path / "no" / "token")
-    assert (code, "cannot be written: No such file or directory." in words) == (1, True)
+    code, message = failed("--db", tmp_path / "no" / "ops.sqlite")
+    assert (code, "cannot be used as a database" in message) == (1, True)
+    code, message = failed("--db", "~nosuchuser/ops.sqlite")
+    assert (code, "home directory" in message) == (1, True)
+    code, message = failed("--token-file", tmp_path / "no" / "token")
+    assert (code, "cannot be written: No such file or directory." in message) == (1, True)

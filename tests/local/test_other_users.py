@@ -1,4 +1,4 @@
-"""Files and sockets that others could have made, or could use."""
+"""Files and sockets of other users, and files that other users must not use."""
 
 from __future__ import annotations
 

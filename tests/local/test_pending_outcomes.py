@@ -1,4 +1,4 @@
-"""Ends that cannot be written at once: answered from memory, and written when the file can be written again."""
+"""Outcomes that cannot be written at once: answered from memory, and written when the file can be written again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ds_ops_magic.local.results import Outcome
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.outcome import Status
-from tests.support.local_service import begun, calling, ended, script, until_told, wait_until
+from tests.support.local_service import calling, ended, script, started, until_exists, wait_until
 
 
 @contextmanager
@@ -53,10 +53,10 @@ def path(tmp_path):
 
 
 def submitted(service):
-    """Begin work that ends when the event is set."""
+    """Submit a job that ends when the event is set."""
     go_on = threading.Event()
     operation = service.submit(go_on.wait, 20)
-    wait_until(lambda: begun(service, operation))
+    wait_until(lambda: started(service, operation))
     return operation, go_on
 
 
@@ -113,11 +113,11 @@ def test_close_tries_once_more(path, monkeypatch):
 def test_outcome_from_another_process(path, tmp_path):
     pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
     with pool, LocalService(path, executor=pool) as service:
-        operation = service.submit(until_told, tmp_path / "go on")
-        wait_until(lambda: begun(service, operation))
+        operation = service.submit(until_exists, tmp_path / "go on")
+        wait_until(lambda: started(service, operation))
         with locked(path):
             (tmp_path / "go on").touch()
-            assert ended(service, operation.id).result().string_value == "told"
+            assert ended(service, operation.id).result().string_value == "done"
             assert not written(path, operation.id)
             for process in pool._processes.values():
                 process.kill()  # it has the end too, and would write it
@@ -126,13 +126,13 @@ def test_outcome_from_another_process(path, tmp_path):
 
 _FILLS_THE_DISK = """
 import resource, sys
-from tests.support.local_service import begun, ended, wait_until
+from tests.support.local_service import started, ended, wait_until
 from ds_ops_magic.local import LocalService
 import threading
 with LocalService(sys.argv[1]) as service:
     go_on = threading.Event()
     operation = service.submit(go_on.wait, 20)
-    wait_until(lambda: begun(service, operation))
+    wait_until(lambda: started(service, operation))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # no file may grow, nor be written at all
     go_on.set()
@@ -168,12 +168,12 @@ def test_refused_job_that_cannot_be_deleted(path, monkeypatch):
         def submit(self, *_):
             self.lock = locked(path)
             self.lock.__enter__()
-            raise RuntimeError("no more work here")
+            raise RuntimeError("no more jobs")
 
     pool = Refuses(1)
     with LocalService(path, executor=pool) as service:
         monkeypatch.setattr(database, "BUSY", 0.05)
-        with pytest.raises(RuntimeError, match="no more work here"):
+        with pytest.raises(RuntimeError, match="no more jobs"):
             service.submit(int)
         (left,) = service.operations()
         assert left.error.name == "ABORTED"
@@ -182,27 +182,27 @@ def test_refused_job_that_cannot_be_deleted(path, monkeypatch):
 
 
 @pytest.fixture
-def work(store):
+def job(store):
     return OperationRepository(store).add_job(process_lock.current_owner(store.path)).id
 
 
-def test_backoff(store, work, monkeypatch):
-    kept, pauses = PendingOutcomes(store.path), []
+def test_backoff(store, job, monkeypatch):
+    pending, pauses = PendingOutcomes(store.path), []
     with locked(store.path):
 
-        def rest(pause):
+        def sleep(pause):
             pauses.append(pause)
             if len(pauses) == 12:
                 other.__exit__(None, None, None)
             return True
 
         other = locked(store.path)
-        monkeypatch.setattr(kept, "_sleep", rest)
-        assert Operation(OperationRepository(store).get(work)).status is Status.RUNNING
+        monkeypatch.setattr(pending, "_sleep", sleep)
+        assert Operation(OperationRepository(store).get(job)).status is Status.RUNNING
     other.__enter__()
-    kept.add(work, Outcome.from_value(1), 7)
-    wait_until(lambda: store.read(work).done)
-    wait_until(lambda: not kept.retrying)
+    pending.add(job, Outcome.from_value(1), 7)
+    wait_until(lambda: store.read(job).done)
+    wait_until(lambda: not pending.retrying)
     assert pauses == sorted(pauses)
     assert pauses[:3] == pytest.approx([0.01, 0.02, 0.04])
     assert len(pauses) == 12
@@ -214,7 +214,7 @@ def test_removed_database():
     with LocalService() as service:
         path = service.path
         service.submit(go_on.wait, 20)
-        wait_until(lambda: begun(service, service.operations()[0]))
+        wait_until(lambda: started(service, service.operations()[0]))
     assert not path.exists()
     go_on.set()
     wait_until(lambda: not set(threading.enumerate()) - set(before))
@@ -222,15 +222,15 @@ def test_removed_database():
     wait_until(lambda: not pending_outcomes.for_database(path).retrying)
 
 
-def test_no_thread_to_retry(store, work, monkeypatch):
-    kept = pending_outcomes.for_database(store.path)
+def test_no_thread_to_retry(store, job, monkeypatch):
+    pending = pending_outcomes.for_database(store.path)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
-        kept.add(work, Outcome.from_value(1), 7)
-        assert Operation(OperationRepository(store).get(work)).status is Status.SUCCEEDED
-    assert not store.read(work).done
-    OperationRepository(store).get(work)
-    wait_until(lambda: store.read(work).done)
+        pending.add(job, Outcome.from_value(1), 7)
+        assert Operation(OperationRepository(store).get(job)).status is Status.SUCCEEDED
+    assert not store.read(job).done
+    OperationRepository(store).get(job)
+    wait_until(lambda: store.read(job).done)
 
 
 def no_more(_thread):

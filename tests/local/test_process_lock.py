@@ -50,7 +50,7 @@ def test_killed_process(database):
         owner = process.stdout.readline().strip()
         assert process_lock.is_alive(database, owner)
         process_lock.remove_stale(database)
-        assert process_lock.is_alive(database, owner), "a sweep leaves the living alone"
+        assert process_lock.is_alive(database, owner), "lock files of processes that live stay"
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert not process_lock.is_alive(database, owner)

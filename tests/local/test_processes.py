@@ -1,4 +1,4 @@
-"""Callables in other processes: pools, cancels from elsewhere, and processes that are killed."""
+"""Jobs in other processes: pools, cancels from another process, and processes that are killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from ds_ops_magic.local import JobCancelled, LocalService, Reporter
 from ds_ops_magic.model.outcome import Status
-from tests.support.local_service import begun, count, die, ended, process_id, script, until_cancelled, wait_until
+from tests.support.local_service import count, die, ended, process_id, script, started, until_cancelled, wait_until
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_killed_process(tmp_path):
         running = process.stdout.readline().strip()
         acknowledged = [process.stdout.readline().strip() for _ in range(100)]
         with LocalService(path) as service:
-            wait_until(lambda: begun(service, service.get(running)))
+            wait_until(lambda: started(service, service.get(running)))
             assert service.get(running).status is Status.RUNNING, "its process lives"
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -159,7 +159,7 @@ def test_killed_process(tmp_path):
     assert first == second
     with LocalService(path) as service:
         assert set(acknowledged) <= {operation.id for operation in service.operations()}
-        assert service.get(acknowledged[-1]).status is Status.RUNNING, "a course needs no process"
+        assert service.get(acknowledged[-1]).status is Status.RUNNING, "a simulation needs no process"
         assert f"ABORTED {service.get(running).to_proto().modified_at.ToNanoseconds()}\n" == first
 
 

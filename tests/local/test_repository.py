@@ -1,4 +1,4 @@
-"""What the repository answers as time passes: a real store, and a clock in hand."""
+"""What the repository answers as time passes, on a real store and a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_field(repository, clock):
     assert ended.created_at == message.created_at
 
 
-ENDS = {
+STATUSES = {
     "success": Status.SUCCEEDED,
     "failure": Status.FAILED,
     "failing": Status.FAILED,
@@ -54,41 +54,41 @@ ENDS = {
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_end_is_final(repository, store, clock, outcome):
-    began = repository.add_simulation(Simulation(1, 2, outcome))
+    operation = repository.add_simulation(Simulation(1, 2, outcome))
     clock.pass_by(2)
-    end = repository.get(began.id)
-    assert Operation(end).status is ENDS[outcome]
+    end = repository.get(operation.id)
+    assert Operation(end).status is STATUSES[outcome]
     clock.pass_by(-2)
-    assert repository.get(began.id) == end
-    assert repository.cancel(began.id) == end, "Cancel of what is over is its state"
+    assert repository.get(operation.id) == end
+    assert repository.cancel(operation.id) == end, "Cancel of an operation that is done returns it"
     again = Store(store.path)
-    assert OperationRepository(again, clock).get(began.id) == end
+    assert OperationRepository(again, clock).get(operation.id) == end
     again.close()
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in OUTCOMES if outcome != "no-cancel"])
 def test_cancel_of_a_simulation(repository, clock, outcome):
-    began = repository.add_simulation(Simulation(10, 5, outcome))
+    operation = repository.add_simulation(Simulation(10, 5, outcome))
     clock.pass_by(2.5)
-    answer = Operation(repository.cancel(began.id))
+    answer = Operation(repository.cancel(operation.id))
     assert (answer.status_word, answer.error.code, answer.done) == ("cancelling", 1, False)
     assert answer.progress.text == "step 1 of 5"
     clock.pass_by(0.1)
-    assert Operation(repository.cancel(began.id)) == answer, "asking twice changes nothing"
+    assert Operation(repository.cancel(operation.id)) == answer, "asking twice changes nothing"
     clock.pass_by(0.2)
-    end = Operation(repository.get(began.id))
+    end = Operation(repository.get(operation.id))
     assert end.status is Status.CANCELLED
     clock.pass_by(60)
-    assert Operation(repository.get(began.id)) == end
+    assert Operation(repository.get(operation.id)) == end
 
 
 def test_no_cancel(repository, clock):
-    began = repository.add_simulation(Simulation(1, 1, "no-cancel"))
+    operation = repository.add_simulation(Simulation(1, 1, "no-cancel"))
     with pytest.raises(StatusError) as caught:
-        repository.cancel(began.id)
+        repository.cancel(operation.id)
     assert caught.value.code == "UNIMPLEMENTED"
     clock.pass_by(1)
-    assert Operation(repository.get(began.id)).status is Status.SUCCEEDED
+    assert Operation(repository.get(operation.id)).status is Status.SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_invalid_and_unknown_ids(repository, operation_id, code):
 def test_description_length(repository, store):
     assert repository.add_simulation(Simulation(), "я" * 256).description == "я" * 256
     for add in (
-        lambda words: repository.add_simulation(Simulation(), words),
-        lambda words: repository.add_job("owner", words),
+        lambda text: repository.add_simulation(Simulation(), text),
+        lambda text: repository.add_job("owner", text),
     ):
         with pytest.raises(ValueError, match=r"^A description has at most 256 characters, and this one has 257\.$"):
             add("я" * 257)
@@ -124,58 +124,58 @@ def test_list_order(repository, clock):
 
 
 def test_job_lifecycle(repository, store, clock):
-    began = repository.add_job(process_lock.current_owner(store.path), "work")
-    assert Operation(repository.get(began.id)).status is Status.RUNNING
-    assert begin_job(store, began.id)
+    operation = repository.add_job(process_lock.current_owner(store.path), "description")
+    assert Operation(repository.get(operation.id)).status is Status.RUNNING
+    assert begin_job(store, operation.id)
     clock.pass_by(5)
-    repository.record_outcome(began.id, Outcome.from_value("first"))
-    end = Operation(repository.get(began.id))
+    repository.record_outcome(operation.id, Outcome.from_value("first"))
+    end = Operation(repository.get(operation.id))
     assert end.response.string_value == "first"
     assert end.elapsed == 5
-    repository.record_outcome(began.id, Outcome.from_value("second"))
-    assert Operation(repository.get(began.id)) == end, "the first end stays"
+    repository.record_outcome(operation.id, Outcome.from_value("second"))
+    assert Operation(repository.get(operation.id)) == end, "the first outcome stays"
 
 
 def test_cancel_before_start(repository, store):
-    began = repository.add_job(process_lock.current_owner(store.path))
-    answer = Operation(repository.cancel(began.id))
+    operation = repository.add_job(process_lock.current_owner(store.path))
+    answer = Operation(repository.cancel(operation.id))
     assert (answer.status_word, answer.done) == ("cancelling", False)
-    assert not begin_job(store, began.id)
-    assert Operation(repository.get(began.id)).status is Status.CANCELLED
-    assert not begin_job(store, began.id)
+    assert not begin_job(store, operation.id)
+    assert Operation(repository.get(operation.id)).status is Status.CANCELLED
+    assert not begin_job(store, operation.id)
 
 
 def test_success_after_a_cancel(repository, store):
-    began = repository.add_job(process_lock.current_owner(store.path))
-    assert begin_job(store, began.id)
-    assert Operation(repository.cancel(began.id)).status_word == "cancelling"
-    assert Operation(repository.get(began.id)).status_word == "cancelling"
-    repository.record_outcome(began.id, Outcome.from_value(None))
-    assert Operation(repository.get(began.id)).status is Status.SUCCEEDED
+    operation = repository.add_job(process_lock.current_owner(store.path))
+    assert begin_job(store, operation.id)
+    assert Operation(repository.cancel(operation.id)).status_word == "cancelling"
+    assert Operation(repository.get(operation.id)).status_word == "cancelling"
+    repository.record_outcome(operation.id, Outcome.from_value(None))
+    assert Operation(repository.get(operation.id)).status is Status.SUCCEEDED
 
 
 def test_job_of_a_dead_process(repository, store, clock):
-    began = repository.add_job("0123456789abcdef")
+    operation = repository.add_job("0123456789abcdef")
     clock.pass_by(3)
-    end = Operation(repository.get(began.id))
+    end = Operation(repository.get(operation.id))
     assert (end.status, end.error.name, end.error.message) == (
         Status.FAILED,
         "ABORTED",
         "the process that ran it has ended",
     )
     clock.pass_by(3)
-    assert Operation(repository.get(began.id)) == end
-    assert not begin_job(store, began.id)
+    assert Operation(repository.get(operation.id)) == end
+    assert not begin_job(store, operation.id)
 
 
 def test_modified_at_never_decreases(repository, store, clock):
-    began = repository.add_job(process_lock.current_owner(store.path))
-    assert begin_job(store, began.id)
+    operation = repository.add_job(process_lock.current_owner(store.path))
+    assert begin_job(store, operation.id)
     clock.pass_by(-60)
     for ask in (
         repository.cancel,
         lambda found: repository.record_outcome(found, Outcome.from_value(None)),
         repository.get,
     ):
-        ask(began.id)
-        assert repository.get(began.id).modified_at.ToNanoseconds() >= began.modified_at.ToNanoseconds()
+        ask(operation.id)
+        assert repository.get(operation.id).modified_at.ToNanoseconds() >= operation.modified_at.ToNanoseconds()

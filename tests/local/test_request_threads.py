@@ -1,4 +1,4 @@
-"""Requests that never come whole keep nobody waiting, and do not stay."""
+"""Requests that never arrive whole delay no other call, and are ended."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def threads_of(name):
 
 
 @pytest.fixture
-def patience(monkeypatch):
-    def of(seconds, most=request_threads.MAX_THREADS):
+def limits(monkeypatch):
+    def set_limits(seconds, max_threads=request_threads.MAX_THREADS):
         monkeypatch.setattr(request_threads, "REQUEST_TIMEOUT", seconds)
-        monkeypatch.setattr(request_threads, "MAX_THREADS", most)
+        monkeypatch.setattr(request_threads, "MAX_THREADS", max_threads)
 
-    return of
+    return set_limits
 
 
 @pytest.fixture(params=["unix socket", "port"])
@@ -38,9 +38,9 @@ def listen(request, tmp_path):
 
 
 @pytest.mark.parametrize("token", [_TOKEN, None], ids=["with a token", "without one"])
-@pytest.mark.parametrize("most", [256, 16])
-def test_calls_beside_200_half_sent_requests(patience, listen, token, most):
-    patience(_LONG, most)
+@pytest.mark.parametrize("max_threads", [256, 16])
+def test_calls_beside_200_half_sent_requests(limits, listen, token, max_threads):
+    limits(_LONG, max_threads)
     with LocalService(listen=listen, token=_TOKEN) as service:
         operation = service.simulate(60)
         with half_sent(service.address, 5, 40, token), calling(service.address, _TOKEN) as caller:
@@ -49,16 +49,16 @@ def test_calls_beside_200_half_sent_requests(patience, listen, token, most):
             assert caller.cancel(operation.id).status_word == "cancelling"
 
 
-def test_token_is_checked_first(patience):
-    patience(_LONG)
+def test_token_is_checked_first(limits):
+    limits(_LONG)
     with LocalService(listen="127.0.0.1:0", token=_TOKEN) as service:
         for wrong in (None, "wrong"):
             with half_sent(service.address, 1, 0, wrong) as (connection,):
                 assert connection.end_of(connection.begin("Cancel"))[0] == HEADERS, "the status, in its trailers"
 
 
-def test_request_timeout(patience):
-    patience(0.2)
+def test_request_timeout(limits):
+    limits(0.2)
     with LocalService(listen="127.0.0.1:0", token=_TOKEN) as service:
         with half_sent(service.address, 1, 0, _TOKEN) as (connection,):
             empty, part = connection.begin(), connection.begin("Cancel")
@@ -70,8 +70,8 @@ def test_request_timeout(patience):
         wait_until(lambda: len(threads_of("ds_ops_magic service")) <= 9)
 
 
-def test_request_in_parts(patience):
-    patience(_LONG)
+def test_request_in_parts(limits):
+    limits(_LONG)
     with LocalService(listen="127.0.0.1:0") as service, half_sent(service.address, 1, 0) as (connection,):
         operation = service.simulate(0)
         stream = connection.begin()
@@ -94,8 +94,8 @@ def test_max_concurrent_streams():
         assert connection.settings()[MAX_CONCURRENT_STREAMS] == 1000
 
 
-def test_close_with_half_sent_requests(patience):
-    patience(_LONG)
+def test_close_with_half_sent_requests(limits):
+    limits(_LONG)
     with LocalService(listen="127.0.0.1:0") as service, half_sent(service.address, 1, 40):
         with calling(service.address) as caller:
             caller.get(service.simulate(0).id)
@@ -107,10 +107,10 @@ def test_close_with_half_sent_requests(patience):
 
 @pytest.fixture
 def executor():
-    executor = RequestThreads("answering", _LONG, 40)
+    executor = RequestThreads("requests", _LONG, 40)
     yield executor
     executor.shutdown()
-    wait_until(lambda: not threads_of("answering"))
+    wait_until(lambda: not threads_of("requests"))
 
 
 def test_blocked_threads(executor):
@@ -119,13 +119,13 @@ def test_blocked_threads(executor):
     assert executor.submit(int, "7").result(DEADLINE) == 7
     go_on.set()
     assert all(future.result(DEADLINE) for future in blocked)
-    wait_until(lambda: len(threads_of("answering")) <= 9)
+    wait_until(lambda: len(threads_of("requests")) <= 9)
 
 
 def test_max_threads(executor):
     go_on = threading.Event()
     blocked = [executor.submit(go_on.wait, DEADLINE) for _ in range(100)]
-    wait_until(lambda: len(threads_of("answering")) == 41)  # and the one that watches
+    wait_until(lambda: len(threads_of("requests")) == 41)  # and the one that watches
     go_on.set()
     assert all(future.result(DEADLINE) for future in blocked)
 

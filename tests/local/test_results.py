@@ -56,7 +56,7 @@ class Odd:
 
 class Broken:
     def __repr__(self):
-        raise RuntimeError("no words")
+        raise RuntimeError("no text")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_message_with_control_characters():
 
 class Speechless(Exception):
     def __str__(self):
-        raise RuntimeError("no words")
+        raise RuntimeError("no text")
 
 
 def test_failing_str():

@@ -1,4 +1,4 @@
-"""What is over goes by age and by count; what goes on stays, however old it is."""
+"""Operations that are done are removed by age and by count; the others stay."""
 
 from __future__ import annotations
 
@@ -23,71 +23,71 @@ def ids(store):
     return [row.id for row in store.rows()]
 
 
-def course(repository, seconds=1.0):
+def simulate(repository, seconds=1.0):
     return repository.add_simulation(Simulation(duration=seconds)).id
 
 
-def work(repository, *, over=True):
+def add_job(repository, *, done=True):
     operation_id = repository.add_job(process_lock.current_owner(repository.store.path)).id
-    if over:
+    if done:
         repository.record_outcome(operation_id, Outcome.from_value(1))
     return operation_id
 
 
 def test_by_age(store, clock):
     repository = OperationRepository(store, clock, Retention(days=30, count=None))
-    unseen, long, going = course(repository), course(repository, 86_400.0), work(repository, over=False)
-    old = work(repository)
+    unseen, long, running = simulate(repository), simulate(repository, 86_400.0), add_job(repository, done=False)
+    old = add_job(repository)
     clock.now += 30 * DAY
     repository.prune()
-    assert ids(store) == [old, going, long, unseen]  # to the nanosecond
+    assert ids(store) == [old, running, long, unseen]  # to the nanosecond
     clock.now += 1
-    fresh = work(repository)
+    fresh = add_job(repository)
     repository.prune()
-    assert ids(store) == [fresh, going, long, unseen]
+    assert ids(store) == [fresh, running, long, unseen]
     clock.now += DAY
-    repository.prune()  # both courses have ended meanwhile, though nobody asked; what goes on is never too old
-    assert ids(store) == [fresh, going]
+    repository.prune()  # both simulations have ended meanwhile; what runs is never too old
+    assert ids(store) == [fresh, running]
 
 
 def test_by_count(store, clock):
     repository = OperationRepository(store, clock, Retention(days=None, count=3))
-    going = [work(repository, over=False), course(repository, 86_400.0)]
-    made = [*(work(repository) for _ in range(3)), course(repository), course(repository)]
+    running = [add_job(repository, done=False), simulate(repository, 86_400.0)]
+    added = [*(add_job(repository) for _ in range(3)), simulate(repository), simulate(repository)]
     clock.now += 10**10
     repository.prune()
-    assert ids(store) == [*made[:-4:-1], *reversed(going)]
+    assert ids(store) == [*added[:-4:-1], *reversed(running)]
     OperationRepository(store, clock, Retention(days=None, count=0)).prune()
-    assert ids(store) == [*reversed(going)]
+    assert ids(store) == [*reversed(running)]
 
 
 @pytest.mark.parametrize("days", [None, math.inf, 1e300])
 def test_unlimited(store, clock, days):
     repository = OperationRepository(store, clock, Retention(days=days, count=None))
-    made = [work(repository) for _ in range(5)]
+    added = [add_job(repository) for _ in range(5)]
     clock.now += 10_000 * DAY
     repository.prune()
-    assert ids(store) == made[::-1]
+    assert ids(store) == added[::-1]
 
 
 def test_when_it_is_repeated(store, clock):
     repository = OperationRepository(store, clock, Retention(days=None, count=10))
     for _ in range(499):
-        work(repository)
+        add_job(repository)
     assert len(ids(store)) == 499
-    work(repository)
+    add_job(repository)
     assert len(ids(store)) == 10
     for _ in range(5):
-        work(repository)
+        add_job(repository)
     assert len(ids(store)) == 15
     clock.now += 3_600 * 10**9
-    work(repository)
+    add_job(repository)
     assert len(ids(store)) == 10
 
 
 def test_full_disk(store, clock, monkeypatch):
     repository = OperationRepository(store, clock, Retention(days=0, count=0))
-    made = work(repository)
+    added = add_job(repository)
     clock.now += 1
 
     def full(*_):
@@ -96,7 +96,7 @@ def test_full_disk(store, clock, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(store, "prune", full)
         repository.prune()
-    assert ids(store) == [made]
+    assert ids(store) == [added]
 
 
 def test_at_start(tmp_path):
@@ -105,19 +105,19 @@ def test_at_start(tmp_path):
         for _ in range(4):
             ended(other, other.submit(int).id)
         last = ended(other, other.submit(int).id)
-        going = other.submit(until_cancelled)
+        running = other.submit(until_cancelled)
         with LocalService(path, retention=Retention(count=2)) as service:
-            assert [operation.id for operation in service.operations()] == [going.id, last.id]
-            service.cancel(going.id)
-            assert ended(service, going.id).status is Status.CANCELLED
+            assert [operation.id for operation in service.operations()] == [running.id, last.id]
+            service.cancel(running.id)
+            assert ended(service, running.id).status is Status.CANCELLED
 
 
 def test_while_jobs_are_added(store, clock):
     repository = OperationRepository(store, clock, Retention(days=None, count=0))
-    going = []
+    running = []
 
     def add():
-        going.extend(work(repository, over=False) for _ in range(20))
+        running.extend(add_job(repository, done=False) for _ in range(20))
 
     threads = [threading.Thread(target=add) for _ in range(4)]
     for thread in threads:
@@ -126,7 +126,7 @@ def test_while_jobs_are_added(store, clock):
         repository.prune()
     for thread in threads:
         thread.join()
-    assert sorted(ids(store)) == sorted(going)
+    assert sorted(ids(store)) == sorted(running)
 
 
 @pytest.mark.parametrize("wrong", [-1, math.nan, "x", True, [30]])

@@ -52,15 +52,15 @@ def test_named_database(tmp_path):
     with LocalService(path) as service:
         assert service.path == path
         done = service.simulate(0)
-        going = service.simulate(1000)
+        running = service.simulate(1000)
         folder = Path(service.address.removeprefix("unix:")).parent
         assert folder != tmp_path
     assert not folder.exists()
     assert mode(path) == 0o600
     with LocalService(str(path)) as again:
-        assert [operation.id for operation in again.operations()] == [going.id, done.id]
+        assert [operation.id for operation in again.operations()] == [running.id, done.id]
         assert again.get(done.id) == done or again.get(done.id).status is Status.SUCCEEDED
-        assert again.get(going.id).status is Status.RUNNING
+        assert again.get(running.id).status is Status.RUNNING
 
 
 def test_two_services_share_a_file(tmp_path):

@@ -1,4 +1,4 @@
-"""The scripted courses: pure functions of time, so that no test here waits."""
+"""Simulated operations: pure functions of time, so that no test here waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Temporary folders: one a process, gone with it or swept by the next, and nobody else's touched."""
+"""Temporary folders: removed with their process or by the next one, and those of others never."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def killed(parent, code):
         assert process.stdout.readline()
         before = left(parent)
         LocalService().start().close()
-        assert left(parent) == before, "what a living process has stays"
+        assert left(parent) == before, "what a process that lives has made stays"
         process.send_signal(signal.SIGKILL)
     return before
 
@@ -92,22 +92,22 @@ def test_other_users_folders_stay(parent):
 def test_concurrent_creation(parent):
     over = threading.Event()
 
-    def sweep():
+    def remove_stale():
         while not over.is_set():
             temporary_folder.remove_stale(parent)
 
-    sweepers = [threading.Thread(target=sweep) for _ in range(2)]
-    for sweeper in sweepers:
-        sweeper.start()
+    threads = [threading.Thread(target=remove_stale) for _ in range(2)]
+    for thread in threads:
+        thread.start()
     try:
-        made = [temporary_folder.create() for _ in range(200)]
+        folders = [temporary_folder.create() for _ in range(200)]
     finally:
         over.set()
-        for sweeper in sweepers:
-            sweeper.join()
-    assert set(parent.iterdir()) == {folder.path for folder in made}
-    assert {stat.S_IMODE(folder.path.stat().st_mode) for folder in made} == {0o700}
-    for folder in made:
+        for thread in threads:
+            thread.join()
+    assert set(parent.iterdir()) == {folder.path for folder in folders}
+    assert {stat.S_IMODE(folder.path.stat().st_mode) for folder in folders} == {0o700}
+    for folder in folders:
         folder.remove()
         folder.remove()
     assert list(parent.iterdir()) == []
