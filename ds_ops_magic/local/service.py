@@ -142,7 +142,7 @@ class LocalService:
             ValueError: The description is too long, or no string.
             OperationsError: The service is not started, or the operation cannot be recorded.
         """
-        with _errors("Nothing was begun"):
+        with _errors("Nothing was started"):
             return Operation(self._started_server().jobs.submit(function, args, kwargs, description))
 
     def simulate(
@@ -154,7 +154,7 @@ class LocalService:
             ValueError: An argument is out of its range.
             OperationsError: The service is not started, or the operation cannot be recorded.
         """
-        with _errors("Nothing was begun"):
+        with _errors("Nothing was started"):
             return Operation(
                 self._started_server().repository.add_simulation(Simulation(duration, steps, outcome), description)
             )
@@ -242,7 +242,7 @@ def _errors(consequence: str) -> Iterator[None]:
         yield
     except StatusError as error:
         error_type = meaning_of(error.code).error
-        hint = "" if error.code == "DATA_LOSS" else " Try again when that is mended."
+        hint = "" if error.code == "DATA_LOSS" else " Try again when that is fixed."
         raise error_type(f"{error.message}.", f"{consequence}.{hint}") from error.__cause__
 
 

@@ -51,7 +51,7 @@ with LocalService(sys.argv[1], listen=sys.argv[2]) as service:
     sys.stdin.readline()
     restore()
     go_on.set()
-    print("mended", flush=True)
+    print("restored", flush=True)
     sys.stdin.readline()
 """
 
@@ -77,7 +77,7 @@ def test_wait_through_unavailable(tmp_path, failure):
                 assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
                 assert ".lock" in caught.value.details()
             wait_until(lambda: watch.view().health.last_status)
-            assert step(process) == "mended"
+            assert step(process) == "restored"
             assert watch.wait(timeout=20)[0].status is Status.SUCCEEDED
 
 
@@ -147,8 +147,8 @@ def test_unreadable_lock_file(path, monkeypatch):
         raise OSError(24, "Too many open files")
 
     with LocalService(path) as service:
-        operation = service.submit(wait_until, lambda: mended)
-        mended = False
+        operation = service.submit(wait_until, lambda: restored)
+        restored = False
         with monkeypatch.context() as patch:
             patch.setattr(process_lock.os, "open", no_room)
             with pytest.raises(ServiceUnavailable, match="Too many open files"):
@@ -157,7 +157,7 @@ def test_unreadable_lock_file(path, monkeypatch):
                 service.operations()
             LocalService(path).close()
         assert service.get(operation.id).status is Status.RUNNING
-        mended = True
+        restored = True
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_full_disk(path, full):
     with LocalService(path) as service:
         full(service)
         for make in (service.simulate, functools.partial(service.submit, int)):
-            with pytest.raises(OperationsError, match=r"disk is full\.\nNothing was begun\.") as caught:
+            with pytest.raises(OperationsError, match=r"disk is full\.\nNothing was started\.") as caught:
                 until_refused(make)
             assert str(path) in str(caught.value)
         assert service.operations(), "what was taken is there"
@@ -211,7 +211,7 @@ def test_unusable_paths(tmp_path, monkeypatch, path, why):
 def test_name_too_long_for_a_lock_file(tmp_path):
     with LocalService(tmp_path / ("x" * 240)) as service:
         service.simulate(60)
-        with pytest.raises(OperationsError, match=r"File name too long.*\nNothing was begun\."):
+        with pytest.raises(OperationsError, match=r"File name too long.*\nNothing was started\."):
             service.submit(int)
         assert len(service.operations()) == 1
 
