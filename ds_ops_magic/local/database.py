@@ -18,7 +18,7 @@ BUSY = 10.0
 """Seconds to wait for another process that is writing."""
 
 _APPLICATION = 0x64736F70
-_VERSION = 1
+_VERSION = 2
 
 
 class Damaged(Exception):
@@ -76,7 +76,7 @@ class Database:
             # In WAL mode a commit has reached the kernel when it returns, so a killed process loses none either way.
             # FULL also waits for the disk: a third of a millisecond and up instead of 16 us, each. That is worth it
             # for the beginning and the end of real work, which must not be undone by a power failure; progress and
-            # simulated courses are not worth it, and the next FULL commit takes all earlier ones along.
+            # simulations are not worth it, and the next FULL commit takes all earlier ones along.
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             with sqlite.transaction(connection, "IMMEDIATE"):
                 yield connection

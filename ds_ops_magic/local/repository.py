@@ -60,7 +60,7 @@ class OperationRepository:
             ValueError: The description is no string, or over `MAX_DESCRIPTION` characters.
             StatusError: The database cannot be used (`database_status`).
         """
-        row = self._new(description)._replace(course=simulation.to_json())
+        row = self._new(description)._replace(simulation=simulation.to_json())
         self._insert(row, durable=False)
         return _message(_with_state(row, row.created_at))
 
@@ -164,7 +164,7 @@ class OperationRepository:
         return current
 
     def _write_end(self, current: Row, timeout: float | None) -> Row:
-        if current.course is None:
+        if current.simulation is None:
             return self.store.update(current.id, self._if_ended, patience=timeout) or current
         # The end of a simulation is computed, and is the same when it is asked for again: nobody waits for the file.
         with contextlib.suppress(sqlite3.OperationalError):
@@ -179,18 +179,18 @@ class OperationRepository:
         ended = self._if_ended(row)
         if row.done or ended is not None:
             return ended
-        if row.course is not None and not _simulation(row.course).cancellable:
+        if row.simulation is not None and not _simulation(row.simulation).cancellable:
             raise StatusError("UNIMPLEMENTED", "Cancel is not supported for this operation")
         if row.cancel_requested is not None:
             return None
         now = self._clock()
         now = max(now, _with_state(row, now).modified_at)
         # Of a simulation this time is computed.
-        return row._replace(cancel_requested=now, modified_at=now if row.course is None else row.modified_at)
+        return row._replace(cancel_requested=now, modified_at=now if row.simulation is None else row.modified_at)
 
     def _as_of_now(self, row: Row) -> Row:
         now = self._clock()
-        if row.done or row.course is not None:
+        if row.done or row.simulation is not None:
             return _with_state(row, now)
         if row.cancel_requested is not None and not row.started:
             return pending_outcomes.with_outcome(row, Outcome.from_status(CANCELLED), now)
@@ -222,9 +222,9 @@ def _with_state(row: Row, now: int) -> Row:
     # The row with the state of its simulation, or with the error of an operation that is being cancelled.
     if row.done:
         return row
-    if row.course is None:
+    if row.simulation is None:
         return row if row.cancel_requested is None else row._replace(error=CANCELLING.SerializeToString())
-    state = state_at(_simulation(row.course), row.created_at, row.cancel_requested, now)
+    state = state_at(_simulation(row.simulation), row.created_at, row.cancel_requested, now)
     return row._replace(
         modified_at=state.modified_at,
         done=state.done,

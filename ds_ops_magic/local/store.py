@@ -26,7 +26,7 @@ CREATE TABLE operation (
     owner TEXT,
     started INTEGER NOT NULL,
     cancel_requested INTEGER,
-    course TEXT,
+    simulation TEXT,
     number INTEGER PRIMARY KEY
 )
 """
@@ -48,7 +48,7 @@ class Row(NamedTuple):
         owner: The process that has the work, None where there is none (`owners`).
         started: Whether the work has begun.
         cancel_requested: When a cancel was first asked for.
-        course: JSON of a simulated course, None for real work.
+        simulation: JSON of a `Simulation`, None for a job.
     """
 
     id: str
@@ -63,7 +63,7 @@ class Row(NamedTuple):
     owner: str | None = None
     started: bool = False
     cancel_requested: int | None = None
-    course: str | None = None
+    simulation: str | None = None
 
 
 # SQLite itself lets any column hold anything.
