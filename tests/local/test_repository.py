@@ -82,6 +82,18 @@ def test_cancel_of_a_simulation(repository, clock, outcome):
     assert Operation(repository.get(operation.id)) == end
 
 
+def test_end_during_a_cancel(repository, store, clock, monkeypatch):
+    operation = repository.add_simulation(Simulation(1))
+    update = store.update
+
+    def delayed_update(*args, **options):
+        clock.pass_by(1)
+        return update(*args, **options)
+
+    monkeypatch.setattr(store, "update", delayed_update)
+    assert Operation(repository.cancel(operation.id)).status is Status.SUCCEEDED
+
+
 def test_no_cancel(repository, clock):
     operation = repository.add_simulation(Simulation(1, 1, "no-cancel"))
     with pytest.raises(StatusError) as caught:
