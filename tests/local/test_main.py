@@ -173,14 +173,7 @@ def test_restart_after_kill(tmp_path):
             assert caller.get(operation_id).id == operation_id
 
 
-def test_an_address_in_use_is_one_sentence(tmp_path):
-    with LocalService(listen="127.0.0.1:0") as service:
-        code, message = failed("--listen", service.address, "--no-token")
-        assert code == 1
-        assert f"Cannot listen on '{service.address}': Address already in use." in message
-
-
-@pytest.mark.parametrize("arguments", [["0.0.0.0:0"], ["0.0.0.0:0", "--no-token"], ["[::]:0"], ["192.0.2.1:1"]])
+@pytest.mark.parametrize("arguments", [["0.0.0.0:0"], ["0.0.0.0:0", "--no-token"]])
 def test_other_machines(arguments):
     code, message = failed("--listen", *arguments)
     assert code == 2
@@ -189,7 +182,7 @@ def test_other_machines(arguments):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--listen", "nonsense"], ["--nonsense"], ["--listen"], ["--no-token", "--token-file", "x"], ["stray"]],
+    [["--listen", "nonsense"], ["--nonsense"], ["--no-token", "--token-file", "x"]],
 )
 def test_bad_arguments(arguments):
     assert failed(*arguments)[0] == 2
@@ -198,7 +191,5 @@ def test_bad_arguments(arguments):
 def test_unwritable_files(tmp_path):
     code, message = failed("--db", tmp_path / "no" / "ops.sqlite")
     assert (code, "cannot be used as a database" in message) == (1, True)
-    code, message = failed("--db", "~nosuchuser/ops.sqlite")
-    assert (code, "home directory" in message) == (1, True)
     code, message = failed("--token-file", tmp_path / "no" / "token")
     assert (code, "cannot be written: No such file or directory." in message) == (1, True)

@@ -63,16 +63,6 @@ def test_named_database(tmp_path):
         assert again.get(running.id).status is Status.RUNNING
 
 
-def test_two_services_share_a_file(tmp_path):
-    path = tmp_path / "ops.sqlite"
-    with LocalService(path) as one, LocalService(path) as two:
-        assert one.address != two.address
-        operation = one.simulate(60)
-        with calling(two.address) as caller:
-            assert caller.cancel(operation.id).status_word == "cancelling"
-        assert ended(one, operation.id).status is Status.CANCELLED
-
-
 def test_symbolic_link_to_the_database(tmp_path):
     (tmp_path / "link").mkdir()
     (tmp_path / "link" / "other.sqlite").symlink_to(tmp_path / "ops.sqlite")
@@ -149,23 +139,6 @@ def test_invalid_tokens(token):
         LocalService(token=token)
 
 
-@pytest.mark.parametrize(
-    ("make", "why"),
-    [
-        (lambda path: path.mkdir(), "directory"),
-        (lambda path: path.write_bytes(b"x" * 5000), "not a database"),
-        (lambda path: None, "No such file"),
-    ],
-)
-def test_a_database_that_cannot_be_used_is_one_sentence(tmp_path, make, why):
-    path = tmp_path / "ops.sqlite" if why != "No such file" else tmp_path / "no" / "ops.sqlite"
-    make(path)
-    with pytest.raises(OperationsError, match=why) as caught:
-        LocalService(path).start()
-    assert str(caught.value).count("\n") == 0
-    assert str(path) in str(caught.value)
-
-
 def test_start_and_close_twice():
     service = LocalService()
     service.close()
@@ -236,17 +209,6 @@ def test_returned_types():
         assert repr(service) == f"LocalService({service.address})"
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [{"duration": -1}, {"steps": 0}, {"outcome": "fine"}, {"description": "x" * 257}, {"description": None}],
-)
-def test_what_cannot_be_simulated_is_refused(wrong):
-    with LocalService() as service:
-        with pytest.raises(ValueError, match=r"\.$"):
-            service.simulate(**wrong)
-        assert service.operations() == []
-
-
 @pytest.mark.parametrize("wrong", [None, 7, b"Train", ["Train"]])
 def test_description_that_is_no_string(wrong):
     expected = rf"^description is a string of at most 256 characters, not {re.escape(repr(wrong))}\.$"
@@ -255,14 +217,6 @@ def test_description_that_is_no_string(wrong):
             with pytest.raises(ValueError, match=expected):
                 make(description=wrong)
         assert service.operations() == []
-
-
-def test_a_description_over_256_characters_is_refused():
-    with LocalService() as service:
-        with pytest.raises(ValueError, match="at most 256 characters"):
-            service.submit(lambda: None, description="x" * 257)
-        assert service.operations() == []
-        assert service.submit(lambda: None, description="x" * 256).description == "x" * 256
 
 
 def test_import_without_grpc():
