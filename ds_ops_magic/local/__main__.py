@@ -28,7 +28,7 @@ _DEMO = (
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ABOUT = (
     "A yandex.cloud.operation.OperationService on a SQLite file, until SIGINT or SIGTERM. It listens on loopback or a "
-    "unix socket only, and asks for a bearer token that it writes to a file."
+    "unix socket only, and requires a bearer token that it writes to a file."
 )
 
 
@@ -129,7 +129,7 @@ def _print(line: str) -> None:
 
 
 def _write_private(path: Path, text: str) -> None:
-    # A new file of mode 0600 takes the name, so that nobody reads half of it, and one of another mode is replaced.
+    # A new file of mode 0600 takes the name, so that none is read in part, and one of another mode is replaced.
     from ds_ops_magic.model.errors import OperationsError
 
     try:

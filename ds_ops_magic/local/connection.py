@@ -32,7 +32,7 @@ class LocalConnection(EndpointConnection):
         return "local"
 
     def stop_service(self) -> None:
-        """Stop the service of this process, whoever else uses it; its operations stay in its file."""
+        """Stop the service of this process, also for other clients; its operations stay in its file."""
         local.close_shared()
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _MAX_MESSAGE = 256
 _THREADS = "ds_ops_magic job"
 _EXIT_TIMEOUT = 2.0
-"""Seconds that the end of the process waits for callables that were asked to stop."""
+"""Seconds that the end of the process waits for callables that were cancelled."""
 
 # Functions run at exit in reverse order: after the services are closed, which cancel, and before the locks of
 # `process_lock` are released.

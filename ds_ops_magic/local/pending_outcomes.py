@@ -63,7 +63,7 @@ class PendingOutcomes:
         Returns:
             Whether it is written.
         """
-        if not self._pending:  # else the file could not be written a moment ago, and each would wait for it in vain
+        if not self._pending:  # else the last attempt failed, and each new one would wait as long
             with contextlib.suppress(*DATABASE_ERRORS):
                 write_outcome(store, operation_id, outcome, now, WRITE_TIMEOUT)
                 return True
@@ -159,7 +159,7 @@ def write_outcome(store: Store, operation_id: str, outcome: Outcome, now: int, t
         operation_id,
         lambda row: None if row.done else with_outcome(row, outcome, now),
         durable=True,
-        patience=timeout,
+        timeout=timeout,
     )
 
 

@@ -39,7 +39,7 @@ def current_owner(database: Path) -> str:
     """
     with _lock:
         held = _owner_locks.get(database)
-        # A database that was removed and made anew took the lock file with it.
+        # A database that was removed and created again took the lock file with it.
         if held is None or not is_at(held.descriptor, _owner_file(database, held.owner)):
             held = _owner_locks[database] = _new_owner_lock(database)
         return held.owner
@@ -59,7 +59,7 @@ def is_alive(database: Path, owner: str | None) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        if error.errno == errno.ELOOP:  # a link; nobody makes a lock file of one
+        if error.errno == errno.ELOOP:  # a link, which is never one of our lock files
             return False
         raise
     try:
@@ -109,7 +109,7 @@ def open_file(path: Path) -> int:
 
 
 def acquire(descriptor: int, *, shared: bool = False) -> bool:
-    """Take a lock if nobody else has it, and return whether it is taken; closing the descriptor frees it."""
+    """Take a lock without waiting, and return whether it is taken; closing the descriptor frees it."""
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -68,7 +68,7 @@ class OperationRepository:
         """Add a job that has not started.
 
         Args:
-            owner: The process that has it.
+            owner: The process of the job.
             description: At most `MAX_DESCRIPTION` characters.
 
         Raises:
@@ -103,7 +103,7 @@ class OperationRepository:
             current = self._current(self._read(operation_id))
             if current.done:
                 return _message(current)
-            requested = self.store.update(operation_id, self._request_cancel, patience=timeout) or current
+            requested = self.store.update(operation_id, self._request_cancel, timeout=timeout) or current
             # As of the request: however long the answer takes, it says that the cancelling has begun.
             return _message(_with_state(requested, requested.cancel_requested or self._clock()))
 
@@ -165,10 +165,10 @@ class OperationRepository:
 
     def _write_end(self, current: Row, timeout: float | None) -> Row:
         if current.simulation is None:
-            return self.store.update(current.id, self._if_ended, patience=timeout) or current
-        # The end of a simulation is computed, and is the same when it is asked for again: nobody waits for the file.
+            return self.store.update(current.id, self._if_ended, timeout=timeout) or current
+        # The end of a simulation is computed, and is the same at the next request: no request waits for the file.
         with contextlib.suppress(sqlite3.OperationalError):
-            return self.store.update(current.id, self._if_ended, patience=0) or current
+            return self.store.update(current.id, self._if_ended, timeout=0) or current
         return current
 
     def _if_ended(self, row: Row) -> Row | None:

@@ -121,7 +121,7 @@ class RequestThreads(futures.Executor):
         while (work := self._next()) is not None:
             self._taken += 1
             work.run()
-            del work  # what it holds goes now, and not with the next call
+            del work  # what it references is freed now, and not with the next call
 
     def _next(self) -> threads.Work | None:
         with self._lock:

@@ -54,7 +54,7 @@ class Pruner:
         store: Where the operations are.
         retention: Which are kept.
         clock: Nanoseconds since the epoch.
-        write_end: Writes the end of an operation that ended and was not asked for since; gets the seconds to wait for
+        write_end: Writes the end of an operation that has ended since it was last read; gets the seconds to wait for
             another process that is writing.
     """
 
@@ -85,7 +85,7 @@ class Pruner:
         oldest = max(0, self._pruned_at - round(min(days if days is not None else _MAX_DAYS, _MAX_DAYS) * _DAY))
         most = -1 if count is None else count
         with contextlib.suppress(sqlite3.Error, Damaged):
-            for row in self._store.going(oldest, most):
+            for row in self._store.unfinished(oldest, most):
                 with contextlib.suppress(OSError):  # not known now whether its owner lives
                     self._write_end(row, _WRITE_TIMEOUT)
         with contextlib.suppress(sqlite3.Error):

@@ -37,7 +37,7 @@ class _Start:
 
 
 class LocalService:
-    """An OperationService of one's own: a real gRPC server on a SQLite file.
+    """A local OperationService: a gRPC server on a SQLite file.
 
     Use it as a context manager, or `start` and `close` it. It may be started again. Its methods may be called from any
     thread.
@@ -49,7 +49,7 @@ class LocalService:
     Args:
         path: The database, created if it does not exist (mode 0600); None for one in a temporary folder.
         listen: ``unix:PATH`` or ``127.0.0.1:PORT`` (0: any free port); None for a unix socket in a temporary folder of
-            mode 0700, which nobody else on the machine can reach.
+            mode 0700, which other users cannot reach.
         token: A bearer token that calls must carry; None for no token.
         executor: Runs the callables of `submit`; None for threads of the service's own, which `close` stops.
         retention: How long operations that are done are kept; None for 30 days, and 10,000 of them.

@@ -17,7 +17,7 @@ class Clock:
     def __call__(self):
         return self.now
 
-    def pass_by(self, seconds):
+    def advance(self, seconds):
         self.now += round(seconds * SECOND)
 
 

@@ -35,7 +35,7 @@ def test_every_field(repository, clock):
     assert (message.description, message.done) == ("description", False)
     assert message.HasField("metadata")
     assert message.WhichOneof("result") is None
-    clock.pass_by(1)
+    clock.advance(1)
     ended = repository.get(message.id)
     assert ended.done
     assert ended.WhichOneof("result") == "response"
@@ -55,10 +55,10 @@ STATUSES = {
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_end_is_final(repository, store, clock, outcome):
     operation = repository.add_simulation(Simulation(1, 2, outcome))
-    clock.pass_by(2)
+    clock.advance(2)
     end = repository.get(operation.id)
     assert Operation(end).status is STATUSES[outcome]
-    clock.pass_by(-2)
+    clock.advance(-2)
     assert repository.get(operation.id) == end
     assert repository.cancel(operation.id) == end, "Cancel of an operation that is done returns it"
     again = Store(store.path)
@@ -69,16 +69,16 @@ def test_end_is_final(repository, store, clock, outcome):
 @pytest.mark.parametrize("outcome", [outcome for outcome in OUTCOMES if outcome != "no-cancel"])
 def test_cancel_of_a_simulation(repository, clock, outcome):
     operation = repository.add_simulation(Simulation(10, 5, outcome))
-    clock.pass_by(2.5)
+    clock.advance(2.5)
     answer = Operation(repository.cancel(operation.id))
     assert (answer.status_word, answer.error.code, answer.done) == ("cancelling", 1, False)
     assert answer.progress.text == "step 1 of 5"
-    clock.pass_by(0.1)
+    clock.advance(0.1)
     assert Operation(repository.cancel(operation.id)) == answer, "asking twice changes nothing"
-    clock.pass_by(0.2)
+    clock.advance(0.2)
     end = Operation(repository.get(operation.id))
     assert end.status is Status.CANCELLED
-    clock.pass_by(60)
+    clock.advance(60)
     assert Operation(repository.get(operation.id)) == end
 
 
@@ -87,7 +87,7 @@ def test_end_during_a_cancel(repository, store, clock, monkeypatch):
     update = store.update
 
     def delayed_update(*args, **options):
-        clock.pass_by(1)
+        clock.advance(1)
         return update(*args, **options)
 
     monkeypatch.setattr(store, "update", delayed_update)
@@ -99,7 +99,7 @@ def test_no_cancel(repository, clock):
     with pytest.raises(StatusError) as caught:
         repository.cancel(operation.id)
     assert caught.value.code == "UNIMPLEMENTED"
-    clock.pass_by(1)
+    clock.advance(1)
     assert Operation(repository.get(operation.id)).status is Status.SUCCEEDED
 
 
@@ -131,7 +131,7 @@ def test_description_with_lone_surrogates(repository):
 def test_list_order(repository, clock):
     first = repository.add_simulation(Simulation(1))
     second = repository.add_simulation(Simulation(100))
-    clock.pass_by(2)
+    clock.advance(2)
     assert [(found.id, found.done) for found in repository.list()] == [(second.id, False), (first.id, True)]
 
 
@@ -139,7 +139,7 @@ def test_job_lifecycle(repository, store, clock):
     operation = repository.add_job(process_lock.current_owner(store.path), "description")
     assert Operation(repository.get(operation.id)).status is Status.RUNNING
     assert begin_job(store, operation.id)
-    clock.pass_by(5)
+    clock.advance(5)
     repository.record_outcome(operation.id, Outcome.from_value("first"))
     end = Operation(repository.get(operation.id))
     assert end.response.string_value == "first"
@@ -168,14 +168,14 @@ def test_success_after_a_cancel(repository, store):
 
 def test_job_of_a_dead_process(repository, store, clock):
     operation = repository.add_job("0123456789abcdef")
-    clock.pass_by(3)
+    clock.advance(3)
     end = Operation(repository.get(operation.id))
     assert (end.status, end.error.name, end.error.message) == (
         Status.FAILED,
         "ABORTED",
         "the process that ran it has ended",
     )
-    clock.pass_by(3)
+    clock.advance(3)
     assert Operation(repository.get(operation.id)) == end
     assert not begin_job(store, operation.id)
 
@@ -183,7 +183,7 @@ def test_job_of_a_dead_process(repository, store, clock):
 def test_modified_at_never_decreases(repository, store, clock):
     operation = repository.add_job(process_lock.current_owner(store.path))
     assert begin_job(store, operation.id)
-    clock.pass_by(-60)
+    clock.advance(-60)
     for ask in (
         repository.cancel,
         lambda found: repository.record_outcome(found, Outcome.from_value(None)),
