@@ -41,7 +41,7 @@ def test_a_row_comes_back_as_it_went(store):
         owner="o",
         started=True,
         cancel_requested=2**62,
-        course="{}",
+        simulation="{}",
         description="две строки\n\x00",
     )
     store.insert(full, durable=True)
