@@ -18,7 +18,7 @@ BUSY = 10.0
 """Seconds to wait for another process that is writing."""
 
 _APPLICATION = 0x64736F70
-_VERSION = 2
+_VERSION = 1
 
 
 class Damaged(Exception):

@@ -26,7 +26,7 @@ CREATE TABLE operation (
     owner TEXT,
     started INTEGER NOT NULL,
     cancel_requested INTEGER,
-    simulation TEXT,
+    course TEXT,
     number INTEGER PRIMARY KEY
 )
 """
@@ -71,7 +71,8 @@ _TYPES: tuple[Any, ...] = (
     *(str, str, int, str, int, int, bytes, (bytes, NoneType), (bytes, NoneType)),
     *((str, NoneType), int, (int, NoneType), (str, NoneType)),
 )
-_COLUMNS = ", ".join(Row._fields)
+# What is a simulation here is called a course in every file there is.
+_COLUMNS = ", ".join(Row._fields).replace("simulation", "course")
 _VALUES = ", ".join("?" * len(Row._fields))
 # Only names of columns are put into these; values are always bound.
 _INSERT = f"INSERT INTO operation ({_COLUMNS}) VALUES ({_VALUES})"  # noqa: S608

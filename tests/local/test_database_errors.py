@@ -97,9 +97,9 @@ def spoil(path, change, *values):
     [
         ("metadata = ?", b"\xff\xff\xff"),
         ("error = ?", b"\xff"),
-        ("simulation = ?", "[]"),
-        ("simulation = ?", '{"duration": "long"}'),
-        ("simulation = ?", "[" * 100_000),
+        ("course = ?", "[]"),
+        ("course = ?", '{"duration": "long"}'),
+        ("course = ?", "[" * 100_000),
         ("created_at = ?", "yesterday"),
         ("owner = ?", b"x"),
         ("description = CAST(? AS TEXT)", b"\xff"),
@@ -109,7 +109,7 @@ def test_damaged_row(path, change, value):
     with LocalService(path) as service, calling(service.address) as caller:
         operation = service.simulate(60) if "metadata" not in change else service.submit(int)
         if "error" in change or "metadata" in change:
-            spoil(path, "done = 1, simulation = NULL")
+            spoil(path, "done = 1, course = NULL")
         spoil(path, change, value)
         with pytest.raises(grpc.RpcError) as caught:
             caller.get(operation.id)

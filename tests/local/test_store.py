@@ -223,6 +223,18 @@ def test_the_database_of_something_else_is_left_alone(path):
     other.close()
 
 
+def test_the_columns_of_a_file(store, path):
+    with sqlite3.connect(path) as other:
+        columns = [name for _, name, *_ in other.execute("PRAGMA table_info(operation)")]
+        assert other.execute("PRAGMA user_version").fetchone() == (1,)
+    other.close()
+    # Whoever changes these changes the version too, and makes files of the version before openable.
+    assert columns == [
+        *("id", "description", "created_at", "created_by", "modified_at", "done", "metadata", "error", "response"),
+        *("owner", "started", "cancel_requested", "course", "number"),
+    ]
+
+
 def test_a_file_of_another_version_is_left_alone(store, path):
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA user_version = 7")
