@@ -52,7 +52,7 @@ class Watch:
         self.durations = history.durations if history else {}
         self._state = WatchState(self.ids)
         self._lock = threading.RLock()
-        self._subscribers = Subscribers(self._lock, self._known)
+        self._subscribers = Subscribers(self._lock)
         self._stopped = False
         try:
             poller.follow(self._state.entries, self)
@@ -216,11 +216,11 @@ class Watch:
     def __iter__(self) -> Iterator[Update]:
         """Iterate over the updates, what is known already first; ends when every operation has ended."""
         self._poller.refuse_to_block()
-        yield from self._subscribers.updates(self._is_stopped)
+        yield from self._subscribers.updates(self._known, self._is_stopped)
 
     def __aiter__(self) -> AsyncIterator[Update]:
         """Iterate like `__iter__`, on the running event loop."""
-        return self._subscribers.updates_async()
+        return self._subscribers.updates_async(self._known)
 
     def on_updates(self, updates: list[Update]) -> None:
         """Take over what the poller learned (`ds_ops_magic.polling.updates.Listener`)."""

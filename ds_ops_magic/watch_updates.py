@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.waiting import Deadline
 
     Reader = Callable[[Update | None], None]
+    # Gives what is known already, and None at its end where there will be no more.
+    Known = Callable[[], Iterable[Update | None]]
 
 _log = logging.getLogger(__name__)
 _TICK = 0.05  # seconds between two calls of `tick`
@@ -29,12 +31,10 @@ class Subscribers:
 
     Args:
         lock: The lock under which the watch takes updates over: so no reader misses one, or gets one twice.
-        known: Gives what is known already, and None at its end where there will be no more.
     """
 
-    def __init__(self, lock: threading.RLock, known: Callable[[], Iterable[Update | None]]) -> None:
+    def __init__(self, lock: threading.RLock) -> None:
         self._lock = lock
-        self._known = known
         self._signals: list[Callable[[], None]] = []
         self.readers: list[Reader] = []
         """Each is called with every update, and at last with None."""
@@ -92,25 +92,25 @@ class Subscribers:
         finally:
             unsubscribe()
 
-    def updates(self, is_stopped: Callable[[], bool]) -> Iterator[Update]:
+    def updates(self, known: Known, is_stopped: Callable[[], bool]) -> Iterator[Update]:
         """Iterate over what is known and every update from now on; ends with the last one, or when it is stopped."""
         updates: queue.SimpleQueue[Update | None] = queue.SimpleQueue()
-        with self._reading(updates.put):
+        with self._reading(known, updates.put):
             while (update := _next(updates, is_stopped)) is not None:
                 yield update
 
-    async def updates_async(self) -> AsyncIterator[Update]:
+    async def updates_async(self, known: Known) -> AsyncIterator[Update]:
         """Iterate like `updates`, on the running event loop."""
         loop = asyncio.get_running_loop()
         updates: asyncio.Queue[Update | None] = asyncio.Queue()
-        with self._reading(lambda update: _call_soon(loop, updates.put_nowait, update)):
+        with self._reading(known, lambda update: _call_soon(loop, updates.put_nowait, update)):
             while (update := await updates.get()) is not None:
                 yield update
 
     @contextlib.contextmanager
-    def _reading(self, reader: Reader) -> Iterator[None]:
+    def _reading(self, known: Known, reader: Reader) -> Iterator[None]:
         with self._lock:
-            for update in self._known():
+            for update in known():
                 reader(update)
             self.readers.append(reader)  # another None, where that was the last, is read by nobody
         try:
