@@ -1,4 +1,4 @@
-"""The state of ``%op`` between cells: its client, and the watches that run in the background."""
+"""What ``%op`` holds from cell to cell: the client it is connected with, and the watches that run beside the cells."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Session:
     """One client at a time, from the first ``%op`` to the unloading of the extension.
 
     Args:
-        history: Gives the history that the next client writes to.
+        history: Says where what the client is asked about is kept.
     """
 
     def __init__(self, history: Callable[[], History | None]) -> None:
         self._history = history
         self.client: OperationClient | None = None
         self._local: LocalConnection | None = None
-        # By weak references: a watch that no variable and no panel has any more stops by itself.
+        # Not held: a watch that no variable and no panel has any more stops by itself.
         self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
 
     def connect(self, target: Any, **options: Any) -> OperationClient:
@@ -55,13 +55,13 @@ class Session:
         return client
 
     def keep(self, watch: Watch) -> None:
-        """Stop a watch in the background when this closes, unless it has ended before."""
+        """Stop a watch that runs beside the cells when this ends, unless it has ended before."""
         self._watches.add(watch)
 
     def close(self) -> None:
-        """Stop every watch, leave its panel as a static result, and close the client.
+        """Stop every watch, leave its panel as a static result, and close all that was connected.
 
-        The service of this process stops too, if it was used: nothing else would stop it before the process ends.
+        If the service of this process was, it stops too: nothing else would end it before the process does.
         """
         self._disconnect()
         live = sys.modules.get("ds_ops_magic.display.page_display")  # not imported where nothing was ever shown live

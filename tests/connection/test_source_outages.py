@@ -10,7 +10,7 @@ import pytest
 
 from ds_ops_magic.connection import yandex
 from ds_ops_magic.connection.credentials import CommandLine, EnvironmentToken, MetadataService
-from ds_ops_magic.connection.tokens import Token
+from ds_ops_magic.connection.tokens import TemporarilyUnavailable, Token
 from ds_ops_magic.model.errors import AuthenticationError
 from ds_ops_magic.polling.poller import IN_FLIGHT
 from tests.support.following import lasting, python, until
@@ -72,23 +72,22 @@ def test_a_silent_service_behind_a_source(
         assert watch.wait(20).succeeded
 
 
-def test_a_source_without_a_limit(stage: Stage, cloud: CloudStandIn, client: ClientBy, environment: Any) -> None:
+def test_a_source_without_a_limit(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> None:
     def give() -> Token:
-        if tokens:
-            return tokens.pop()
-        assert go_on.wait(20)
-        return Token("t1.fresh")
+        if not tokens:
+            assert go_on.wait(20)
+        return tokens.pop()
 
     tokens, go_on = [Token("t1.first")], threading.Event()
     cloud.accepted.add("t1.first")
     environment.setattr(yandex, "REFRESH_TIMEOUT", -0.5)  # a second is added to it
-    environment.setattr("ds_ops_magic.polling.retry.REQUEST_TIMEOUT", 1.0)
-    with client(ScriptedSource("slow", give)) as made:
-        cloud.accepted = {"t1.fresh"}
-        with pytest.raises(AuthenticationError, match=r"no fresh one from slow\.\nno answer within 0\.5 s"):
-            made.get("a")
-        go_on.set()
-        assert made.get("a")
+    connection = connection_by(cloud, ScriptedSource("slow", give))
+    with pytest.raises(TemporarilyUnavailable, match=r"no fresh one from slow\.\nno answer within 0\.5 s"):
+        connection.refresh(0)
+    tokens += [Token("t1.late"), Token("t1.fresh")]
+    go_on.set()
+    connection.refresh(0)
+    assert connection.token_generation == 1
 
 
 def test_a_refresh_that_comes_too_late(cloud: CloudStandIn) -> None:
