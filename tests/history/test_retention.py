@@ -83,7 +83,7 @@ def test_many_running_operations(history: History, loads: list[int]) -> None:
         assert history.flush(20.0)
     assert len(loads) == before
     other = History(history.path)
-    other.refresh()
+    other.request_read()  # not `refresh`: after a second of waiting in vain `flush` would not wait any more
     assert other.flush(20.0)
     assert len(other.records()) == MANY + 100
     other.close()
