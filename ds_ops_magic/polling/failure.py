@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status as StatusMessage
 
+from ds_ops_magic.model.errors import UnreadableAnswer
 from ds_ops_magic.model.grpc_codes import OnCancel, OnGet, meaning_of
 
 LONGEST_RETRY = 300.0
@@ -46,6 +47,10 @@ class CallFailed(Exception):
     def on_cancel(self) -> OnCancel:
         """What it means as the answer to Cancel."""
         return OnCancel.RAISE if self.is_over_the_limit else meaning_of(self.code).cancel
+
+
+Failure = CallFailed | UnreadableAnswer
+"""Why a call brought nothing that can be used."""
 
 
 def retry_after(error: Any) -> float | None:

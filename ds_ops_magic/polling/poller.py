@@ -1,4 +1,4 @@
-"""The one background poller of a client: a thread, a loop and a channel that ask for every followed operation."""
+"""The background poller of a client: its public methods, and the thread, the loop and the channel behind them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ds_ops_magic.model.errors import OperationsError, WatchStopped
 from ds_ops_magic.polling.listeners import Listeners, reference_to
 from ds_ops_magic.polling.loop import BackgroundLoop
 from ds_ops_magic.polling.requests import Requests
-from ds_ops_magic.polling.service import Service
+from ds_ops_magic.polling.service import OperationService
 from ds_ops_magic.polling.tracker import Tracker
 from ds_ops_magic.util import fork
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from ds_ops_magic.connection.connection import Connection
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.view import Health
-    from ds_ops_magic.polling.rpc import Answer
     from ds_ops_magic.polling.schedule import Schedule
+    from ds_ops_magic.polling.service import Answer
     from ds_ops_magic.polling.updates import Listener
     from ds_ops_magic.util.pending import Pending
 
 IN_FLIGHT = 128  # calls under way at once, at most: more take memory, and bring nothing
-_ASK_ONCE = 5.0  # seconds in which the one answer must come where somebody asks once
+_SINGLE_POLL_TIMEOUT = 5.0  # seconds for the answer to one poll, where a wait has no time for a second one
 _FORK_TIMEOUT = 1.0  # seconds that a fork waits for the channel to close
 
 
 class Poller:
-    """Asks for every followed operation as often as the schedule says, and tells the listeners what changed.
+    """Polls every tracked operation as often as the schedule says, and tells the listeners what changed.
 
-    Public methods may be called from any thread, and return at once. Listeners are not kept alive: of one that nobody
-    holds any more nothing is told, and what it alone wanted to know is not asked about any more.
+    Public methods may be called from any thread, and return at once. Listeners are not kept alive: one that nobody
+    holds any more is told nothing, and what it alone followed is not polled any more.
 
     Args:
         connection: Where to ask, and as whom.
@@ -91,12 +91,12 @@ class Poller:
         return self._service.health.health
 
     def follow(self, ids: Iterable[str], listener: Listener) -> None:
-        """Ask for these until each is done; an id that is followed already is still asked for once."""
+        """Poll these until each is done; an id that is tracked already is not polled twice."""
         ids = list(ids)
         self._background.soon(self._tracker.follow, ids, self._listeners.add(listener, ids))
 
     def unfollow(self, ids: Iterable[str], listener: Listener) -> None:
-        """Stop telling a listener about these, and asking where nobody else wants to know."""
+        """Stop telling a listener about these, and polling those that nobody else follows."""
         self._background.soon(self._tracker.unfollow, list(ids), reference_to(listener))
 
     def cancel_followed(self, ids: Iterable[str]) -> None:
@@ -105,8 +105,8 @@ class Poller:
             self._background.soon(self._background.spawn, self._tracker.cancel, operation_id)
 
     def time_to_ask(self, number: int) -> float:
-        """Return the seconds in which so many followed operations are asked once and answered, at the client's rate."""
-        return _ASK_ONCE + max(number, len(self._tracker.operations)) / self._rate
+        """Return the seconds in which so many tracked operations are polled once, at the client's rate."""
+        return _SINGLE_POLL_TIMEOUT + max(number, len(self._tracker.operations)) / self._rate
 
     def get(self, operation_id: str) -> Pending[Operation]:
         """Ask for one operation now."""
@@ -129,14 +129,14 @@ class Poller:
         if not self._background.is_current():
             with contextlib.suppress(WatchStopped, TimeoutError):
                 # In its turn, before any resume: the task may begin when a fork that could not wait is long over.
-                self._background.soon(self._service.calls.channel.pause)
-                self._background.run(self._service.calls.channel.let_go).result(_FORK_TIMEOUT)
+                self._background.soon(self._service.channel.pause)
+                self._background.run(self._service.channel.let_go).result(_FORK_TIMEOUT)
 
     def after_fork_in_parent(self) -> None:
         """Open the channel again."""
         if not self._background.is_current():
             with contextlib.suppress(WatchStopped):
-                self._background.soon(self._service.calls.channel.resume)
+                self._background.soon(self._service.channel.resume)
 
     def after_fork_in_child(self) -> None:
         """Be closed, and say so: the thread has stayed in the parent."""
@@ -146,7 +146,7 @@ class Poller:
     # Everything below runs on the loop's thread.
 
     def _open(self) -> None:
-        self._service = Service(self._connection, self._rate, self._connect_timeout)
+        self._service = OperationService(self._connection, self._rate, self._connect_timeout)
         self._requests = Requests(self._service)
         self._tracker = Tracker(
             self._background, self._service, self._requests, self._listeners, self._schedule, self._in_flight
@@ -157,7 +157,7 @@ class Poller:
         if not self._background.at_exit:
             self._tracker.give_up(errors.closed())
             self._listeners.hand_over()
-        await self._service.calls.channel.close()
+        await self._service.channel.close()
 
     def _died(self, why: OperationsError) -> None:
         """End every wait: the loop is gone, and this the last that its thread does."""

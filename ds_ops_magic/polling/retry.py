@@ -9,10 +9,11 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ds_ops_magic.model.errors import UnreadableAnswer
 from ds_ops_magic.model.grpc_codes import OnCancel, OnGet
 
 if TYPE_CHECKING:
-    from ds_ops_magic.polling.failure import CallFailed
+    from ds_ops_magic.polling.failure import Failure
 
 UNKNOWN_RETRIES = 3
 """How often a call is made again after UNKNOWN."""
@@ -47,13 +48,17 @@ class Attempts:
     unreadable: int = 0
     refreshed: bool = False
 
-    def after(self, failed: CallFailed, *, cancel: bool = False) -> Action:
+    def after(self, failed: Failure, *, cancel: bool = False) -> Action:
         """Count a failed call, and tell what follows.
 
         Args:
-            failed: What it said.
+            failed: What it said, or that its answer cannot be read: one that was cut off on the way is whole the next
+                time, and a Cancel has arrived.
             cancel: Whether it was a Cancel; else a Get.
         """
+        if isinstance(failed, UnreadableAnswer):
+            self.unreadable += 1
+            return Action.FAIL if cancel or self.unreadable > UNREADABLE_RETRIES else Action.RETRY
         step = failed.on_cancel if cancel else failed.on_get
         action = _ACTIONS.get(step, Action.FAIL)
         if action is Action.REFRESH:
@@ -65,17 +70,12 @@ class Attempts:
                 return Action.FAIL
         return action
 
-    def after_unreadable(self) -> Action:
-        """Count an answer that cannot be read: one that was cut off on the way is whole the next time."""
-        self.unreadable += 1
-        return Action.RETRY if self.unreadable <= UNREADABLE_RETRIES else Action.FAIL
-
     def note_answer(self) -> None:
         """Count anew from now on, but for answers that cannot be read."""
         self.failures = self.unknown = 0
         self.refreshed = False
 
-    def delay_after(self, failed: CallFailed, service_failures: int, chance: float) -> float:
+    def delay_after(self, failed: Failure, service_failures: int, chance: float) -> float:
         """Return the seconds until the call is made again; at least what RetryInfo asks for.
 
         Args:
@@ -84,6 +84,8 @@ class Attempts:
                 answered, one that was refused by bad luck is asked again soon.
             chance: A random number in 0..1, from which the jitter comes.
         """
+        if isinstance(failed, UnreadableAnswer):
+            return retry_delay(self.unreadable, chance)
         failures = min(self.failures, service_failures + 1)
         return max(failed.retry_after or 0.0, retry_delay(failures, chance))
 

@@ -13,8 +13,8 @@ from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer
 from ds_ops_magic.polling.failure import CallFailed
 from ds_ops_magic.polling.queue import PollQueue
 from ds_ops_magic.polling.rate_limit import TICK, Caller
-from ds_ops_magic.polling.retry import Action, retry_delay
-from ds_ops_magic.polling.rpc import Answer, read
+from ds_ops_magic.polling.retry import Action
+from ds_ops_magic.polling.service import Answer, OperationService, read
 from ds_ops_magic.polling.tracked import TrackedOperation, is_older
 from ds_ops_magic.polling.updates import Update
 from ds_ops_magic.util.text import tidy
@@ -22,11 +22,11 @@ from ds_ops_magic.util.text import tidy
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ds_ops_magic.polling.failure import Failure
     from ds_ops_magic.polling.listeners import Listeners, Reference
     from ds_ops_magic.polling.loop import BackgroundLoop
     from ds_ops_magic.polling.requests import Requests
     from ds_ops_magic.polling.schedule import Schedule
-    from ds_ops_magic.polling.service import Service
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Tracker:
     def __init__(
         self,
         background: BackgroundLoop,
-        service: Service,
+        service: OperationService,
         requests: Requests,
         listeners: Listeners,
         schedule: Schedule,
@@ -162,16 +162,13 @@ class Tracker:
         given = self._service.health.call_timeout(tracked.deadline, missed=missed)
         try:
             try:
-                data = await self._service.calls.get(tracked.id, given)
-            except CallFailed as failed:
-                if failed.code == "DEADLINE_EXCEEDED":
-                    tracked.note_timeout(given)
-                await self._unanswered(tracked, failed, token_generation)
-            else:
+                data = await self._service.get(tracked.id, given)
                 tracked.note_answer(self._background.time() - began)
                 self._answered(tracked, data)
-        except UnreadableAnswer as error:
-            self._unread(tracked, error)
+            except (CallFailed, UnreadableAnswer) as failed:
+                if isinstance(failed, CallFailed) and failed.code == "DEADLINE_EXCEEDED":
+                    tracked.note_timeout(given)
+                await self._failed(tracked, failed, token_generation)
         except OperationsError as error:
             self._end(tracked, error)
         except asyncio.CancelledError:  # mostly because nobody follows it any more; else its turn comes again
@@ -208,29 +205,17 @@ class Tracker:
         if operation.done:
             self._forget(tracked)
 
-    def _unread(self, tracked: TrackedOperation, error: UnreadableAnswer) -> None:
-        if tracked.attempts.after_unreadable() is Action.FAIL:
-            self._end(tracked, error)
-        else:
-            delay = retry_delay(tracked.attempts.unreadable, random.random())  # noqa: S311  # jitter
-            self._retry(tracked, "unreadable", delay)
-
-    async def _unanswered(self, tracked: TrackedOperation, failed: CallFailed, token_generation: int) -> None:
-        action = tracked.attempts.after(failed)
+    async def _failed(self, tracked: TrackedOperation, failed: Failure, token_generation: int) -> None:
+        service, action = self._service, tracked.attempts.after(failed)
         if action is Action.FAIL:
-            self._end(tracked, self._service.refusal(failed, tracked.id, "wait"))
+            self._end(tracked, service.refusal(failed, tracked.id, "wait"))
         elif action is Action.REFRESH:
-            await self._service.refresher.refresh(token_generation, tracked.since)
+            await service.refresher.refresh(token_generation, tracked.since)
             self._ask_again(tracked, 0.0)
-        elif self._service.health.never_answered:
-            self.give_up(self._service.silence(str(failed)))
+        elif service.health.never_answered:
+            self.give_up(service.silence(str(failed)))
         else:
-            self._retry(tracked, failed.code, self._service.delay_after(failed, tracked.attempts))
-
-    def _retry(self, tracked: TrackedOperation, code: str, delay: float) -> None:
-        if _log.isEnabledFor(logging.DEBUG):
-            _log.debug("%s: %s, next try in %.0f ms", tidy(tracked.id, 50), code, delay * 1000)
-        self._ask_again(tracked, delay)
+            self._ask_again(tracked, service.delay_after(failed, tracked.attempts, tracked.id))
 
     def _ask_again(self, tracked: TrackedOperation, delay: float) -> None:
         if self._is_current(tracked):

@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from ds_ops_magic.connection.connection import EndpointConnection, Options
-from ds_ops_magic.polling.rpc import OperationServiceCalls, read
+from ds_ops_magic.polling.service import OperationService, read
 from tests.support.calling import calling, failure_of
 from tests.support.following import connections_to, lasting, poller_threads, until
 from tests.support.scripted import Call, ScriptedServer, message
@@ -36,7 +36,7 @@ class WithoutDeadlines(EndpointConnection):
 
 def test_a_call_ends_though_grpc_forgets_its_deadline() -> None:
     with ScriptedServer(Call.hang) as server, lasting(1.0, 3.0):
-        failed = calling(WithoutDeadlines(server.address), lambda calls: failure_of(calls.get("a", 0.1)))
+        failed = calling(WithoutDeadlines(server.address), lambda service: failure_of(service.get("a", 0.1)))
     assert (failed.code, failed.message) == ("DEADLINE_EXCEEDED", "the call did not end within its deadline")
 
 
@@ -48,8 +48,8 @@ def test_a_cancelled_task_gives_the_call_up() -> None:
         under_way.set()
         call.hang()
 
-    async def work(calls: OperationServiceCalls) -> None:
-        task = asyncio.create_task(calls.get("a", 30))
+    async def work(service: OperationService) -> None:
+        task = asyncio.create_task(service.get("a", 30))
         await asyncio.to_thread(until, under_way.is_set)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -73,7 +73,7 @@ class OddToken(EndpointConnection):
 
 def test_a_call_that_cannot_be_made_is_a_failed_call_and_tells_no_secret() -> None:
     with ScriptedServer(lambda call: message(call.id)) as server:
-        failed = calling(OddToken(server.address), lambda calls: failure_of(calls.get("a", 5)))
+        failed = calling(OddToken(server.address), lambda service: failure_of(service.get("a", 5)))
     assert failed.code == "INTERNAL"
     assert "could not make the call" in failed.message
     assert "s3cr3t" not in failed.message
@@ -84,11 +84,11 @@ def test_closing_leaves_no_thread_and_no_connection_even_after_failures() -> Non
     def answer(call: Call) -> Any:
         return call.refuse(Code.UNAVAILABLE) if call.number % 2 else message(call.id)
 
-    async def work(calls: OperationServiceCalls) -> None:
+    async def work(service: OperationService) -> None:
         for _ in range(4):
-            await asyncio.gather(calls.get("a", 5), return_exceptions=True)
+            await asyncio.gather(service.get("a", 5), return_exceptions=True)
         connection.odd = True
-        await asyncio.gather(calls.get("a", 5), return_exceptions=True)
+        await asyncio.gather(service.get("a", 5), return_exceptions=True)
         assert connections_to(server) == 1
 
     gc.collect()
@@ -107,18 +107,18 @@ def test_a_pause_closes_the_channel_and_repeats_what_was_under_way() -> None:
     def answer(call: Call) -> Any:
         return call.hang() if (call.id, call.number) == ("a", 1) else message(call.id)
 
-    async def work(calls: OperationServiceCalls) -> tuple[bytes, bytes]:
-        hanging = asyncio.create_task(calls.get("a", 30))
+    async def work(service: OperationService) -> tuple[bytes, bytes]:
+        hanging = asyncio.create_task(service.get("a", 30))
         await asyncio.to_thread(until, lambda: server.gets("a") == 1)
-        calls.channel.pause()
-        calls.channel.pause()
-        await calls.channel.let_go()
+        service.channel.pause()
+        service.channel.pause()
+        await service.channel.let_go()
         assert not [name for name in poller_threads(before) if "_poll_wrapper" in name]
-        later = asyncio.create_task(calls.get("b", 30))
-        calls.channel.resume()
+        later = asyncio.create_task(service.get("b", 30))
+        service.channel.resume()
         assert not (await asyncio.wait({hanging, later}, timeout=0.1))[0]  # paused twice
-        calls.channel.resume()
-        assert calls._health.failures == 0
+        service.channel.resume()
+        assert service.health.failures == 0
         return await hanging, await later
 
     before = threading.enumerate()
@@ -129,12 +129,12 @@ def test_a_pause_closes_the_channel_and_repeats_what_was_under_way() -> None:
 
 
 def test_a_resume_that_comes_before_the_channel_was_closed_takes_the_pause_back() -> None:
-    async def work(calls: OperationServiceCalls) -> bytes:
-        hanging = asyncio.create_task(calls.get("a", 30))
+    async def work(service: OperationService) -> bytes:
+        hanging = asyncio.create_task(service.get("a", 30))
         await asyncio.to_thread(until, lambda: server.gets("a") == 1)
-        calls.channel.pause()
-        calls.channel.resume()
-        await calls.channel.let_go()
+        service.channel.pause()
+        service.channel.resume()
+        await service.channel.let_go()
         answering.set()
         return await hanging
 
@@ -150,13 +150,13 @@ def test_a_resume_that_comes_before_the_channel_was_closed_takes_the_pause_back(
 
 
 def test_a_resume_while_the_channel_closes_repeats_what_was_under_way() -> None:
-    async def work(calls: OperationServiceCalls) -> bytes:
-        hanging = asyncio.create_task(calls.get("a", 30))
+    async def work(service: OperationService) -> bytes:
+        hanging = asyncio.create_task(service.get("a", 30))
         await asyncio.to_thread(until, lambda: server.gets("a") == 1)
-        calls.channel.pause()
-        closing = asyncio.create_task(calls.channel.let_go())
+        service.channel.pause()
+        closing = asyncio.create_task(service.channel.let_go())
         await asyncio.sleep(0)  # it has begun
-        calls.channel.resume()
+        service.channel.resume()
         await closing
         return await hanging
 

@@ -42,9 +42,9 @@ def test_the_course_of_a_wait(caplog: pytest.LogCaptureFixture, monkeypatch: pyt
             assert client.wait("a", 10).done
         address = re.escape(server.address)
     codes = ["UNAVAILABLE", "OK", "UNAUTHENTICATED", "OK", "OK"]
-    calls = told(caplog, r"rpc: Get a: \w+ in \d+ ms")
+    calls = told(caplog, r"service: Get a: \w+ in \d+ ms")
     assert [line.split()[3] for line in calls] == codes
-    assert told(caplog, r"tracker: a: \w+, next try in \d+ ms") != []
+    assert told(caplog, r"service: a: \w+, next try in \d+ ms") != []
     assert told(caplog, r"tracker: a: .*, before: .*") == [
         "tracker: a: RUNNING, before: not seen",
         "tracker: a: SUCCEEDED, before: RUNNING",
@@ -65,17 +65,17 @@ def test_single_requests(caplog: pytest.LogCaptureFixture) -> None:
         client.cancel("a")
         with pytest.raises(OperationNotFound):
             client.get("a")
-    assert told(caplog, r"rpc: Cancel a: OK in \d+ ms")
-    assert told(caplog, r"rpc: Get a: ABORTED in \d+ ms")
-    assert told(caplog, r"requests: a: ABORTED, next try in \d+ ms")
-    assert told(caplog, r"rpc: Get a: NOT_FOUND in \d+ ms")
+    assert told(caplog, r"service: Cancel a: OK in \d+ ms")
+    assert told(caplog, r"service: Get a: ABORTED in \d+ ms")
+    assert told(caplog, r"service: a: ABORTED, next try in \d+ ms")
+    assert told(caplog, r"service: Get a: NOT_FOUND in \d+ ms")
     assert "its message" not in caplog.text
 
 
 def test_an_id_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     with ScriptedServer(lambda call: message(call.id, done=True)) as server, client_of(server) as client:
         assert client.wait("a\nb", 10).done
-    assert told(caplog, r"rpc: Get a b: OK in \d+ ms")
+    assert told(caplog, r"service: Get a b: OK in \d+ ms")
     assert not [record for record in caplog.records if "\n" in record.getMessage()]
 
 

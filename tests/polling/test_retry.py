@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from ds_ops_magic.model.errors import UnreadableAnswer
 from ds_ops_magic.model.grpc_codes import CODES
 from ds_ops_magic.polling.failure import CallFailed
 from ds_ops_magic.polling.retry import Action, Attempts, retry_delay
 
 RETRIED = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED", "INTERNAL", "CANCELLED", "RESOURCE_EXHAUSTED"}
+UNREADABLE = UnreadableAnswer("its answer")
 TOO_LARGE = CallFailed("RESOURCE_EXHAUSTED", "Received message larger than max (9 vs. 8)")
 
 
@@ -56,9 +58,14 @@ def test_an_answer_makes_it_count_anew() -> None:
 
 def test_what_cannot_be_read_is_asked_for_twice_more() -> None:
     attempts = Attempts()
-    assert [attempts.after_unreadable() for _ in range(2)] == [Action.RETRY] * 2
+    assert [attempts.after(UNREADABLE) for _ in range(2)] == [Action.RETRY] * 2
+    assert attempts.delay_after(UNREADABLE, 0, 0.5) == pytest.approx(0.4)
     attempts.note_answer()  # bytes came, and they cannot be read again
-    assert attempts.after_unreadable() is Action.FAIL
+    assert attempts.after(UNREADABLE) is Action.FAIL
+
+
+def test_a_cancel_whose_answer_cannot_be_read_is_not_made_again() -> None:
+    assert Attempts().after(UNREADABLE, cancel=True) is Action.FAIL
 
 
 @pytest.mark.parametrize(

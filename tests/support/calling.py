@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -11,22 +10,21 @@ import pytest
 
 from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.polling.failure import CallFailed
-from ds_ops_magic.polling.health import OutageDetector
-from ds_ops_magic.polling.rpc import OperationServiceCalls
+from ds_ops_magic.polling.service import OperationService
 from tests.support.scripted import ScriptedServer
 
 T = TypeVar("T")
 
 
-def calling(target: ScriptedServer | EndpointConnection, work: Callable[[OperationServiceCalls], Awaitable[T]]) -> T:
+def calling(target: ScriptedServer | EndpointConnection, work: Callable[[OperationService], Awaitable[T]]) -> T:
     connection = EndpointConnection(target.address) if isinstance(target, ScriptedServer) else target
 
     async def main() -> T:
-        calls = OperationServiceCalls(connection, OutageDetector(2.0, time.monotonic))
+        service = OperationService(connection, 10_000.0, 2.0)
         try:
-            return await work(calls)
+            return await work(service)
         finally:
-            await calls.channel.close()
+            await service.channel.close()
 
     return asyncio.run(main())
 
