@@ -137,7 +137,6 @@ class Tracker:
         return self._queue.next_due(outage=self._service.health.is_away)
 
     def _wake(self) -> None:
-        """Look at once at what is due."""
         if not self._wakeup.done():
             self._wakeup.set_result(None)
 
@@ -226,7 +225,8 @@ class Tracker:
         return self.operations.get(tracked.id) is tracked
 
     def _end(self, tracked: TrackedOperation, error: OperationsError) -> None:
-        _log.debug("the wait for %r ends: %s", tracked.id, type(error).__name__)
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("%s: the wait ends with %s", tidy(tracked.id, 50), type(error).__name__)
         for listener in tracked.listeners:
             self._listeners.tell(listener, Update(tracked.id, error=error))
         self._forget(tracked)

@@ -88,4 +88,4 @@ def test_an_outage_and_the_end_of_a_wait(caplog: pytest.LogCaptureFixture) -> No
         until(lambda: told(caplog, r"health: the service is away: 8 calls in a row brought no answer"))
         with ScriptedServer(lambda call: call.refuse(Code.NOT_FOUND), port=server.port):
             until(lambda: watch.done)
-    assert len(told(caplog, r"tracker: the wait for '[a-l]' ends: OperationNotFound")) == 12
+    assert len(told(caplog, r"tracker: [a-l]: the wait ends with OperationNotFound")) == 12

@@ -25,9 +25,9 @@ def filled(fresh: int, missed: int) -> PollQueue:
     """Have so many of either kind; those with misses are due first."""
     queue = PollQueue(MOST)
     for number in range(missed):
-        queue.put(f"d{number}", number, misses=2)
+        queue.put(f"missed{number}", number, misses=2)
     for number in range(fresh):
-        queue.put(f"s{number}", 100.0 + number)
+        queue.put(f"fresh{number}", 100.0 + number)
     return queue
 
 
@@ -54,9 +54,9 @@ def test_an_id_stands_once_whatever_its_misses() -> None:
 @pytest.mark.parametrize(
     ("fresh", "missed", "expected"),
     [
-        (10, 0, [f"s{number}" for number in range(8)]),
-        (0, 10, ["d0", "d1", "d2", "d3"]),  # half of the room is kept for the others
-        (10, 10, ["d0", "d1", "d2", "d3", "s0", "s1", "s2", "s3"]),
+        (10, 0, [f"fresh{number}" for number in range(8)]),
+        (0, 10, ["missed0", "missed1", "missed2", "missed3"]),  # half of the room is kept for the others
+        (10, 10, ["missed0", "missed1", "missed2", "missed3", "fresh0", "fresh1", "fresh2", "fresh3"]),
     ],
 )
 def test_so_many_are_under_way_and_those_with_misses_never_take_all_the_room(
@@ -67,7 +67,12 @@ def test_so_many_are_under_way_and_those_with_misses_never_take_all_the_room(
 
 @pytest.mark.parametrize(
     ("fresh", "missed", "expected"),
-    [(10, 0, ["s0", "s1"]), (0, 10, ["d0", "d1"]), (10, 10, ["d0", "s0"]), (1, 10, ["d0", "s0"])],
+    [
+        (10, 0, ["fresh0", "fresh1"]),
+        (0, 10, ["missed0", "missed1"]),
+        (10, 10, ["missed0", "fresh0"]),
+        (1, 10, ["missed0", "fresh0"]),
+    ],
 )
 def test_an_outage_is_probed_by_two(fresh: int, missed: int, expected: list[str]) -> None:
     assert taken(filled(fresh, missed), outage=True) == expected
@@ -76,21 +81,21 @@ def test_an_outage_is_probed_by_two(fresh: int, missed: int, expected: list[str]
 def test_in_an_outage_one_missed_answer_goes_before_many() -> None:
     queue = filled(0, 10)
     queue.put("once", 50.0, misses=1)
-    assert queue.take(49.0, outage=True) == ("d0", True)  # it is not due yet
+    assert queue.take(49.0, outage=True) == ("missed0", True)  # it is not due yet
     assert queue.take(50.0, outage=True) == ("once", True)
     queue.put("once", 50.0, misses=1)
-    assert queue.take(50.0, outage=False) == ("d1", True)
+    assert queue.take(50.0, outage=False) == ("missed1", True)
 
 
 def test_when_an_outage_begins_what_is_under_way_with_misses_holds_up_no_other() -> None:
     queue = filled(3, 4)
-    assert [queue.take(math.inf, outage=False) for _ in range(4)] == [(f"d{number}", True) for number in range(4)]
-    assert taken(queue, outage=True) == ["s0"]
+    assert [queue.take(math.inf, outage=False) for _ in range(4)] == [(f"missed{number}", True) for number in range(4)]
+    assert taken(queue, outage=True) == ["fresh0"]
     queue.ended(missed=False)
-    assert taken(queue, outage=True) == ["s1"]
+    assert taken(queue, outage=True) == ["fresh1"]
     for _ in range(4):
         queue.ended(missed=True)
-    assert taken(queue, outage=True) == ["s2"]
+    assert taken(queue, outage=True) == ["fresh2"]
 
 
 def test_of_those_due_at_one_time_the_first_put_comes_first() -> None:
