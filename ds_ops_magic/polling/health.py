@@ -80,7 +80,7 @@ class OutageDetector:
         return REQUEST_TIMEOUT if self.answered else self._connect_timeout
 
     @property
-    def health(self) -> Health:
+    def current(self) -> Health:
         """What calls brought lately; may be read from any thread."""
         since = self._silent_since
         silent = self._clock() - since if since is not None else None

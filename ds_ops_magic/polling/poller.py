@@ -88,7 +88,7 @@ class Poller:
     @property
     def health(self) -> Health:
         """What the service has been saying lately."""
-        return self._service.health.health
+        return self._service.health.current
 
     def follow(self, ids: Iterable[str], listener: Listener) -> None:
         """Poll these until each is done; an id that is tracked already is not polled twice."""

@@ -62,7 +62,7 @@ class Requests:
 
         Raises:
             CallFailed: The service refused for good.
-            UnreadableAnswer: So are its answers; a Cancel is not made again for that.
+            UnreadableAnswer: Its answers cannot be read. A Cancel is not made again for that.
             OperationsError: The deadline passed, or there are no fresh credentials.
         """
         service, made = self._service, self._time()
@@ -114,7 +114,7 @@ class Requests:
     def _check_service(self, made: float) -> None:
         health = self._service.health
         if health.was_silent_since(made):
-            raise self._service.silence(health.health.last_status or "")
+            raise self._service.silence(health.current.last_status or "")
         if (blocked := self._service.limiter.blocked_for()) > health.request_timeout:
             raise self._service.silence(f"RESOURCE_EXHAUSTED: it wants no calls for another {duration(blocked)}")
 

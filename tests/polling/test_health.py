@@ -85,13 +85,13 @@ def test_who_never_answered_is_given_so_long_from_the_first_call_on() -> None:
 def test_health_tells_silence_from_refusals() -> None:
     clock = Clock()
     found = detector(clock, answered=False)
-    assert found.health == Health()
+    assert found.current == Health()
     course = ["NOT_FOUND", "UNAVAILABLE", "DEADLINE_EXCEEDED", "", "RESOURCE_EXHAUSTED", "INTERNAL", "UNKNOWN"]
     seen = []
     for code in course:
         fail(found, 1, code) if code else found.note_answer(0.1)
         clock.now += 1.0
-        health = found.health
+        health = found.current
         assert found.answered  # a refusal is an answer too
         assert (health.silent_for is None) == (health.last_status is None)
         seen.append((found.failures, health.silent_for, (health.last_status or "").removesuffix(": its message")))
@@ -104,7 +104,7 @@ def test_health_tells_silence_from_refusals() -> None:
         (2, 2.0, "INTERNAL"),
         (0, None, ""),
     ]
-    last = found.health.last_answer
+    last = found.current.last_answer
     assert last is not None
     assert timedelta(0) <= datetime.now(timezone.utc) - last < timedelta(seconds=5)
 
@@ -113,7 +113,7 @@ def test_health_tells_silence_from_refusals() -> None:
 def test_silence_is_no_answer_and_a_service_without_quota_is_there(code: str, answered: bool) -> None:
     found = detector(answered=False)
     fail(found, 1, code)
-    assert (found.answered, found.health.last_status) == (answered, f"{code}: its message")
+    assert (found.answered, found.current.last_status) == (answered, f"{code}: its message")
 
 
 def test_calls_wait_for_a_connection_once_two_have_said_what_is_wrong() -> None:
