@@ -1,1 +1,1 @@
-"""Asking about operations: when, how fast, with which retries, on which thread."""
+"""Polling: when operations are asked about, how fast, with which retries and on which thread."""

@@ -1,4 +1,4 @@
-"""Those who follow operations: not kept alive by that, and told in one go what one turn of the loop brings."""
+"""The listeners of operations: they are not kept alive, and get the updates of one turn of the loop together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Reference = weakref.ref[Listener]
 
 
 class Listeners:
-    """Who follows what. All of it happens on the loop, except `add`.
+    """Who follows what. Every method but `add` runs on the loop.
 
     Args:
         soon: Runs a function in the next turn of the loop.
@@ -31,7 +31,7 @@ class Listeners:
         self._soon = soon
         self._ids: dict[Reference, list[str]] = {}
         self._gone: collections.deque[Reference] = collections.deque()
-        self._reports: dict[Reference, list[Update]] = {}
+        self._updates: dict[Reference, list[Update]] = {}
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -45,27 +45,27 @@ class Listeners:
     def drop(self, reference: Reference) -> None:
         """Tell a listener nothing more; one that is not there is no error."""
         self._ids.pop(reference, None)
-        self._reports.pop(reference, None)
+        self._updates.pop(reference, None)
 
     def gone(self) -> Iterator[tuple[Reference, list[str]]]:
-        """Name those of whom nothing is left, and what they followed.
+        """Name the listeners that nobody holds any more, and what they followed.
 
-        They are asked for and not dropped by a finalizer: that may run anywhere, amid a lock or an interrupt too.
+        They are not dropped by a finalizer, which may run anywhere, amid a lock or an interrupt too.
         """
         while self._gone:
             reference = self._gone.popleft()
             yield reference, self._ids.get(reference, [])
 
-    def tell(self, reference: Reference, report: Update) -> None:
-        """Note a report; what one turn of the loop brings is handed over in one go."""
-        if not self._reports:
+    def tell(self, reference: Reference, update: Update) -> None:
+        """Note an update; those of one turn of the loop are handed over together."""
+        if not self._updates:
             self._soon(self.hand_over)
-        self._reports.setdefault(reference, []).append(report)
+        self._updates.setdefault(reference, []).append(update)
 
     def hand_over(self) -> None:
-        """Tell what was noted; whatever is wrong with one listener, the others are told."""
-        reports, self._reports = self._reports, {}
-        for reference, batch in reports.items():
+        """Hand over what was noted; if a listener fails, the others get theirs all the same."""
+        updates, self._updates = self._updates, {}
+        for reference, batch in updates.items():
             listener = reference()
             if listener is None:
                 continue
@@ -75,9 +75,9 @@ class Listeners:
                 _log.exception("a listener failed: %r", listener)
 
     def end_all(self, error: OperationsError) -> None:
-        """Tell all, at once, that the wait for whatever they follow has ended: there will be no next turn."""
+        """Tell all, at once, that every wait has ended: there will be no next turn of the loop."""
         for reference, ids in list(self._ids.items()):
-            self._reports.setdefault(reference, []).extend(Update(operation_id, error=error) for operation_id in ids)
+            self._updates.setdefault(reference, []).extend(Update(operation_id, error=error) for operation_id in ids)
         self.hand_over()
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
 _log = logging.getLogger(__name__)
-_LOOK = 1.0  # seconds between two looks at whether anybody still wants the loop
+_OWNER_CHECK_INTERVAL = 1.0  # seconds
 ResultT = TypeVar("ResultT")
 
 
@@ -110,7 +110,7 @@ class BackgroundLoop:
 
     def spawn(self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> asyncio.Task[None]:
         """Start a task; only on the loop itself. It is cancelled when the loop is closed."""
-        task = self.loop.create_task(_kept_from_the_loop(work, *args))
+        task = self.loop.create_task(_contained(work, *args))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
@@ -237,7 +237,7 @@ class BackgroundLoop:
         self._ready.settle(None)
         stopping = self.loop.create_task(self._stopping.wait())
         while not stopping.done() and self._owner() is not None:
-            await asyncio.wait({stopping}, timeout=_LOOK)
+            await asyncio.wait({stopping}, timeout=_OWNER_CHECK_INTERVAL)
         with self._lock:
             self._closed = True
         stopping.cancel()
@@ -251,8 +251,8 @@ class BackgroundLoop:
         await self._teardown()
 
 
-async def _kept_from_the_loop(work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-    """Run a task; what foreign code raises in it does not end the loop, as asyncio would have it for these two."""
+async def _contained(work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+    """Run a task so that no exception of foreign code ends the loop, as asyncio has it for these two."""
     try:
         await work(*args)
     except (SystemExit, KeyboardInterrupt) as error:

@@ -1,4 +1,4 @@
-"""From when to when a client has an poller: from its first call to its close, its end, or the end of the process."""
+"""The lifetime of a client's poller: from the first call until the client is closed or gone, or the process ends."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _close_all() -> None:
 
 
 class PollerOwner:
-    """Starts an poller when it is needed, and closes it; a forked child gets one of its own.
+    """Starts a poller when it is needed, and closes it; a forked child gets one of its own.
 
     Args:
         make: Makes the poller, which closes itself when what it is given has become None: a reference to this owner.

@@ -1,98 +1,172 @@
-"""When the next call is made: single requests and followed operations spend one budget in turns."""
+"""How fast calls are made at most, and who makes the next one: single requests and tracked operations take turns."""
 
 from __future__ import annotations
 
 import asyncio
+import enum
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from ds_ops_magic.polling.schedule import TokenBucket
 
 TICK = 0.05
-"""Seconds between two times that a budget is spent which has run out, and between two looks at what is due: finer
-steps would only wake the thread more often, and bring the same calls one by one."""
+"""Seconds until a budget that has run out is spent again, and between two looks at what is due: finer steps would only
+wake the thread more often, and bring the same calls one by one."""
 
 
-class Following(Protocol):
-    """What asks about followed operations."""
-
-    def next_due(self) -> float | None:
-        """Return when the next one is due and can be asked about, on the loop's clock; None when none is."""
-
-    def ask_next(self) -> None:
-        """Begin to ask about that one."""
-
-
-class Pace:
-    """Hands the calls of a budget out, in turns where both kinds want some. Lives on one event loop.
+class TokenBucket:
+    """At most so many calls a second, in all; lowered when the service asks for it, and recovered slowly.
 
     Args:
-        budget: The calls per second.
-        following: What asks about followed operations; without it there are single requests alone.
+        rate: Calls per second.
+        now: The time now, in seconds.
     """
 
-    def __init__(self, budget: TokenBucket, following: Following | None = None) -> None:
-        self.budget = budget
-        self._following = following
-        self._singles: deque[asyncio.Future[None]] = deque()
-        self._single_was_last = False
-        self._resting_until = 0.0  # when the budget that has run out is looked at again
-        self._timer: asyncio.TimerHandle | None = None
+    LEAST = 1.0
+    """Calls per second that are never undercut."""
+    RECOVERY = 60.0
+    """Seconds from a full stop back to the full rate."""
+    LONGEST_STOP = 60.0
+    """Seconds for which no call at all is made, however long one answer asks for: it was about one operation."""
+
+    def __init__(self, rate: float, now: float) -> None:
+        if not rate > 0:
+            raise ValueError(f"the rate must be above 0 calls a second, not {rate}")
+        self._full = rate
+        self._low = rate
+        self._lowered_at = now
+        self._blocked_until = now
+        self._tokens = self._burst
+        self._counted_at = now
+
+    @property
+    def _burst(self) -> float:
+        # A quarter of a second's calls: enough to use every tick in full, too little to be felt as a storm.
+        return max(1.0, self._full / 4)
+
+    def rate(self, now: float) -> float:
+        """Return the calls per second that are allowed now."""
+        return min(self._full, self._low + (now - self._lowered_at) * self._full / self.RECOVERY)
+
+    def take(self, now: float) -> bool:
+        """Spend one call; False when there is none to spend."""
+        self._count(now)
+        if self._tokens < 1.0 or now < self._blocked_until:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def ready_at(self, now: float) -> float:
+        """Return when a call can be spent again, in seconds of the clock."""
+        self._count(now)
+        missing = max(0.0, 1.0 - self._tokens)
+        return max(now + missing / self.rate(now), self._blocked_until)
+
+    def blocked_for(self, now: float) -> float:
+        """Return the seconds for which the service still wants no call."""
+        return max(0.0, self._blocked_until - now)
+
+    def slow_down(self, now: float, retry_after: float | None = None) -> None:
+        """Halve the rate, and make no call for ``retry_after`` seconds where the service named them (RetryInfo).
+
+        It is believed for `LONGEST_STOP` at most.
+        """
+        self._count(now)
+        self._low = max(self.LEAST, self.rate(now) / 2)
+        self._lowered_at = now
+        self._tokens = min(self._tokens, 1.0)
+        if retry_after is not None:
+            self._blocked_until = max(self._blocked_until, now + min(retry_after, self.LONGEST_STOP))
+
+    def give_back(self) -> None:
+        """Undo a `take`."""
+        self._tokens = min(self._burst, self._tokens + 1.0)
+
+    def _count(self, now: float) -> None:
+        if now > self._counted_at:
+            earned = (now - self._counted_at) * self.rate(now)
+            self._tokens = min(self._burst, self._tokens + earned)
+            self._counted_at = now
+
+
+class Caller(enum.Enum):
+    """Who shares the calls of a rate limiter, in turns."""
+
+    REQUEST = "a single request"
+    TRACKER = "the tracker of operations"
+
+
+class RateLimiter:
+    """Gives out the calls of a token bucket. Lives on one event loop.
+
+    Each `Caller` has its own queue; while several wait, they get one call each in turns.
+
+    Args:
+        rate: Calls per second.
+    """
+
+    def __init__(self, rate: float) -> None:
         self._loop = asyncio.get_running_loop()
+        self._bucket = TokenBucket(rate, self._loop.time())
+        self._waiting: dict[Caller, deque[asyncio.Future[None]]] = {caller: deque() for caller in Caller}
+        self._order = deque(Caller)  # whose turn it is first
+        self._resting_until = 0.0  # when the budget that has run out is looked at again
 
-    def turn(self) -> asyncio.Future[None]:
-        """Take a place in the queue of single requests; done when it is their turn. Cancel it to leave the queue."""
-        turn: asyncio.Future[None] = self._loop.create_future()
-        self._singles.append(turn)
-        self.spend()
-        return turn
-
-    def spend(self) -> None:
-        """Make the calls that are wanted now and that the budget allows, and look again when there may be more."""
-        now = self._loop.time()
-        if now < self._resting_until:
+    async def acquire(self, caller: Caller) -> None:
+        """Wait until the caller may make a call."""
+        if self.acquire_nowait(caller):
             return
-        due = self._next_due()
-        while (is_due := due is not None and due <= now) or self._someone_waits():
-            if not self.budget.take(now):
-                self._resting_until = max(self.budget.ready_at(now), now + TICK)
-                self._wake_at(self._resting_until)
+        turn: asyncio.Future[None] = self._loop.create_future()
+        self._waiting[caller].append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # the call was given, and is not made
+                self.give_back()
+            raise
+
+    def acquire_nowait(self, caller: Caller) -> bool:
+        """Tell whether the caller may make a call now; False where it has to wait."""
+        now = self._loop.time()
+        if now < self._resting_until or any(self._waiting.values()):
+            return False
+        if not self._bucket.take(now):
+            self._rest(now)
+            return False
+        self._took_turn(caller)
+        return True
+
+    def give_back(self) -> None:
+        """Give a call back that was not made."""
+        self._bucket.give_back()
+
+    def slow_down(self, retry_after: float | None) -> None:
+        """Halve the rate, and make no call for the seconds that the service asked for, if it did."""
+        self._bucket.slow_down(self._loop.time(), retry_after)
+
+    def blocked_for(self) -> float:
+        """Return the seconds for which the service still wants no call."""
+        return self._bucket.blocked_for(self._loop.time())
+
+    def _took_turn(self, caller: Caller) -> None:
+        self._order.remove(caller)
+        self._order.append(caller)
+
+    def _rest(self, now: float) -> None:
+        self._resting_until = max(self._bucket.ready_at(now), now + TICK)
+        self._loop.call_at(self._resting_until, self._give_turns)
+
+    def _give_turns(self) -> None:
+        """Give one call to each caller that waits, and go on in the next turn of the loop, when it may wait again."""
+        self._resting_until = 0.0  # a loop's alarm may ring a moment too early
+        now = self._loop.time()
+        for caller in tuple(self._order):
+            waiting = self._waiting[caller]
+            while waiting and waiting[0].done():  # it is cancelled
+                waiting.popleft()
+            if not waiting:
+                continue
+            if not self._bucket.take(now):
+                self._rest(now)
                 return
-            self._give_turn(is_due)
-            due = self._next_due()
-        if due is not None:
-            self._wake_at(max(due, now + TICK))
-
-    def stop(self) -> None:
-        """Never look again."""
-        self._resting_until = float("inf")
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _next_due(self) -> float | None:
-        return self._following.next_due() if self._following is not None else None
-
-    def _someone_waits(self) -> bool:
-        while self._singles and self._singles[0].done():  # it has left the queue
-            self._singles.popleft()
-        return bool(self._singles)
-
-    def _give_turn(self, is_due: bool) -> None:
-        self._single_was_last = self._someone_waits() and not (is_due and self._single_was_last)
-        if self._single_was_last:
-            self._singles.popleft().set_result(None)
-        elif self._following is not None:
-            self._following.ask_next()
-
-    def _wake_at(self, when: float) -> None:
-        """Look again then, or earlier where that is planned already: it does no harm."""
-        if self._timer is not None:
-            if self._timer.when() <= when:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._woken)
-
-    def _woken(self) -> None:
-        self._timer, self._resting_until = None, 0.0  # a loop's alarm may ring a moment too early
-        self.spend()
+            waiting.popleft().set_result(None)
+            self._took_turn(caller)
+        if any(self._waiting.values()):
+            self._loop.call_soon(self._give_turns)

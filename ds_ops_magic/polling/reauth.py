@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import random
 import time
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ds_ops_magic.connection.tokens import TemporarilyUnavailable
 from ds_ops_magic.model.errors import AuthenticationError, OperationsError, thread_limit
-from ds_ops_magic.polling.schedule import retry_delay
+from ds_ops_magic.polling.retry import retry_delay
 from ds_ops_magic.util.text import tidy
 from ds_ops_magic.util.threads import DaemonThreads, ThreadLimitReached
 
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.connection.connection import Connection
 
-# Thousands of operations are asked about once in about that time.
-_STANDS = 60.0  # seconds for which a failure is the answer to all who were asking when it came
+_log = logging.getLogger(__name__)
+# Seconds for which a failure is the answer to all who were asking when it came: thousands of operations are asked
+# about once in about that time.
+_FAILURE_LIFETIME = 60.0
 
 
 class _Failure(NamedTuple):
@@ -34,7 +37,7 @@ class _Failure(NamedTuple):
 class _Work:
     task: asyncio.Task[OperationsError | None] = field(init=False)
     waiting: int = 0
-    silence: OperationsError | None = None  # what the source's silence was, last
+    unavailable: OperationsError | None = None  # what the source of the credentials said last, if it gave none
 
 
 class Refresher:
@@ -67,7 +70,7 @@ class Refresher:
         failed = self._failed
         if failed is None or failed.token_generation != token_generation or since > failed.at:
             return None
-        return failed.error if time.monotonic() - failed.at < _STANDS else None
+        return failed.error if time.monotonic() - failed.at < _FAILURE_LIFETIME else None
 
     async def _outcome(self, token_generation: int, until: float) -> OperationsError | None:
         """Wait for the one refresh of these that is under way; begin it, where there is none."""
@@ -79,7 +82,7 @@ class Refresher:
         try:
             # Who is cancelled here does not take it from the others.
             await asyncio.wait({work.task}, timeout=None if until == math.inf else until - time.monotonic())
-            return work.task.result() if work.task.done() else work.silence or self._too_slow()
+            return work.task.result() if work.task.done() else work.unavailable or self._too_slow()
         finally:
             work.waiting -= 1
             if not work.waiting:
@@ -87,22 +90,26 @@ class Refresher:
                 del self._works[token_generation]
 
     async def _refresh(self, token_generation: int, work: _Work) -> OperationsError | None:
-        """Refresh, again and again while the source of the credentials is silent; returns the error of its refusal."""
+        """Refresh, again and again while the source of the credentials gives none; return the error of its refusal."""
         attempts = 0
         while self._connection.token_generation == token_generation:
             try:
                 await asyncio.wrap_future(self._begun(token_generation))
-            except TemporarilyUnavailable as silence:
-                work.silence = silence.error
-                await asyncio.sleep(_pause(attempts, random.random()))  # noqa: S311  # jitter
+            except TemporarilyUnavailable as unavailable:
+                work.unavailable = unavailable.error
+                delay = _delay(attempts, random.random())  # noqa: S311  # jitter
+                _log.debug("no fresh credentials yet, next try in %.1f s", delay)
+                await asyncio.sleep(delay)
                 attempts += 1
             except OperationsError as error:
                 if self._connection.token_generation == token_generation:  # else others came meanwhile
+                    _log.debug("no fresh credentials: %s", type(error).__name__)
                     self._failed = _Failure(token_generation, time.monotonic(), error)
                     return error
             except (SystemExit, KeyboardInterrupt) as error:  # of a connection that a user has made
                 raise RuntimeError(f"{type(error).__name__} in refresh") from error  # itself it would end the loop
             else:
+                _log.debug("the credentials were refreshed")
                 break
         return None
 
@@ -120,6 +127,6 @@ class Refresher:
         )
 
 
-def _pause(attempts: int, chance: float) -> float:
-    """Return the seconds to leave a silent source alone: longer than between calls, as yc is a process."""
+def _delay(attempts: int, chance: float) -> float:
+    """Return the seconds until the source is asked again: longer than between calls, as yc is a process."""
     return retry_delay(attempts, chance, first=0.25, longest=10.0)

@@ -1,4 +1,4 @@
-"""Following operations on a virtual clock, by the very schedule, agenda and budget that the poller uses."""
+"""Following operations on a virtual clock, by the very schedule, queue and budget that the poller uses."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ds_ops_magic.polling.schedule import Agenda, Schedule, TokenBucket
+from ds_ops_magic.polling.queue import PollQueue
+from ds_ops_magic.polling.rate_limit import TICK, TokenBucket
+from ds_ops_magic.polling.schedule import Schedule
 
-TICK = 0.05
-"""Seconds, as in the poller."""
 UNLIMITED = 1e9
 """A rate, in calls a second, that binds nothing."""
 
@@ -108,23 +108,27 @@ def simulate(spans: Sequence[Span], policy: Policy, rate: float = UNLIMITED, see
         seed: Of everything that is left to chance.
     """
     chance = random.Random(seed)  # noqa: S311  # a simulation is to come out the same
-    agenda, budget = Agenda(), TokenBucket(rate, 0.0)
+    queue, budget = PollQueue(1), TokenBucket(rate, 0.0)
     delays, calls, now = [0.0] * len(spans), 0, 0.0
     followed = {}
     for number, span in enumerate(spans):
         name = str(number)
         followed[name] = (number, span, policy(chance))
-        agenda.put(name, span.begun)
-    while (due := agenda.next_due()) is not None:
+        queue.put(name, span.begun)
+    while (due := queue.next_due(outage=False)) is not None:
         if due > now or not budget.take(now):
             now = due if due > now else max(budget.ready_at(now), now + TICK)
             continue
-        name, calls = agenda.pop(), calls + 1
+        taken = queue.take(now, outage=False)
+        assert taken is not None
+        name, missed = taken
+        queue.ended(missed=missed)
+        calls += 1
         number, span, interval = followed[name]
         if now >= span.ended:
             delays[number] = now - span.ended
         else:
-            agenda.put(name, now + interval(now - span.begun))
+            queue.put(name, now + interval(now - span.begun))
     return Outcome(spans, delays, calls, rate)
 
 

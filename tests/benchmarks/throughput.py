@@ -42,7 +42,7 @@ def run(quick: bool) -> list[Row]:
 def _measure(address: str, in_flight: int, rounds: int, seconds: float) -> tuple[dict[str, float], dict[str, float]]:
     """Return Gets a second and CPU seconds a Get, by contender."""
     names = ids("throughput", [FOR_EVER] * 1000)
-    ways = {"poller": _engine, "raw": _raw}
+    ways = {"poller": _poller, "raw": _raw}
     found: dict[str, list[tuple[float, float]]] = {who: [] for who in ways}
     for _ in range(rounds):
         for who, way in ways.items():
@@ -64,7 +64,7 @@ class _Counted(EndpointConnection):
         return super().metadata()
 
 
-def _engine(address: str, names: list[str], in_flight: int, seconds: float) -> tuple[float, float]:
+def _poller(address: str, names: list[str], in_flight: int, seconds: float) -> tuple[float, float]:
     connection = _Counted(address)
     always_due = Schedule(fraction=0.0, shortest=0.0, longest=0.0)
     poller, listener = Poller(connection, always_due, WITHOUT_END, 2.0, in_flight=in_flight), Noticed()

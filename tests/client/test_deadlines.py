@@ -81,7 +81,7 @@ def test_no_call_outlives_the_deadline(wait: Wait) -> None:
 
 @WAYS
 def test_a_wait_without_time_asks_each_of_many_once_at_the_rate(wait: Wait, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ds_ops_magic.polling.poller._ASK_ONCE", 0.3)  # for one; these take over a second
+    monkeypatch.setattr("ds_ops_magic.polling.poller._SINGLE_POLL_TIMEOUT", 0.3)  # for one; these take over a second
     names = [f"o{number}" for number in range(150)]
     with ScriptedServer(lambda call: message(call.id, done=True)) as server, client_of(server, rate=100.0) as client:
         client.get("first")

@@ -256,7 +256,7 @@ def test_watches_that_nobody_holds_any_more_are_asked_for_no_more_and_let_their_
         poller = weakref.proxy(clients[0]._poller._poller)
         watches.clear()
         gc.collect()
-        until(lambda: set(poller._followed) == {"kept", "shared"})
+        until(lambda: set(poller._tracker.operations) == {"kept", "shared"})
         assert len(poller._listeners) == 1
         clients.clear()
         gc.collect()
@@ -302,7 +302,7 @@ def test_the_block_of_a_watch_ends_it() -> None:
         assert watch.view().stopped
         poller = client._poller._poller
         assert poller is not None
-        until(lambda: not poller._followed)
+        until(lambda: not poller._tracker.operations)
 
 
 def test_where_no_thread_can_be_started_calls_say_so_and_later_ones_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

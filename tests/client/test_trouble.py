@@ -13,7 +13,7 @@ import pytest
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.model.errors import WaitTimeout
-from ds_ops_magic.polling import calls
+from ds_ops_magic.polling import channel
 from ds_ops_magic.polling.schedule import Schedule
 from tests.support.following import client_of, lasting, until
 from tests.support.proxy import Proxy
@@ -71,8 +71,8 @@ def test_a_wait_goes_on_soon_after_the_server_is_back_and_without_a_storm(down: 
 
 def test_a_connection_that_falls_silent_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     # The same keepalive, ten times as impatient; as it is, the silence is found after 2 to 12 s.
-    options = {**dict(calls._OPTIONS), "grpc.keepalive_time_ms": 1000, "grpc.keepalive_timeout_ms": 500}
-    monkeypatch.setattr(calls, "_OPTIONS", tuple({**options, "grpc.http2.ping_timeout_ms": 500}.items()))
+    options = {**dict(channel._OPTIONS), "grpc.keepalive_time_ms": 1000, "grpc.keepalive_timeout_ms": 500}
+    monkeypatch.setattr(channel, "_OPTIONS", tuple({**options, "grpc.http2.ping_timeout_ms": 500}.items()))
     stage = Stage()
     with ScriptedServer(stage) as server, Proxy(server.port) as proxy, client_of(proxy.address) as client:
         watch = client.watch("a", "b")

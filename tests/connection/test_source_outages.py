@@ -61,7 +61,7 @@ def test_a_silent_service_behind_a_source(
         cloud.trouble = grpc.StatusCode.UNAVAILABLE
         program.does('echo "ERROR: rpc error: code = Unavailable desc = later" >&2; exit 1')
         cloud.accepted.clear()
-        environment.setattr("ds_ops_magic.polling.retry.REQUEST_TIMEOUT", 1.0)
+        environment.setattr("ds_ops_magic.polling.health.REQUEST_TIMEOUT", 1.0)
         with pytest.raises(AuthenticationError, match=r"there is no fresh one from .*\n.*: .*later\n"):
             made.get("b")  # whose time is limited
         assert not watch.view().entries[0].ended

@@ -89,7 +89,7 @@ def test_a_refresh(
         threads = Threadless(environment, refused)
         cloud.accepted, machine.token = {"t1.of-the-next-hour"}, "t1.of-the-next-hour"
         until(lambda: threads.refused > 1)
-        environment.setattr("ds_ops_magic.polling.retry.REQUEST_TIMEOUT", 0.5)
+        environment.setattr("ds_ops_magic.polling.health.REQUEST_TIMEOUT", 0.5)
         with pytest.raises(OperationsError, match=SENTENCE):
             made.get("b")  # whose time is limited
         assert not watch.view().entries[0].ended

@@ -1,217 +1,70 @@
-"""The poller: each followed operation is asked for once, what changed is told, and what ends is let go of."""
+"""The poller: closing it, and forks."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from typing import Any
 
-import grpc
 import pytest
 
-from ds_ops_magic.model import errors
-from ds_ops_magic.model.estimates import Durations
-from ds_ops_magic.model.outcome import Status
-from ds_ops_magic.model.view import Update
-from ds_ops_magic.polling.calls import MAX_ANSWER
-from ds_ops_magic.polling.schedule import Schedule
-from tests.support.following import lasting, until
+from tests.support.following import connections_to, lasting, poller_threads, until
 from tests.support.recording import Recorder, poller_of
 from tests.support.scripted import Call, ScriptedServer, message, running_then
 
-Code = grpc.StatusCode
 
-
-def course(*steps: dict[str, Any]) -> Callable[[Call], Any]:
-    """Answer with one step after the other, described by its number; the last for ever."""
-    made = [message("a", description=str(number), **step) for number, step in enumerate(steps)]
-    return lambda call: made[min(call.number, len(made)) - 1]
-
-
-@pytest.mark.parametrize(
-    ("steps", "told"),
-    [
-        ([{}, {}, {"done": True}], ["0", "1", "2"]),
-        ([{"modified": 5}, {"modified": 9}, {"modified": 7}, {"modified": 4, "done": True}], ["0", "3"]),
-        ([{"modified": 5}, {"modified": 60, "done": True}], ["0", "1"]),
-        ([{"done": True}], ["0"]),
-        ([{"error": (8, "failing")}, {"error": (8, "failed"), "done": True}], ["0", "1"]),
-    ],
-)
-def test_what_is_newer_is_told_and_what_is_older_is_not(steps: list[dict[str, Any]], told: list[str]) -> None:
-    listener = Recorder()
-    with ScriptedServer(course(*steps)) as server, poller_of(server) as poller:
-        poller.follow(["a"], listener)
-        until(lambda: listener.ended("a"))
-        assert listener.seen() == told
-        assert server.gets("a") == len(steps)  # and not once more after the end
-
-
-def test_the_same_answer_is_not_told_again() -> None:
-    same = message("a")
-    listener = Recorder()
-    with ScriptedServer(lambda call: same) as server, poller_of(server) as poller:
-        poller.follow(["a"], listener)
-        until(lambda: server.gets("a") >= 5)
-    assert [report.after is not None for report in listener.reports] == [True, False]  # the last is the closing
-
-
-def test_an_answer_of_no_bytes_is_one() -> None:
-    """An operation of which everything is as by default takes none."""
-    listener = Recorder()
+def test_closing_ends_every_wait_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    names = [f"o{number}" for number in range(300)]
+    listener, before = Recorder(), threading.enumerate()
 
     def answer(call: Call) -> Any:
-        return b"" if call.number < 3 else message("a", done=True)
+        return message(call.id) if call.id == "o0" else call.hang()
+
+    with caplog.at_level(logging.DEBUG), ScriptedServer(answer, threads=160) as server, poller_of(server) as poller:
+        poller.follow(names, listener)
+        until(lambda: server.gets() > 100)
+        with lasting(0.0, 1.0):
+            poller.close()
+        until(lambda: not poller_threads(before) and not connections_to(server), 2.0)
+    assert listener.ended(*names)
+    assert {listener.seen(name)[-1] for name in names} == {"WatchStopped"}
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_a_fork_of_the_process_only_interrupts() -> None:
+    listener, before = Recorder(), threading.enumerate()
+    hanging = threading.Event()
+
+    def answer(call: Call) -> Any:
+        if call.id == "b" and call.number == 1:
+            hanging.set()
+            call.hang()
+        return running_then(message(done=True), after=40)(call)
 
     with ScriptedServer(answer) as server, poller_of(server) as poller:
         poller.follow(["a"], listener)
+        single = poller.get("b")
+        until(lambda: listener.seen() and hanging.is_set())
+        poller.before_fork()
+        assert not [name for name in poller_threads(before) if "_poll_wrapper" in name]
+        poller.after_fork_in_parent()
+        assert single.result(5).id == "b"
         until(lambda: listener.ended("a"))
-    assert [report.after.id for report in listener.reports] == ["", "a"]
+        assert poller.health.last_status is None
 
 
-def test_a_listener_that_fails_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    class Failing(Recorder):
-        def on_updates(self, reports: list[Update]) -> None:
-            super().on_updates(reports)
-            raise RuntimeError("a fault of a listener")
-
-    failing, other = Failing(), Recorder()
-    script = course({}, {"done": True})
-    with caplog.at_level(logging.ERROR), ScriptedServer(script) as server, poller_of(server) as poller:
-        poller.follow(["a"], failing)
-        poller.follow(["a"], other)
-        until(lambda: other.ended("a"))
-    assert failing.reports == other.reports
-    assert "a fault of a listener" in caplog.text
-
-
-def test_how_long_its_kind_takes_counts_when_it_is_asked_about_again() -> None:
-    """At 60 s of age, a kind that takes a minute is asked about twice as often as others."""
-    paced = Schedule(fraction=0.0, shortest=0.2, longest=0.2, jitter=0.0)
-    knowing, ignorant = Recorder(), Recorder()
-    knowing.durations[""] = Durations(tuple(60.0 + second for second in range(20)))
-    with ScriptedServer(lambda call: message(call.id, age=60.0)) as server, poller_of(server, schedule=paced) as poller:
-        poller.follow(["known"], knowing)
-        poller.follow(["unknown"], ignorant)
-        until(lambda: server.gets("unknown") >= 8)
-        assert server.gets("known") > 1.3 * server.gets("unknown")
-
-
-def test_an_operation_that_many_follow_is_asked_for_once() -> None:
-    first, second = Recorder(), Recorder()
-    paced = Schedule(fraction=0.0, shortest=0.1, longest=0.1, jitter=0.0)
-    with (
-        ScriptedServer(running_then(message(done=True), after=3)) as server,
-        poller_of(server, schedule=paced) as poller,
-    ):
-        with lasting(0.29, 1.5):
-            poller.follow(["a"], first)
-            until(lambda: first.seen())
-            poller.follow(["a", "a"], second)
-            until(lambda: first.ended("a") and second.ended("a"))
-        assert server.gets("a") == 4
-    assert second.reports[0] == first.reports[0]  # what was known is told at once
-
-
-def test_what_nobody_follows_is_not_asked_for() -> None:
-    one, other = Recorder(), Recorder()
-    with ScriptedServer(lambda call: message(call.id)) as server, poller_of(server) as poller:
-        poller.follow(["a", "b"], one)
-        poller.follow(["b"], other)
-        until(lambda: one.seen("a") and other.seen("b"))
-        poller.unfollow(["a", "b", "never followed"], one)
-        poller.unfollow(["a"], other)  # it never did
-        poller.get("b").result(5)  # by now that has been heard
-        asked, told = server.gets("a"), len(one.reports)
-        until(lambda: server.gets("b") >= 10)
-        assert (server.gets("a"), len(one.reports)) == (asked, told)
-
-
-def test_letting_go_gives_up_the_call_that_is_under_way() -> None:
-    given_up = threading.Event()
-
-    def answer(call: Call) -> Any:
-        call.context.add_callback(given_up.set)
-        call.hang()
-
-    listener = Recorder()
-    with ScriptedServer(answer) as server, poller_of(server, connect_timeout=60) as poller:
-        poller.follow(["a"], listener)
-        until(lambda: server.gets("a"))
-        poller.unfollow(["a"], listener)
-        until(given_up.is_set)
-
-
-def test_an_id_that_is_let_go_and_taken_up_again_at_once_is_answered() -> None:
-    with ScriptedServer(lambda call: message(call.id, done=True)) as server, poller_of(server) as poller:
-        for number in range(80):
-            first, second = Recorder(), Recorder()
-            asked = server.gets("a")
-            poller.follow(["a"], first)
-            if number % 3:
-                until(lambda asked=asked: server.gets("a") > asked)
-            poller.unfollow(["a"], first)
-            poller.follow(["a"], second)
-            until(lambda second=second: second.ended("a"), 5.0)
-
-
-def test_what_is_let_go_before_its_question_has_begun_takes_no_room() -> None:
+def test_a_fork_that_cannot_wait_for_a_busy_poller_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ds_ops_magic.polling.poller._FORK_TIMEOUT", 0.05)
     busy, listener = threading.Event(), Recorder()
-    with ScriptedServer(lambda call: message(call.id, done=True)) as server, poller_of(server) as poller:
-        poller._background.soon(busy.wait, 5)
-        for number in range(200):
-            poller.follow([f"o{number}"], listener)
-            poller.unfollow([f"o{number}"], listener)
-        poller.follow(["a"], listener)
-        busy.set()
-        until(lambda: listener.ended("a"), 5.0)
-
-
-# An answer may have been cut off on the way; one that is too long is that again.
-@pytest.mark.parametrize(("data", "asked"), [(b"\x0a\x02\xff\xfe", 3), (b"\xff", 3), (b"\x00" * (MAX_ANSWER + 1), 1)])
-def test_what_cannot_be_read_ends_alone(data: bytes, asked: int) -> None:
-    listener = Recorder()
-
-    def answer(call: Call) -> Any:
-        return data if call.id == "bad" else running_then(message(done=True))(call)
-
-    with ScriptedServer(answer) as server, poller_of(server) as poller:
-        poller.follow(["bad", "good"], listener)
-        until(lambda: listener.ended("bad", "good"))
-        assert listener.seen("bad") == ["UnreadableAnswer"]
-        assert server.gets("bad") == asked
-
-
-def test_a_cancel_is_told_as_the_newest_snapshot_and_asked_about_soon() -> None:
-    slow = Schedule(shortest=0.05, longest=60.0)  # of an operation that is an hour old
-    last: list[int] = []
-
-    def cancel(call: Call) -> Any:
-        last.append(server.gets("a") + 3)
-        return message(call.id, error=(1, "by user"), age=3600)
-
-    def get(call: Call) -> Any:
-        if not last:
-            return message(call.id, age=3600)
-        return message(call.id, age=3600, error=(1, "by user"), done=call.number >= last[0])
-
-    listener = Recorder()
-    with ScriptedServer(get, cancel) as server, poller_of(server, schedule=slow) as poller, lasting(0.0, 2.0):
+    with ScriptedServer(lambda call: message(call.id)) as server, poller_of(server) as poller:
         poller.follow(["a"], listener)
         until(lambda: listener.seen())
-        poller.cancel_followed(["a"])
-        until(lambda: listener.ended("a"))
-        assert server.cancels("a") == 1
-    states = [report.after.status for report in listener.reports if report.after]
-    assert states == [Status.RUNNING, Status.FAILING, Status.FAILING, Status.FAILING, Status.CANCELLED]
-
-
-def test_a_cancel_that_is_refused_is_told_and_the_operation_goes_on() -> None:
-    listener = Recorder()
-    with ScriptedServer(running_then(message(done=True), after=4)) as server, poller_of(server) as poller:
-        poller.follow(["a"], listener)
-        poller.cancel_followed(["a"])
-        until(lambda: listener.ended("a") and len(listener.reports) > 1)
-        refusals = [report.cancel_error for report in listener.reports if report.cancel_error]
-        assert [type(error) for error in refusals] == [errors.CancelNotSupported]
+        for _ in range(2):
+            poller._background.soon(busy.wait, 5)
+            poller.before_fork()
+            poller.after_fork_in_parent()
+        busy.set()
+        assert poller.get("b").result(5).id == "b"
+        asked = server.gets("a")
+        until(lambda: server.gets("a") > asked + 2)
+        assert connections_to(server) == 1

@@ -1,8 +1,9 @@
-"""Who is asked about next: those whose last question was answered and those in doubt do not hold each other up."""
+"""What is asked about next: operations with misses and without do not hold each other up."""
 
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 
@@ -11,81 +12,131 @@ from ds_ops_magic.polling.queue import PollQueue
 MOST = 8
 
 
-def taken(due: PollQueue, *, outage: bool = False) -> list[str]:
+def taken(queue: PollQueue, *, outage: bool = False) -> list[str]:
     """Take all that there is room for, and leave it under way."""
     names = []
-    while due.next_due(outage=outage) is not None:
-        names.append(due.take(math.inf, outage=outage)[0])
+    while queue.next_due(outage=outage) is not None:
+        names.append(queue.take(math.inf, outage=outage)[0])
+    assert queue.take(math.inf, outage=outage) is None
     return names
 
 
-def filled(sure: int, doubtful: int) -> PollQueue:
-    """Have so many of either kind; those in doubt are due first."""
-    due = PollQueue(MOST)
-    for number in range(doubtful):
-        due.put(f"d{number}", number, doubt=2)
-    for number in range(sure):
-        due.put(f"s{number}", 100.0 + number)
-    return due
+def filled(fresh: int, missed: int) -> PollQueue:
+    """Have so many of either kind; those with misses are due first."""
+    queue = PollQueue(MOST)
+    for number in range(missed):
+        queue.put(f"missed{number}", number, misses=2)
+    for number in range(fresh):
+        queue.put(f"fresh{number}", 100.0 + number)
+    return queue
 
 
 def test_what_is_due_first_comes_first_of_whichever_kind() -> None:
-    due = PollQueue(MOST)
-    due.put("b", 2.0, doubt=1)
-    due.put("c", 3.0)
-    due.put("a", 1.0)
-    assert due.next_due(outage=False) == 1.0
-    assert taken(due) == ["a", "b", "c"]
+    queue = PollQueue(MOST)
+    queue.put("b", 2.0, misses=1)
+    queue.put("c", 3.0)
+    queue.put("a", 1.0)
+    assert queue.next_due(outage=False) == 1.0
+    assert taken(queue) == ["a", "b", "c"]
 
 
-def test_an_id_stands_once_whatever_is_thought_of_it() -> None:
-    due = PollQueue(MOST)
-    due.put("a", 1.0)
-    due.put("a", 3.0, doubt=1)
-    due.put("b", 2.0, doubt=5)
-    due.put("b", 4.0)
-    due.put("c", 0.0)
-    due.drop("c")
-    assert taken(due) == ["a", "b"]
+def test_an_id_stands_once_whatever_its_misses() -> None:
+    queue = PollQueue(MOST)
+    queue.put("a", 1.0)
+    queue.put("a", 3.0, misses=1)
+    queue.put("b", 2.0, misses=5)
+    queue.put("b", 4.0)
+    queue.put("c", 0.0)
+    queue.drop("c")
+    assert taken(queue) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
-    ("sure", "doubtful", "expected"),
+    ("fresh", "missed", "expected"),
     [
-        (10, 0, [f"s{number}" for number in range(8)]),
-        (0, 10, ["d0", "d1", "d2", "d3"]),  # half of the room is kept for the others
-        (10, 10, ["d0", "d1", "d2", "d3", "s0", "s1", "s2", "s3"]),
+        (10, 0, [f"fresh{number}" for number in range(8)]),
+        (0, 10, ["missed0", "missed1", "missed2", "missed3"]),  # half of the room is kept for the others
+        (10, 10, ["missed0", "missed1", "missed2", "missed3", "fresh0", "fresh1", "fresh2", "fresh3"]),
     ],
 )
-def test_so_many_are_under_way_and_those_in_doubt_never_take_all_the_room(
-    sure: int, doubtful: int, expected: list[str]
+def test_so_many_are_under_way_and_those_with_misses_never_take_all_the_room(
+    fresh: int, missed: int, expected: list[str]
 ) -> None:
-    assert taken(filled(sure, doubtful)) == expected
+    assert taken(filled(fresh, missed)) == expected
 
 
 @pytest.mark.parametrize(
-    ("sure", "doubtful", "expected"),
-    [(10, 0, ["s0", "s1"]), (0, 10, ["d0", "d1"]), (10, 10, ["d0", "s0"]), (1, 10, ["d0", "s0"])],
+    ("fresh", "missed", "expected"),
+    [
+        (10, 0, ["fresh0", "fresh1"]),
+        (0, 10, ["missed0", "missed1"]),
+        (10, 10, ["missed0", "fresh0"]),
+        (1, 10, ["missed0", "fresh0"]),
+    ],
 )
-def test_an_outage_is_probed_by_two(sure: int, doubtful: int, expected: list[str]) -> None:
-    assert taken(filled(sure, doubtful), outage=True) == expected
+def test_an_outage_is_probed_by_two(fresh: int, missed: int, expected: list[str]) -> None:
+    assert taken(filled(fresh, missed), outage=True) == expected
 
 
 def test_in_an_outage_one_missed_answer_goes_before_many() -> None:
-    due = filled(0, 10)
-    due.put("once", 50.0, doubt=1)
-    assert due.take(49.0, outage=True) == ("d0", True)  # it is not due yet
-    assert due.take(50.0, outage=True) == ("once", True)
-    due.put("once", 50.0, doubt=1)
-    assert due.take(50.0, outage=False) == ("d1", True)
+    queue = filled(0, 10)
+    queue.put("once", 50.0, misses=1)
+    assert queue.take(49.0, outage=True) == ("missed0", True)  # it is not due yet
+    assert queue.take(50.0, outage=True) == ("once", True)
+    queue.put("once", 50.0, misses=1)
+    assert queue.take(50.0, outage=False) == ("missed1", True)
 
 
-def test_when_an_outage_begins_what_is_in_doubt_and_under_way_holds_up_no_other() -> None:
-    due = filled(3, 4)
-    assert [due.take(math.inf, outage=False) for _ in range(4)] == [(f"d{number}", True) for number in range(4)]
-    assert taken(due, outage=True) == ["s0"]
-    due.ended(in_doubt=False)
-    assert taken(due, outage=True) == ["s1"]
+def test_when_an_outage_begins_what_is_under_way_with_misses_holds_up_no_other() -> None:
+    queue = filled(3, 4)
+    assert [queue.take(math.inf, outage=False) for _ in range(4)] == [(f"missed{number}", True) for number in range(4)]
+    assert taken(queue, outage=True) == ["fresh0"]
+    queue.ended(missed=False)
+    assert taken(queue, outage=True) == ["fresh1"]
     for _ in range(4):
-        due.ended(in_doubt=True)
-    assert taken(due, outage=True) == ["s2"]
+        queue.ended(missed=True)
+    assert taken(queue, outage=True) == ["fresh2"]
+
+
+def test_of_those_due_at_one_time_the_first_put_comes_first() -> None:
+    queue = PollQueue(MOST)
+    for name, due in (("c", 3.0), ("a", 1.0), ("b", 2.0), ("a2", 1.0)):
+        queue.put(name, due)
+    assert taken(queue) == ["a", "a2", "b", "c"]
+
+
+def test_what_is_dropped_does_not_come_back_with_a_later_entry() -> None:
+    queue = PollQueue(MOST)
+    queue.put("a", 1.0)
+    queue.put("b", 2.0)
+    queue.drop("a")
+    queue.drop("a")
+    queue.drop("never there")
+    assert queue.next_due(outage=False) == 2.0
+    queue.put("a", 5.0)
+    assert queue.next_due(outage=False) == 2.0
+    assert taken(queue) == ["b", "a"]
+
+
+def test_what_is_not_due_is_not_taken() -> None:
+    queue = PollQueue(MOST)
+    assert queue.take(9.0, outage=False) is None
+    queue.put("a", 10.0)
+    assert queue.take(9.9, outage=False) is None
+    assert queue.take(10.0, outage=False) == ("a", False)
+
+
+def test_it_agrees_with_a_sorted_list() -> None:
+    chance = random.Random(7)  # noqa: S311  # a test wants the same numbers every time
+    queue, expected = PollQueue(10_000), {}
+    for step in range(3000):
+        name, due = f"o{chance.randrange(200)}", chance.random()
+        expected.pop(name, None)
+        if chance.random() < 0.7:
+            queue.put(name, due, misses=chance.randrange(4))
+            expected[name] = (due, step)
+        else:
+            queue.drop(name)
+    order = [(due, name) for due, name in ((expected[name][0], name) for name in taken(queue))]
+    assert sorted(name for _, name in order) == sorted(expected)
+    assert [due for due, _ in order] == sorted(due for due, _ in expected.values())

@@ -1,109 +1,221 @@
-"""Whose turn it is: followed operations and single requests, under a budget that lasts and one that does not."""
+"""How fast calls are made at most, by numbers; and whose turn it is, on an event loop."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import pytest
 
-from ds_ops_magic.polling.rate_limit import TICK, Pace
-from ds_ops_magic.polling.schedule import TokenBucket
+from ds_ops_magic.polling.rate_limit import TICK, Caller, RateLimiter, TokenBucket
 
 T = TypeVar("T")
 
 
-class Due:
-    """Operations that are due at given times; it notes when each was asked about."""
-
-    def __init__(self, *times: float) -> None:
-        self.loop = asyncio.get_running_loop()
-        self._times = [self.loop.time() + seconds for seconds in times]
-        self.asked: list[float] = []
-
-    def next_due(self) -> float | None:
-        return self._times[0] if self._times else None
-
-    def ask_next(self) -> None:
-        self.asked.append(self.loop.time() - self._times.pop(0))
+def spend(budget: TokenBucket, start: float, seconds: float, step: float = 0.005) -> list[float]:
+    """Take every call that the budget gives, as a poller with no end of work would."""
+    times = [start + number * step for number in range(int(seconds / step))]
+    return [now for now in times for _ in range(1000) if budget.take(now)]
 
 
-def paced(rate: float, work: Callable[[Callable[..., tuple[Pace, Due]]], Awaitable[T]]) -> T:
-    """Run work with a way to make a pace over operations that are due in so many seconds."""
+def test_no_second_has_more_calls_than_the_rate_and_one_burst() -> None:
+    calls = spend(TokenBucket(200.0, 0.0), 0.0, 5.0)
+    assert 200 * 5 <= len(calls) <= 200 * 5 + 50
+    assert max(sum(start <= now < start + 1.0 for now in calls) for start in calls) <= 250
+    assert sum(now == 0.0 for now in calls) == 50  # what one tick may spend at most
+
+
+def test_idle_time_is_not_saved_up() -> None:
+    budget = TokenBucket(200.0, 0.0)
+    spend(budget, 0.0, 1.0)
+    assert sum(now == 1000.0 for now in spend(budget, 1000.0, 0.005)) == 50
+
+
+def test_a_slow_budget_gives_a_call_at_a_time() -> None:
+    budget = TokenBucket(0.5, 0.0)
+    assert (budget.take(0.0), budget.take(0.0), budget.ready_at(0.0)) == (True, False, 2.0)
+    assert (budget.take(1.99), budget.take(2.0)) == (False, True)
+    assert budget.ready_at(1e6) == 1e6
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan")])
+def test_a_rate_of_nothing_is_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match="above 0 calls a second"):
+        TokenBucket(rate, 0.0)
+
+
+def test_a_call_can_be_spent_when_it_is_said_to_be_ready() -> None:
+    chance = random.Random(3)  # noqa: S311  # a test wants the same numbers every time
+    budget, now = TokenBucket(100.0, 0.0), 0.0
+    for _ in range(2000):
+        if chance.random() < 0.01:
+            budget.slow_down(now, chance.random() if chance.random() < 0.5 else None)
+        if not budget.take(now):
+            ready = budget.ready_at(now)
+            assert now < ready < now + 1.5
+            now = ready + 1e-9
+            assert budget.take(now)
+
+
+@pytest.mark.parametrize(("wanted", "stop"), [(59.0, 59.0), (61.0, 60.0), (31_536_000.0, 60.0)])
+def test_no_answer_about_one_operation_stops_all_for_longer_than_a_minute(wanted: float, stop: float) -> None:
+    budget = TokenBucket(100.0, 0.0)
+    budget.slow_down(10.0, wanted)
+    assert budget.blocked_for(10.0) == stop
+    assert not budget.take(10.0 + stop - 0.1)
+    assert budget.take(10.0 + stop)
+
+
+def test_being_told_to_slow_down_halves_the_rate_and_a_minute_brings_it_back() -> None:
+    budget = TokenBucket(200.0, 0.0)
+    budget.slow_down(10.0)
+    assert budget.rate(10.0) == 100.0
+    assert len(spend(budget, 10.0, 1.0)) <= 104  # a hundred, the first that is there, and a second of recovery
+    assert (budget.rate(25.0), budget.rate(40.0), budget.rate(1e6)) == (150.0, 200.0, 200.0)
+    budget.slow_down(1e6)
+    budget.slow_down(1e6)
+    assert budget.rate(1e6) == 50.0
+
+
+def test_a_rate_never_stops_for_good() -> None:
+    budget = TokenBucket(200.0, 0.0)
+    for _ in range(100):
+        budget.slow_down(0.0)
+    assert budget.rate(0.0) == TokenBucket.LEAST
+    assert spend(budget, 0.0, 2.0)
+    slow = TokenBucket(0.1, 0.0)
+    slow.slow_down(0.0)
+    assert slow.rate(0.0) == 0.1  # nor is it raised by being lowered
+
+
+def test_no_call_is_made_for_as_long_as_the_service_asked() -> None:
+    budget = TokenBucket(200.0, 0.0)
+    budget.slow_down(1.0, 3.0)
+    assert budget.ready_at(1.0) == 4.0
+    budget.slow_down(2.0, 0.5)  # a shorter wanted does not undo a longer one
+    assert budget.ready_at(2.0) == 4.0
+    calls = spend(budget, 1.0, 5.0)
+    assert calls
+    assert calls[0] >= 4.0
+
+
+def limited(rate: float, work: Callable[[RateLimiter], Awaitable[T]]) -> T:
+    """Run work with a rate limiter on an event loop of its own."""
 
     async def main() -> T:
-        def made(*times: float) -> tuple[Pace, Due]:
-            due = Due(*times)
-            return Pace(TokenBucket(rate, due.loop.time()), due), due
-
-        return await asyncio.wait_for(work(made), 10)
+        return await asyncio.wait_for(work(RateLimiter(rate)), 10)
 
     return asyncio.run(main())
 
 
-async def until(condition: Callable[[], object]) -> None:
-    while not condition():
-        await asyncio.sleep(0.001)
+def all_of(limiter: RateLimiter, caller: Caller) -> int:
+    """Take all the calls that there are now."""
+    return sum(iter(lambda: limiter.acquire_nowait(caller), False))
 
 
-def test_what_is_due_is_asked_at_once_and_what_is_not_when_it_is() -> None:
-    async def work(made: Callable[..., tuple[Pace, Due]]) -> list[float]:
-        pace, due = made(0.0, -1.0, 0.1)
-        pace.spend()
-        assert len(due.asked) == 2
-        await until(lambda: len(due.asked) == 3)
-        return due.asked
+@pytest.mark.parametrize("caller", Caller)
+def test_who_is_alone_has_the_whole_budget(caller: Caller) -> None:
+    async def work(limiter: RateLimiter) -> None:
+        waited: list[int] = []
+        asyncio.get_running_loop().call_soon(waited.append, 1)
+        for _ in range(100):  # a quarter of a second's calls may go at once
+            await limiter.acquire(caller)
+        assert not waited
 
-    assert paced(1000.0, work)[2] >= 0.0
+    limited(400.0, work)
 
 
-def test_both_kinds_take_turns_while_both_want_some() -> None:
-    async def work(made: Callable[..., tuple[Pace, Due]]) -> tuple[int, int]:
-        pace, due = made(*[0.0] * 1000)
-        singles = [pace.turn() for _ in range(1000)]
-        asked, given = len(due.asked), sum(single.done() for single in singles)  # what was there to spend at first
+def test_a_budget_that_has_run_out_is_spent_again_after_a_tick() -> None:
+    async def work(limiter: RateLimiter) -> None:
+        loop = asyncio.get_running_loop()
+        all_of(limiter, Caller.TRACKER)
+        began = loop.time()
+        await asyncio.sleep(TICK / 3)
+        # Though there is a call by now; a busy machine may have slept for the whole tick.
+        assert not limiter.acquire_nowait(Caller.TRACKER) or loop.time() - began >= TICK
+        await limiter.acquire(Caller.TRACKER)
+        assert loop.time() - began >= TICK * 0.99
+        assert all_of(limiter, Caller.TRACKER) >= 400 * TICK - 2
+
+    limited(400.0, work)
+
+
+def test_both_callers_take_turns_while_both_wait() -> None:
+    async def work(limiter: RateLimiter) -> dict[Caller, int]:
+        made = dict.fromkeys(Caller, 0)
+
+        async def call(caller: Caller) -> None:
+            while True:
+                await limiter.acquire(caller)
+                made[caller] += 1
+
+        all_of(limiter, Caller.TRACKER)
+        tasks = [asyncio.create_task(call(Caller.REQUEST)) for _ in range(16)]  # many of one, and one of the other
+        tasks.append(asyncio.create_task(call(Caller.TRACKER)))
         for _ in range(20):
             await asyncio.sleep(TICK)
-        return len(due.asked) - asked, sum(single.done() for single in singles) - given
+        for task in tasks:
+            task.cancel()
+        return made
 
-    followed, singles = paced(400.0, work)
-    assert singles > 0
-    assert abs(followed - singles) <= 1
+    made = limited(400.0, work)
+    assert made[Caller.REQUEST] > 50
+    assert abs(made[Caller.REQUEST] - made[Caller.TRACKER]) <= 1
 
 
-@pytest.mark.parametrize("kind", ["followed", "single"])
-def test_who_is_alone_has_the_whole_budget(kind: str) -> None:
-    async def work(made: Callable[..., tuple[Pace, Due]]) -> int:
-        pace, due = made(*[0.0] * 100 * (kind == "followed"))
-        singles = [pace.turn() for _ in range(100 * (kind == "single"))]
-        pace.spend()
-        return len(due.asked) + sum(single.done() for single in singles)
+def test_turns_are_taken_at_a_call_a_tick_too() -> None:
+    async def work(limiter: RateLimiter) -> list[Caller]:
+        made: list[Caller] = []
 
-    assert paced(400.0, work) == 100  # a quarter of a second's calls may go at once
+        async def call(caller: Caller) -> None:
+            await limiter.acquire(caller)
+            made.append(caller)
+
+        all_of(limiter, Caller.REQUEST)
+        await asyncio.gather(*(call(caller) for caller in Caller for _ in range(4)))
+        return made
+
+    assert limited(15.0, work) == [Caller.TRACKER, Caller.REQUEST] * 4
 
 
 def test_who_leaves_the_queue_takes_no_turn_from_the_others() -> None:
-    async def work(made: Callable[..., tuple[Pace, Due]]) -> None:
-        pace, _ = made()
-        assert pace.turn().done()
-        waiting = [pace.turn() for _ in range(50)]
+    async def work(limiter: RateLimiter) -> None:
+        await limiter.acquire(Caller.REQUEST)
+        waiting = [asyncio.create_task(limiter.acquire(Caller.REQUEST)) for _ in range(50)]
+        await asyncio.sleep(0)
         assert not any(turn.done() for turn in waiting)
         for turn in waiting[:-1]:
             turn.cancel()
         await waiting[-1]  # at one call a second; behind the others it would be the fiftieth
 
-    paced(1.0, work)
+    limited(1.0, work)
 
 
-def test_after_a_stop_nobody_is_asked() -> None:
-    async def work(made: Callable[..., tuple[Pace, Due]]) -> None:
-        pace, due = made(0.05)
-        pace.spend()
-        pace.stop()
-        await asyncio.sleep(0.15)
-        pace.spend()
-        assert not pace.turn().done()
-        assert due.asked == []
+def test_a_call_that_comes_too_late_is_given_back() -> None:
+    async def work(limiter: RateLimiter) -> None:
+        await limiter.acquire(Caller.REQUEST)
+        waiting = asyncio.create_task(limiter.acquire(Caller.REQUEST))
+        await asyncio.sleep(0)
+        limiter.give_back()
+        limiter._give_turns()
+        waiting.cancel()  # in the turn of the loop in which it is given a call
+        await asyncio.wait({waiting})
+        assert waiting.cancelled()
+        assert limiter.acquire_nowait(Caller.TRACKER)
 
-    paced(100.0, work)
+    limited(0.001, work)
+
+
+def test_a_service_that_wants_no_calls_gets_none() -> None:
+    async def work(limiter: RateLimiter) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        limiter.slow_down(0.3)
+        assert 0.2 < limiter.blocked_for() <= 0.3
+        await asyncio.gather(*(limiter.acquire(caller) for caller in Caller))
+        assert loop.time() - began >= 0.29
+        assert limiter.blocked_for() == 0.0
+
+    limited(400.0, work)

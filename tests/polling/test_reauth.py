@@ -73,7 +73,7 @@ def test_a_failure_is_the_answer_to_all_who_were_asking(monkeypatch: pytest.Monk
         assert held.asked == 2
         await outcomes(refresher.refresh(0, began))
         assert held.asked == 2
-        monkeypatch.setattr(module, "_STANDS", 0.0)  # so that it is a while ago
+        monkeypatch.setattr(module, "_FAILURE_LIFETIME", 0.0)  # so that it is a while ago
         await outcomes(refresher.refresh(0, began))
         assert held.asked == 3
 
@@ -144,7 +144,7 @@ def test_when_nobody_waits_any_more_it_is_begun_anew() -> None:
 
 
 def test_a_silent_source_is_asked_again_until_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_pause", lambda *_: 0.0)
+    monkeypatch.setattr(module, "_delay", lambda *_: 0.0)
 
     async def main() -> None:
         held = Credentials(lambda: be_silent() if held.asked < 5 else None)
@@ -169,7 +169,7 @@ def test_who_cannot_wait_for_a_silent_source_is_told(work: Callable[[], object],
 
 
 def test_a_silent_source_is_left_alone_when_nobody_waits_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_pause", lambda *_: 0.0)
+    monkeypatch.setattr(module, "_delay", lambda *_: 0.0)
 
     async def main() -> None:
         held = Credentials(be_silent)
@@ -188,5 +188,5 @@ def test_a_silent_source_is_left_alone_when_nobody_waits_any_more(monkeypatch: p
 
 
 def test_a_silent_source_is_left_alone_for_longer_and_longer() -> None:
-    assert [module._pause(attempts, 0.5) for attempts in range(8)] == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
-    assert module._pause(10**6, 1.0) == 12.5
+    assert [module._delay(attempts, 0.5) for attempts in range(8)] == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    assert module._delay(10**6, 1.0) == 12.5

@@ -1,4 +1,4 @@
-"""What is kept of an operation that is followed: when it is asked about again."""
+"""What is kept of a tracked operation: when it is asked about again, and how long a call may take."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCHEDULE = Schedule(jitter=0.0)
 KNOWN = Durations((58.0, 59.0, 60.0, 61.0, 62.0, 63.0))
 
 
-def followed(*listeners: Recorder, operation: bool = True) -> TrackedOperation:
+def tracked(*listeners: Recorder, operation: bool = True) -> TrackedOperation:
     made = message("op1")
     made.metadata.Pack(CreateProjectMetadata())
     return TrackedOperation(
@@ -27,7 +27,7 @@ def followed(*listeners: Recorder, operation: bool = True) -> TrackedOperation:
 
 def test_the_schedule_says_when_where_nothing_is_known() -> None:
     ignorant = Recorder()
-    for one in (followed(operation=False), followed(ignorant, operation=False), followed(ignorant)):
+    for one in (tracked(operation=False), tracked(ignorant, operation=False), tracked(ignorant)):
         assert one.interval(SCHEDULE, 50.0, 0.5) == SCHEDULE.interval(50.0, 0.5)
 
 
@@ -35,14 +35,14 @@ def test_what_any_listener_knows_of_its_kind_counts() -> None:
     knowing = Recorder()
     knowing.durations["yandex.cloud.datasphere.v2.CreateProjectMetadata"] = KNOWN
     ignorant = Recorder()
-    one = followed(ignorant, knowing)
+    one = tracked(ignorant, knowing)
     assert one.interval(SCHEDULE, 50.0, 0.5) == KNOWN.interval(50.0, 5.0) == 2.5
 
 
 def test_what_is_known_of_another_kind_does_not() -> None:
     knowing = Recorder()
     knowing.durations["another.kind"] = KNOWN
-    assert followed(knowing).interval(SCHEDULE, 50.0, 0.5) == 5.0
+    assert tracked(knowing).interval(SCHEDULE, 50.0, 0.5) == 5.0
 
 
 def test_the_deadline_of_a_call_grows_while_it_is_too_short_and_stays_where_answers_need_it() -> None:
@@ -50,11 +50,11 @@ def test_the_deadline_of_a_call_grows_while_it_is_too_short_and_stays_where_answ
     deadlines = []
     for _ in range(7):
         deadlines.append(one.deadline)
-        one.note_too_late(one.deadline)
+        one.note_timeout(one.deadline)
     assert deadlines == [5.0, 10.0, 20.0, 40.0, 80.0, 120.0, 120.0]
     one.note_answer(6.0)
     assert one.deadline == 120.0
     one.note_answer(4.9)
     assert one.deadline == 5.0
-    one.note_too_late(1.0)  # a probe
+    one.note_timeout(1.0)  # a probe
     assert one.deadline == 5.0

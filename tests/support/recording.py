@@ -1,4 +1,4 @@
-"""An poller under test, and a listener that keeps what it is told."""
+"""A poller under test, and a listener that keeps what it is told."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ class Recorder:
     """Follows operations, and keeps what it was told."""
 
     def __init__(self) -> None:
-        self.reports: list[Update] = []
+        self.updates: list[Update] = []
         self.durations: dict[str, Durations] = {}
 
-    def on_updates(self, reports: list[Update]) -> None:
-        self.reports.extend(reports)
+    def on_updates(self, updates: list[Update]) -> None:
+        self.updates.extend(updates)
 
-    def seen(self, name: str = "a") -> list[str]:
+    def seen(self, operation_id: str = "a") -> list[str]:
         """Return what was told of one operation: descriptions, and errors by their class."""
-        told = [report for report in self.reports if report.id == name]
+        told = [update for update in self.updates if update.id == operation_id]
         return [
-            report.after.description if report.after else type(report.error or report.cancel_error).__name__
-            for report in told
+            update.after.description if update.after else type(update.error or update.cancel_error).__name__
+            for update in told
         ]
 
-    def ended(self, *names: str) -> bool:
-        return {report.id for report in self.reports if report.error or (report.after and report.after.done)} >= set(
-            names
+    def ended(self, *ids: str) -> bool:
+        return {update.id for update in self.updates if update.error or (update.after and update.after.done)} >= set(
+            ids
         )
 
 

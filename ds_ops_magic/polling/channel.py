@@ -1,0 +1,184 @@
+"""The channel to a service: opened and closed, closed while the process forks, and the calls that go over it."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from typing import TYPE_CHECKING, Any, cast
+
+import grpc
+import grpc.aio
+
+from ds_ops_magic.model.grpc_codes import code_of
+from ds_ops_magic.polling.failure import CallFailed, retry_after
+from ds_ops_magic.util.text import tidy
+
+if TYPE_CHECKING:
+    from ds_ops_magic.connection.connection import Connection
+
+_log = logging.getLogger(__name__)
+
+MAX_ANSWER = 16 * 1024 * 1024
+"""The largest answer that is read, in bytes."""
+
+_OPTIONS = (
+    # Resumes within a second of the server's return; the defaults take 11-16 s after half a minute down.
+    ("grpc.initial_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # An attempt to connect that meets silence is given up; by default it holds up the next one for 20 s.
+    ("grpc.min_reconnect_backoff_ms", 1500),
+    # Without it a new channel is given the old one's dead socket.
+    ("grpc.use_local_subchannel_pool", 1),
+    # A connection that has gone silent is found in seconds; all three are needed.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 2_000),
+    ("grpc.http2.ping_timeout_ms", 2_000),
+    ("grpc.max_receive_message_length", MAX_ANSWER),
+)
+
+# Seconds from the last call that was given up to the end of its loop. All loops of a process share gRPC's queue of
+# events; the event of such a call that comes when its loop is closed is an error in the log of another one.
+_LAST_EVENTS = 0.05
+_OVERDUE = 0.0
+_LET_GO = -1.0
+
+
+class Channel:
+    """A channel and its calls. Lives on one event loop.
+
+    Args:
+        connection: Where to, and as whom.
+        methods: Full names of the gRPC methods that are called.
+    """
+
+    def __init__(self, connection: Connection, *methods: str) -> None:
+        self._connection = connection
+        self._names = methods
+        self._channel: grpc.aio.Channel | None = None
+        self._methods: dict[str, Any] = {}
+        self._open()
+        self._opened = asyncio.Event()
+        self._opened.set()
+        self._pauses = 0
+        self._loop = asyncio.get_running_loop()
+        self._overdue_at: dict[grpc.aio.Call, float] = {}  # the calls under way
+        self._next_check: asyncio.TimerHandle | None = None
+        self._given_up_at = 0.0
+
+    async def call(self, method: str, request: bytes, timeout: float, *, wait_for_ready: bool) -> bytes:
+        """Make a call, and make it again if the channel is closed for a fork meanwhile.
+
+        Args:
+            method: Full name of the gRPC method.
+            request: The serialized message.
+            timeout: In seconds.
+            wait_for_ready: Whether to wait for a connection within that time where there is none.
+
+        Raises:
+            CallFailed: It brought no answer, or a refusal.
+        """
+        while True:
+            while not self._opened.is_set():  # one pause may follow the other
+                await self._opened.wait()
+            answer = await self._attempt(method, request, timeout, wait_for_ready)
+            if isinstance(answer, bytes):
+                return answer
+            if answer is not None:
+                raise answer
+
+    async def close(self) -> None:
+        """Close the channel, and let go of it: gRPC ends its poller thread with the last channel."""
+        channel, self._channel = self._channel, None
+        self._methods.clear()
+        if channel is not None:
+            await channel.close(None)
+            await asyncio.sleep(self._given_up_at + _LAST_EVENTS - self._loop.time())
+            _log.debug("closed the channel")
+
+    def pause(self) -> None:
+        """Make no call until `resume`; `let_go` closes the channel."""
+        self._pauses += 1
+        self._opened.clear()
+
+    async def let_go(self) -> None:
+        """Close the channel of a pause that has not been taken back; calls under way are made again afterwards."""
+        if not self._pauses:
+            return
+        for call in self._overdue_at:
+            self._overdue_at[call] = _LET_GO
+        await self.close()
+        while self._overdue_at and self._pauses:  # until the calls that were have let go of the channel too
+            await asyncio.sleep(0.001)
+
+    def resume(self) -> None:
+        """Open the channel again, when every `pause` has been followed by this; it may come before `let_go`."""
+        self._pauses -= 1
+        if not self._pauses:
+            if self._channel is None:
+                self._open()
+            self._opened.set()
+
+    def _open(self) -> None:
+        _idle_channel()
+        _log.debug("open a channel to %s", tidy(self._connection.endpoint, 100))
+        self._channel = channel = self._connection.channel(_OPTIONS)
+        # Bytes in, bytes out: grpc.aio turns a message with broken UTF-8 into None without an error.
+        self._methods = {name: channel.unary_unary(name) for name in self._names}
+
+    async def _attempt(
+        self, method: str, request: bytes, timeout: float, wait_for_ready: bool
+    ) -> bytes | CallFailed | None:
+        """Return an answer, why there is none, or None when the channel was closed under the call."""
+        call = self._methods[method](
+            request, timeout=timeout, metadata=self._connection.metadata(), wait_for_ready=wait_for_ready
+        )
+        self._overdue_at[call] = self._loop.time() + timeout + 1.0
+        self._check_later()
+        try:
+            return self._connection.without_secrets(cast("bytes", await call), request)
+        except asyncio.CancelledError:
+            if self._overdue_at[call] == _OVERDUE:
+                return CallFailed("DEADLINE_EXCEEDED", "the call did not end within its deadline")
+            if self._overdue_at[call] == _LET_GO:
+                return None
+            self._given_up_at = self._loop.time()
+            raise  # the task was cancelled, and gRPC has cancelled the call with it
+        except grpc.RpcError as error:
+            return self._failed(error)
+        except BaseException as error:  # a given SDK may raise anything
+            error.with_traceback(None)  # its frames would keep the channel open until the collector comes
+            # A call that gRPC cannot even make. Its message may hold what was to be sent, the token with it.
+            return CallFailed("INTERNAL", f"gRPC could not make the call ({type(error).__name__})")
+        finally:
+            del self._overdue_at[call]
+
+    def _failed(self, error: Any) -> CallFailed:
+        message = self._connection.redacted(error.details() or "")
+        return CallFailed(code_of(error.code().name, message), message, retry_after(error))
+
+    def _check_later(self) -> None:
+        """Check once a second, while there are calls, for one that outlives gRPC's own deadline: none may hang.
+
+        It happens when a forked child that uses grpc.aio has stalled the poller of its parent.
+        """
+        if self._next_check is None and self._overdue_at:
+            self._next_check = self._loop.call_later(1.0, self._give_overdue_up)
+
+    def _give_overdue_up(self) -> None:
+        now, self._next_check = self._loop.time(), None
+        for call, at in list(self._overdue_at.items()):
+            if at != _LET_GO and at < now:
+                self._overdue_at[call] = _OVERDUE
+                call.cancel()
+        self._check_later()
+
+
+@functools.cache
+def _idle_channel() -> grpc.Channel:
+    """Keep gRPC from shutting down when the last channel is closed before a fork.
+
+    It would do so on a thread of its own, which may hold gRPC's lock at that moment: in the child, where that thread is
+    not, the next channel would then wait for the lock for ever. While gRPC is up, its own fork handlers take care.
+    """
+    return grpc.insecure_channel("unix:/never-connected")

@@ -1,0 +1,127 @@
+"""One OperationService as the poller sees it: its calls, whether it is up, the rate limit and the credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import TYPE_CHECKING, NamedTuple
+
+from google.protobuf.message import DecodeError
+from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
+
+from ds_ops_magic.model import errors, grpc_codes
+from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer
+from ds_ops_magic.model.grpc_codes import OnGet
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.polling.channel import Channel
+from ds_ops_magic.polling.failure import CallFailed, Failure
+from ds_ops_magic.polling.health import OutageDetector
+from ds_ops_magic.polling.rate_limit import RateLimiter
+from ds_ops_magic.polling.reauth import Refresher
+from ds_ops_magic.util.text import tidy
+
+if TYPE_CHECKING:
+    from ds_ops_magic.connection.connection import Connection
+    from ds_ops_magic.polling.retry import Attempts
+
+_log = logging.getLogger(__name__)
+_GET = "/yandex.cloud.operation.OperationService/Get"
+_CANCEL = "/yandex.cloud.operation.OperationService/Cancel"
+
+
+class Answer(NamedTuple):
+    """An answer of the service: its bytes as they came, and what they say."""
+
+    data: bytes
+    operation: Operation
+
+
+class OperationService:
+    """What single requests and tracked operations share. Lives on one event loop.
+
+    Args:
+        connection: Where the service is, and who we are there.
+        rate: The most calls per second.
+        connect_timeout: Seconds of silence that are final while the service has never answered.
+    """
+
+    def __init__(self, connection: Connection, rate: float, connect_timeout: float) -> None:
+        self.connection = connection
+        self._time = asyncio.get_running_loop().time
+        self.channel = Channel(connection, _GET, _CANCEL)
+        self.health = OutageDetector(connect_timeout, self._time, verified=connection.verified)
+        self.limiter = RateLimiter(rate)
+        self.refresher = Refresher(connection)
+
+    async def get(self, operation_id: str, timeout: float) -> bytes:
+        """Ask for an operation; ``timeout`` in seconds.
+
+        Raises:
+            CallFailed: It brought no answer, or a refusal.
+        """
+        request = GetOperationRequest(operation_id=operation_id).SerializeToString()
+        return await self._call(_GET, operation_id, request, timeout)
+
+    async def cancel(self, operation_id: str, timeout: float) -> bytes:
+        """Ask for an operation to be cancelled; ``timeout`` in seconds.
+
+        Raises:
+            CallFailed: It brought no answer, or a refusal.
+        """
+        request = CancelOperationRequest(operation_id=operation_id).SerializeToString()
+        return await self._call(_CANCEL, operation_id, request, timeout)
+
+    def delay_after(self, failed: Failure, attempts: Attempts, operation_id: str) -> float:
+        """Return the seconds until a failed call is made again; slows all calls down where the service wants that."""
+        if isinstance(failed, CallFailed) and failed.on_get is OnGet.BACK_OFF:
+            self.limiter.slow_down(failed.retry_after)
+        delay = attempts.delay_after(failed, self.health.failures, random.random())  # noqa: S311  # jitter
+        if _log.isEnabledFor(logging.DEBUG):
+            reason = failed.code if isinstance(failed, CallFailed) else "unreadable"
+            _log.debug("%s: %s, next try in %.0f ms", tidy(operation_id, 50), reason, delay * 1000)
+        return delay
+
+    def refusal(self, failed: Failure, operation_id: str, doing: str) -> OperationsError:
+        """Make the error a user reads of a call that failed for good; ``doing`` is wait, get or cancel."""
+        if isinstance(failed, UnreadableAnswer):
+            return failed
+        if failed.is_over_the_limit:
+            return errors.unreadable(operation_id, None, failed.message)
+        return grpc_codes.error_for(failed.code, failed.message, operation_id, doing, self.connection.source)
+
+    def silence(self, status: str) -> OperationsError:
+        """Make the error a user reads when there is no answer; ``status`` is what gRPC said last."""
+        return grpc_codes.unavailable(status, self.connection.endpoint)
+
+    async def _call(self, method: str, operation_id: str, request: bytes, timeout: float) -> bytes:
+        began, code = self._time(), "OK"
+        try:
+            wait = self.health.should_wait_for_connection
+            answer = await self.channel.call(method, request, timeout, wait_for_ready=wait)
+            self.health.note_answer(self._time() - began)
+        except CallFailed as failed:
+            code = failed.code
+            self.health.note_failure(failed, timeout)
+            raise
+        finally:
+            if _log.isEnabledFor(logging.DEBUG):
+                took = (self._time() - began) * 1000
+                _log.debug("%s %s: %s in %.0f ms", method.rpartition("/")[2], tidy(operation_id, 50), code, took)
+        return answer
+
+
+def read(operation_id: str, data: bytes) -> Answer:
+    """Parse an answer.
+
+    Raises:
+        UnreadableAnswer: The bytes are not an Operation, broken UTF-8 included; or they are about another one. An
+            answer without an id is about the one that was asked about.
+    """
+    try:
+        operation = Operation.from_bytes(data)
+    except DecodeError as error:
+        raise errors.unreadable(operation_id, len(data), str(error)) from None
+    if operation_id and operation.id and operation.id != operation_id:  # the first question of a client is about none
+        raise errors.another_operation(operation_id, operation.id)
+    return Answer(data, operation)

@@ -1,0 +1,239 @@
+"""Asks about each tracked operation when it is due, and tells its listeners what changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from ds_ops_magic.model import errors
+from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer
+from ds_ops_magic.model.view import Update
+from ds_ops_magic.polling.failure import CallFailed
+from ds_ops_magic.polling.queue import PollQueue
+from ds_ops_magic.polling.rate_limit import TICK, Caller
+from ds_ops_magic.polling.retry import Action
+from ds_ops_magic.polling.service import Answer, OperationService, read
+from ds_ops_magic.polling.tracked import TrackedOperation, is_older
+from ds_ops_magic.util.text import tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ds_ops_magic.polling.failure import Failure
+    from ds_ops_magic.polling.listeners import Listeners, Reference
+    from ds_ops_magic.polling.loop import BackgroundLoop
+    from ds_ops_magic.polling.requests import Requests
+    from ds_ops_magic.polling.schedule import Schedule
+
+_log = logging.getLogger(__name__)
+
+
+class Tracker:
+    """Follows operations on the poller's loop, where all of its methods run.
+
+    Args:
+        background: The loop.
+        service: Where to ask.
+        requests: Carries cancels through.
+        listeners: Who is told.
+        schedule: When to ask again.
+        in_flight: The most calls under way at once.
+    """
+
+    def __init__(
+        self,
+        background: BackgroundLoop,
+        service: OperationService,
+        requests: Requests,
+        listeners: Listeners,
+        schedule: Schedule,
+        in_flight: int,
+    ) -> None:
+        self.operations: dict[str, TrackedOperation] = {}
+        self._background = background
+        self._service = service
+        self._requests = requests
+        self._listeners = listeners
+        self._schedule = schedule
+        self._queue = PollQueue(in_flight)
+        self._wakeup: asyncio.Future[None] = background.loop.create_future()
+
+    async def run(self) -> None:
+        """Ask about what is due, until cancelled."""
+        while True:
+            await self._until_due()
+            await self._service.limiter.acquire(Caller.TRACKER)
+            if not self._ask_next():  # what was due has been let go meanwhile
+                self._service.limiter.give_back()
+
+    def follow(self, ids: Iterable[str], listener: Reference) -> None:
+        """Ask for these until each is done; what is known of one already is told at once."""
+        if listener() is None:
+            return
+        now = self._background.time()
+        if not self.operations:
+            self._service.health.restart()  # the silence before nobody listened is no silence
+        for operation_id in ids:
+            tracked = self.operations.get(operation_id)
+            if tracked is None:
+                tracked = self.operations[operation_id] = TrackedOperation(operation_id, now)
+                self._queue.put(operation_id, now)
+            elif tracked.operation is not None:
+                self._listeners.tell(listener, Update(operation_id, after=tracked.operation))
+            tracked.listeners.append(listener)
+        self._wake()
+
+    def unfollow(self, ids: Iterable[str], listener: Reference) -> None:
+        """Stop telling a listener about these, and asking where nobody else wants to know."""
+        self._listeners.drop(listener)
+        for operation_id in ids:
+            tracked = self.operations.get(operation_id)
+            if tracked is None or listener not in tracked.listeners:
+                continue
+            tracked.listeners.remove(listener)
+            if not tracked.listeners:
+                self._forget(tracked)
+
+    async def cancel(self, operation_id: str) -> None:
+        """Cancel on behalf of the listeners: the answer is the newest snapshot, a refusal is told."""
+        try:
+            answer = await self._requests.cancel(operation_id)
+        except OperationsError as error:
+            tracked = self.operations.get(operation_id)
+            for listener in tracked.listeners if tracked else ():
+                self._listeners.tell(listener, Update(operation_id, cancel_error=error))
+            return
+        tracked = self.operations.get(operation_id)
+        if tracked is not None:
+            self._accept(tracked, answer)
+            tracked.since = self._background.time()  # a cancelled operation ends soon, however old it is
+            self._ask_again(tracked, self._schedule.shortest)
+            self._wake()
+
+    def give_up(self, error: OperationsError) -> None:
+        """End every wait."""
+        self._service.health.restart()
+        for tracked in list(self.operations.values()):
+            self._end(tracked, error)
+
+    async def _until_due(self) -> None:
+        """Wait until an operation is due and there is room for its question."""
+        while (due := self._next_due()) is None or due > self._background.time():
+            loop = self._background.loop
+            self._wakeup = loop.create_future()
+            timer = None if due is None else loop.call_at(max(due, loop.time() + TICK), self._wake)
+            try:
+                await self._wakeup
+            finally:
+                if timer is not None:
+                    timer.cancel()
+
+    def _next_due(self) -> float | None:
+        for listener, ids in self._listeners.gone():
+            self.unfollow(ids, listener)
+        return self._queue.next_due(outage=self._service.health.is_away)
+
+    def _wake(self) -> None:
+        if not self._wakeup.done():
+            self._wakeup.set_result(None)
+
+    def _ask_next(self) -> bool:
+        """Begin to ask about the one that is due first; False where none is."""
+        taken = self._queue.take(self._background.time(), outage=self._service.health.is_away)
+        if taken is None:
+            return False
+        operation_id, missed = taken
+        tracked = self.operations[operation_id]
+        tracked.question = self._background.spawn(self._ask, tracked, missed)
+        # Not within the task: one that is cancelled before its first step never runs at all.
+        tracked.question.add_done_callback(lambda _: self._asked(missed))
+        return True
+
+    def _asked(self, missed: bool) -> None:
+        self._queue.ended(missed=missed)
+        self._wake()
+
+    async def _ask(self, tracked: TrackedOperation, missed: bool) -> None:
+        token_generation, began = self._service.connection.token_generation, self._background.time()
+        given = self._service.health.call_timeout(tracked.deadline, missed=missed)
+        try:
+            try:
+                data = await self._service.get(tracked.id, given)
+                tracked.note_answer(self._background.time() - began)
+                self._answered(tracked, data)
+            except (CallFailed, UnreadableAnswer) as failed:
+                if isinstance(failed, CallFailed) and failed.code == "DEADLINE_EXCEEDED":
+                    tracked.note_timeout(given)
+                await self._failed(tracked, failed, token_generation)
+        except OperationsError as error:
+            self._end(tracked, error)
+        except asyncio.CancelledError:  # mostly because nobody follows it any more; else its turn comes again
+            self._ask_again(tracked, 0.0)
+            raise
+        except BaseException as error:  # of a schedule or a connection that a user has made
+            _log.exception("asking about %r failed", tracked.id)
+            self._end(tracked, errors.internal_error(tracked.id, error))
+        finally:
+            tracked.question = None
+
+    def _answered(self, tracked: TrackedOperation, data: bytes) -> None:
+        if data != tracked.data and self._is_current(tracked):
+            self._accept(tracked, read(tracked.id, data))
+        tracked.attempts.unreadable = 0
+        if self._is_current(tracked):
+            age = self._background.time() - tracked.since
+            self._ask_again(tracked, tracked.interval(self._schedule, age, random.random()))  # noqa: S311  # jitter
+
+    def _accept(self, tracked: TrackedOperation, answer: Answer) -> None:
+        """Take over an answer that differs from the last one, unless it is older than that."""
+        held, operation = tracked.operation, answer.operation
+        if held is None:
+            age = operation.elapsed_at(datetime.now(timezone.utc))
+            tracked.since = self._background.time() - (age or 0.0)
+        elif is_older(operation, held):
+            return
+        tracked.data, tracked.operation = answer
+        if _log.isEnabledFor(logging.DEBUG) and (held is None or held.status is not operation.status):
+            before = held.status.name if held else "not seen"
+            _log.debug("%s: %s, before: %s", tidy(tracked.id, 50), operation.status.name, before)
+        for listener in tracked.listeners:
+            self._listeners.tell(listener, Update(tracked.id, after=operation))
+        if operation.done:
+            self._forget(tracked)
+
+    async def _failed(self, tracked: TrackedOperation, failed: Failure, token_generation: int) -> None:
+        service, action = self._service, tracked.attempts.after(failed)
+        if action is Action.FAIL:
+            self._end(tracked, service.refusal(failed, tracked.id, "wait"))
+        elif action is Action.REFRESH:
+            await service.refresher.refresh(token_generation, tracked.since)
+            self._ask_again(tracked, 0.0)
+        elif service.health.never_answered:
+            self.give_up(service.silence(str(failed)))
+        else:
+            self._ask_again(tracked, service.delay_after(failed, tracked.attempts, tracked.id))
+
+    def _ask_again(self, tracked: TrackedOperation, delay: float) -> None:
+        if self._is_current(tracked):
+            self._queue.put(tracked.id, self._background.time() + delay, misses=tracked.attempts.failures)
+
+    def _is_current(self, tracked: TrackedOperation) -> bool:
+        """Tell whether it is still followed: an id may have been let go, and taken up again since."""
+        return self.operations.get(tracked.id) is tracked
+
+    def _end(self, tracked: TrackedOperation, error: OperationsError) -> None:
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("%s: the wait ends with %s", tidy(tracked.id, 50), type(error).__name__)
+        for listener in tracked.listeners:
+            self._listeners.tell(listener, Update(tracked.id, error=error))
+        self._forget(tracked)
+
+    def _forget(self, tracked: TrackedOperation) -> None:
+        if self._is_current(tracked):
+            del self.operations[tracked.id]
+            self._queue.drop(tracked.id)
+        if tracked.question is not None and tracked.question is not asyncio.current_task():
+            tracked.question.cancel()

@@ -1,0 +1,35 @@
+"""Calls of an OperationService on an event loop of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+
+from ds_ops_magic.connection.connection import EndpointConnection
+from ds_ops_magic.polling.failure import CallFailed
+from ds_ops_magic.polling.service import OperationService
+from tests.support.scripted import ScriptedServer
+
+T = TypeVar("T")
+
+
+def calling(target: ScriptedServer | EndpointConnection, work: Callable[[OperationService], Awaitable[T]]) -> T:
+    connection = EndpointConnection(target.address) if isinstance(target, ScriptedServer) else target
+
+    async def main() -> T:
+        service = OperationService(connection, 10_000.0, 2.0)
+        try:
+            return await work(service)
+        finally:
+            await service.channel.close()
+
+    return asyncio.run(main())
+
+
+async def failure_of(call: Awaitable[bytes]) -> CallFailed:
+    with pytest.raises(CallFailed) as caught:
+        await call
+    return caught.value
