@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from IPython.core.error import UsageError
 
-from ds_ops_magic.magics.command_line import OVERVIEW, SUBCOMMANDS, flags_of, parse, seconds, split
+from ds_ops_magic.magics import command_line
+from ds_ops_magic.magics.command_line import flags_of, split
+from ds_ops_magic.magics.options import seconds
+from ds_ops_magic.magics.subcommands.table import OVERVIEW, SUBCOMMANDS
+
+
+def parse(name: str, words: list[str]) -> Any:
+    return command_line.parse(SUBCOMMANDS[name], words)
 
 
 def refusal(subcommand: str, *words: str) -> str:
@@ -131,7 +140,7 @@ def test_help_is_text_and_no_exit(subcommand: str, flag: str) -> None:
     text = parse(subcommand, [flag])
     assert isinstance(text, str)
     assert text.startswith(f"usage: %op {subcommand}")
-    assert all(option in text for option in flags_of(subcommand))
+    assert all(option in text for option in flags_of(SUBCOMMANDS[subcommand]))
 
 
 def test_help_wins_over_what_is_wrong_beside_it() -> None:

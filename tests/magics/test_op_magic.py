@@ -154,7 +154,7 @@ def test_a_watch_that_nobody_holds_and_nothing_shows_stops(shell: Any) -> None:
         until(lambda: server.gets("dropped"))
         shell.run_cell("'the next cell'").raise_error()
         gc.collect()
-        client = shell.magics_manager.registry["OpMagics"].client()
+        client = shell.magics_manager.registry["OpMagics"].session.client
         until(lambda: set(client._poller._poller._followed) == {"kept"})
         assert not shell.user_ns["w"].view().stopped
 

@@ -14,7 +14,7 @@ from IPython.core.error import UsageError
 from yandexcloud.operations import OperationResult
 
 from ds_ops_magic import Operation, Operations, connect
-from ds_ops_magic.magics.targets import Scope, Targets, reported, resolve, resolve_value
+from ds_ops_magic.magics.targets import Scope, Targets, resolve, resolve_value, with_progress
 from ds_ops_magic.model.errors import WaitInterrupted
 from tests.support.scripted import ScriptedServer, message
 
@@ -218,7 +218,7 @@ def test_stop_while_a_generator_is_read_keeps_what_it_had_given() -> None:
 def test_a_slow_generator_is_spoken_of_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
     moments = iter([0.0, 0.5, 1.9, 3.0, 4.0, 5.9, 6.5, 7.0])
     names = list("abcdefg")
-    assert list(reported(names, "slow()", lambda: next(moments))) == names
+    assert list(with_progress(names, "slow()", lambda: next(moments))) == names
     assert capsys.readouterr().out.splitlines() == [
         "%op: reading slow(): 3 operations so far, in 3.0 s",
         "%op: reading slow(): 6 operations so far, in 6.5 s",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,9 +10,7 @@ import pytest
 from ds_ops_magic import LocalService, WaitInterrupted, Watch, connect
 from ds_ops_magic.display import choice
 from ds_ops_magic.display.text_display import Display
-from ds_ops_magic.magics.wait import wait_and_show, wait_for_answers
-from ds_ops_magic.model.view import Entry, Health, View
-from tests.support.following import lasting
+from ds_ops_magic.magics.wait import wait_and_show
 
 
 class PressedTwice(Display):
@@ -27,24 +25,6 @@ class PressedTwice(Display):
         self.finished += 1
         if self.finished == 1:
             raise KeyboardInterrupt
-
-
-class Restless:
-    """A watch that has news whenever it is looked at, and never an answer about each."""
-
-    def subscribe(self, signal: Callable[[], None]) -> Callable[[], None]:
-        self.signal = signal
-        return lambda: None
-
-    def view(self) -> View:
-        self.signal()
-        return View((Entry("a"),), Health())
-
-
-def test_the_first_answers_are_waited_for_no_longer_though_there_is_news_all_the_while() -> None:
-    watch: Any = Restless()
-    with lasting(0.2, 1.0):
-        wait_for_answers(watch, 0.2)
 
 
 @pytest.fixture
