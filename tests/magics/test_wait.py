@@ -33,27 +33,43 @@ def watch(operation_service: LocalService) -> Iterator[Watch]:
         yield client.watch(operation_service.simulate(600).id)
 
 
-def test_stop_before_the_wait_begins(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_before_the_wait(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def show(*_: Any) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(choice, "show", show)
     with pytest.raises(WaitInterrupted, match=f"%op wait {watch.ids[0]}"):
-        wait_and_show(watch, shell, "none", None)
+        wait_and_show(watch, shell, "none")
     assert watch.view().stopped
 
 
-def test_stop_once_more_while_the_result_is_drawn(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_while_the_result_is_drawn(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     display = PressedTwice(watch)
     monkeypatch.setattr(choice, "show", lambda *_: display)
     with pytest.raises(WaitInterrupted, match="the operation goes on"):
-        wait_and_show(watch, shell, "none", None)
+        wait_and_show(watch, shell, "none")
     assert display.finished == 2
     assert watch.view().stopped
 
 
+def test_a_tick_of_ones_own(operation_service: LocalService, shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[bool] = []
+    with connect(operation_service.address) as client:
+        watch = client.watch(operation_service.simulate(0.3).id)
+        wait_and_show(watch, shell, "text", tick=lambda: seen.append(watch.done))
+    assert False in seen
+    assert capsys.readouterr().out.startswith("✓ succeeded")
+
+
+def test_an_error_of_a_tick_ends_the_wait(watch: Watch, shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        wait_and_show(watch, shell, "text", tick=lambda: 1 / 0)
+    assert watch.view().stopped
+    assert capsys.readouterr().out.startswith("●")
+
+
 @pytest.mark.parametrize("broken", ["tick", "finish"])
-def test_a_panel_that_cannot_be_shown_does_not_end_the_wait(
+def test_an_error_of_the_panel_does_not_end_the_wait(
     operation_service: LocalService,
     shell: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -67,9 +83,9 @@ def test_a_panel_that_cannot_be_shown_does_not_end_the_wait(
     display = type("Broken", (Display,), {broken: fail})
     monkeypatch.setattr(choice, "show", lambda *how: show(*how) if how[2] == "text" else display(how[0]))
     with connect(operation_service.address) as client:
-        wait_and_show(client.watch(operation_service.simulate(0.3).id), shell, "widget", None)
-    said = capsys.readouterr()
-    assert said.out.startswith("✓ succeeded")
-    assert said.err == (
+        wait_and_show(client.watch(operation_service.simulate(0.3).id), shell, "widget")
+    printed = capsys.readouterr()
+    assert printed.out.startswith("✓ succeeded")
+    assert printed.err == (
         "The panel cannot be shown, the wait goes on: ModuleNotFoundError: No module named 'ipython_genutils'\n"
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from IPython.core.error import UsageError
 
 from ds_ops_magic import (
     AuthenticationError,
@@ -42,6 +43,11 @@ def test_connect_says_where_and_as_whom(
         assert capsys.readouterr().out == said
     shell.run_line_magic("op", "connect where;")
     assert capsys.readouterr().out == ""
+
+
+def test_an_expression_that_fails(shell: Any) -> None:
+    with pytest.raises(UsageError, match="1/0 cannot be evaluated: ZeroDivisionError"):
+        shell.run_line_magic("op", "connect {1/0}")
 
 
 @pytest.mark.parametrize("line", ["connect nowhere", "connect number", "connect {[]}"])
