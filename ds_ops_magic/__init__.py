@@ -9,11 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ds_ops_magic.client import ALL, FIRST, FIRST_FAILURE, OperationClient
+    from ds_ops_magic.client import OperationClient
     from ds_ops_magic.connector import connect
     from ds_ops_magic.history.history import History
     from ds_ops_magic.history.interceptor import recorder
-    from ds_ops_magic.local import LocalService
+    from ds_ops_magic.local.service import LocalService
     from ds_ops_magic.model.errors import (
         AuthenticationError,
         CancelNotSupported,
@@ -35,12 +35,15 @@ if TYPE_CHECKING:
         WaitTimeout,
         WatchStopped,
     )
-    from ds_ops_magic.model.operation import ErrorStatus, Operation, Status
+    from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.operations import Operations
+    from ds_ops_magic.model.outcome import ErrorStatus, Status
     from ds_ops_magic.model.payload import UnknownPayload
     from ds_ops_magic.model.progress import Progress
     from ds_ops_magic.model.view import Update
+    from ds_ops_magic.model.waiting import ALL, FIRST, FIRST_FAILURE
     from ds_ops_magic.polling.schedule import Schedule
+    from ds_ops_magic.util.public_names import restore
     from ds_ops_magic.watch import Watch
 
 __version__ = "0.1.0"
@@ -83,22 +86,37 @@ __all__ = [
     "connect",
     "load_ipython_extension",
     "recorder",
+    "restore",
     "unload_ipython_extension",
 ]
 
-# Where each public name lives (PEP 562): importing the package must not import grpc, or %load_ext would be felt.
+# Where each public name is defined, the exceptions apart (PEP 562): importing the package must not import grpc, or
+# %load_ext would be felt. Beside them what a pickle or a display is found by.
 _HOMES = {
-    "client": ("ALL", "FIRST", "FIRST_FAILURE", "OperationClient"),
+    "client": ("OperationClient",),
+    "connection.connection": ("EndpointConnection",),
+    "connection.credentials": ("CommandLine", "EnvironmentToken", "KeyFile", "MetadataService"),
+    "connection.tokens": ("Tokens",),
+    "connection.yandex": ("YandexConnection",),
+    "connection.yandex_api": ("Cloud",),
     "connector": ("connect",),
+    "display.table": ("Listing",),
     "history.history": ("History",),
     "history.interceptor": ("recorder",),
-    "local": ("LocalService",),
-    "model.payload": ("UnknownPayload",),
-    "model.operation": ("ErrorStatus", "Operation", "Status"),
+    "local.connection": ("LocalConnection",),
+    "local.jobs": ("Reporter",),
+    "local.retention": ("Retention",),
+    "local.service": ("LocalService",),
+    "model.estimates": ("Durations",),
+    "model.operation": ("Operation",),
     "model.operations": ("Operations",),
+    "model.outcome": ("ErrorStatus", "Status"),
+    "model.payload": ("UnknownPayload",),
     "model.progress": ("Progress",),
+    "model.view": ("Update", "Entry", "Health", "View"),
+    "model.waiting": ("ALL", "FIRST", "FIRST_FAILURE", "ReturnWhen"),
     "polling.schedule": ("Schedule",),
-    "model.view": ("Update",),
+    "util.public_names": ("restore",),
     "watch": ("Watch",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -118,10 +136,20 @@ def unload_ipython_extension(shell: Any) -> None:
     magics.unload(shell)
 
 
+def home_of(name: str) -> str:
+    """Return the full name of the module that defines a name."""
+    return f"{__name__}.{_HOME.get(name, 'model.errors')}"
+
+
+def find(name: str) -> Any:
+    """Return what a name means, None for one that nothing here has."""
+    return getattr(importlib.import_module(home_of(name)), name, None)
+
+
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME.get(name, 'model.errors')}"), name)
+    return find(name)
 
 
 def __dir__() -> list[str]:

@@ -6,8 +6,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import OperationsError, WaitInterrupted
+from ds_ops_magic.model.group_errors import group_error
 from ds_ops_magic.model.operations import Operations
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def ask_many(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what
         ask: Asks about one.
         ids: The operations.
         history: What is told of the answers.
-        what: What became of those that there is no answer for, as for `ds_ops_magic.model.errors.group_error`.
+        what: What became of those that there is no answer for, as for `group_error`.
 
     Raises:
         OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
@@ -60,9 +60,8 @@ def ask_many(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what
             except OperationsError as error:
                 refusals[operation_id] = error
     if refusals:
-        raise errors.group_error(
-            refusals, Operations(answers.get(operation_id) for operation_id in ids), len(pendings), what
-        )
+        found = Operations(answers.get(operation_id) for operation_id in ids)
+        raise group_error(refusals, found, len(pendings), what)
     return Operations(answers[operation_id] for operation_id in ids)
 
 
@@ -103,7 +102,6 @@ def _recorded(pending: Pending[Operation], operation_id: str, history: EndpointH
     try:
         operation = result_of(pending)
     except OperationsError as error:
-        history.refused(error, operation_id)
-        raise
+        raise history.record_error(operation_id, error) from error.__cause__
     history.record_snapshot(operation, operation_id)
     return operation

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from ds_ops_magic import asking
-from ds_ops_magic.model import errors, grpc_codes, references
-from ds_ops_magic.model.errors import InvalidOperationId, OperationNotFound, PermissionDenied, ServiceRefused, check_id
-from ds_ops_magic.model.view import ReturnWhen
+from ds_ops_magic.model import grpc_codes, references
+from ds_ops_magic.model.errors import InvalidOperationId, OperationNotFound, PermissionDenied, ServiceRefused
+from ds_ops_magic.model.group_errors import NOT_ASKED, NOT_CANCELLED
+from ds_ops_magic.model.waiting import ReturnWhen
 from ds_ops_magic.polling.owner import PollerOwner
 from ds_ops_magic.polling.schedule import Schedule
+from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.watch import Watch
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.operations import Operations
     from ds_ops_magic.model.references import Reference
     from ds_ops_magic.polling.poller import Poller
+
+    _EveryEnd: TypeAlias = Literal[ReturnWhen.ALL, ReturnWhen.FIRST_FAILURE]  # what waits until each was seen
 
 DEFAULT_RATE = 200.0
 """Calls per second that a client makes at most, unless it is told otherwise."""
@@ -82,7 +86,8 @@ class OperationClient:
             "schedule": self._schedule,
             "history": self.history,
         }
-        return functools.partial(type(self), **how), (self.connection,)  # nothing of the copy is started
+        make = functools.partial(restore, "OperationClient") if type(self) is OperationClient else type(self)
+        return functools.partial(make, **how), (self.connection,)  # nothing of the copy is started
 
     def __enter__(self) -> OperationClient:
         return self
@@ -106,7 +111,7 @@ class OperationClient:
             return
         except ServiceRefused as refused:
             if not grpc_codes.is_service(refused.code, str(refused)):
-                raise errors.no_service(refused, self.connection.endpoint) from None
+                raise grpc_codes.not_a_service(refused, self.connection.endpoint) from None
 
     def get(self, operation: Reference) -> Operation:
         """Ask for an operation as it is now.
@@ -129,7 +134,7 @@ class OperationClient:
             OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return asking.ask_many(self._poller.started().get, ids, self._history_here(ids), errors.NOT_ASKED)
+        return asking.ask_many(self._poller.started().get, ids, self._history_here(ids), NOT_ASKED)
 
     def peek(self, ids: Sequence[str], timeout: float) -> dict[str, Operation]:
         """Return by id what the service says of operations in so many seconds; the history counts it as no use."""
@@ -158,7 +163,7 @@ class OperationClient:
             OperationsFailed: Some cannot be cancelled; the error of the one that was asked for alone.
         """
         ids = _ids_of(operations)
-        return asking.ask_many(self._poller.started().cancel, ids, self._history_here(ids), errors.NOT_CANCELLED)
+        return asking.ask_many(self._poller.started().cancel, ids, self._history_here(ids), NOT_CANCELLED)
 
     def wait(self, operation: Reference, timeout: float | None = None) -> Operation:
         """Block until an operation has ended.
@@ -181,15 +186,17 @@ class OperationClient:
 
     async def wait_async(self, operation: Reference, timeout: float | None = None) -> Operation:
         """Wait like `wait`, on the running event loop, whichever it is. Cancelling the task stops the watching."""
-        return cast("Operation", (await self.wait_all_async([_id_of(operation)], timeout))[0])
+        return (await self.wait_all_async([_id_of(operation)], timeout))[0]
 
     @overload
     def wait_all(
-        self,
-        operations: Iterable[Reference],
-        timeout: float | None = None,
-        return_when: Literal[ReturnWhen.ALL, ReturnWhen.FIRST_FAILURE] = ReturnWhen.ALL,
+        self, operations: Iterable[Reference], timeout: float | None = None, return_when: _EveryEnd = ReturnWhen.ALL
     ) -> Operations[Operation]: ...
+
+    @overload
+    def wait_all(
+        self, operations: Iterable[Reference], timeout: float | None = None, *, return_when: ReturnWhen
+    ) -> Operations[Operation | None]: ...
 
     @overload
     def wait_all(
@@ -221,12 +228,27 @@ class OperationClient:
         with self.watch(operations) as watch:
             return watch.wait(timeout, return_when)
 
+    @overload
+    async def wait_all_async(
+        self, operations: Iterable[Reference], timeout: float | None = None, return_when: _EveryEnd = ReturnWhen.ALL
+    ) -> Operations[Operation]: ...
+
+    @overload
+    async def wait_all_async(
+        self, operations: Iterable[Reference], timeout: float | None = None, *, return_when: ReturnWhen
+    ) -> Operations[Operation | None]: ...
+
+    @overload
+    async def wait_all_async(
+        self, operations: Iterable[Reference], timeout: float | None, return_when: ReturnWhen
+    ) -> Operations[Operation | None]: ...
+
     async def wait_all_async(
         self,
         operations: Iterable[Reference],
         timeout: float | None = None,
         return_when: ReturnWhen = ReturnWhen.ALL,
-    ) -> Operations[Operation | None]:
+    ) -> Operations[Operation] | Operations[Operation | None]:
         """Wait like `wait_all`, on the running event loop. Cancelling the task stops the watching."""
         with self.watch(operations) as watch:
             return await watch.wait_async(timeout, return_when)
@@ -259,9 +281,9 @@ class OperationClient:
 
 
 def _id_of(operation: Reference) -> str:
-    return check_id(references.only_id_of(operation))
+    return references.check_id(references.only_id_of(operation))
 
 
 def _ids_of(*operations: Reference | Iterable[Reference]) -> list[str]:
     """Return the ids of what stands for operations, each for one or for several, if they may be asked about."""
-    return [check_id(found) for found in references.ids_of(*operations)]
+    return [references.check_id(found) for found in references.ids_of(*operations)]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.model import errors, references
 from ds_ops_magic.model.errors import WatchStopped
+from ds_ops_magic.model.group_errors import group_error
 from ds_ops_magic.model.operations import Operations
-from ds_ops_magic.model.view import ReturnWhen, Update, View
-from ds_ops_magic.model.waiting import Deadline
+from ds_ops_magic.model.view import Update, View
+from ds_ops_magic.model.waiting import Deadline, ReturnWhen
 from ds_ops_magic.watch_state import WatchState
 from ds_ops_magic.watch_updates import Subscribers
 
@@ -223,7 +224,7 @@ class Watch:
 
     def on_updates(self, updates: list[Update]) -> None:
         """Take over what the poller learned (`ds_ops_magic.polling.updates.Listener`)."""
-        self._tell_history(updates)  # first: who has waited for these finds them there
+        updates = self._recorded(updates)  # first: who has waited for these finds them in the history
         with self._lock:
             news = [told for update in updates if (told := self._state.apply(update)) is not None]
             over = self._state.all_ended
@@ -235,12 +236,13 @@ class Watch:
                 read(None)
         self._signal()
 
-    def _tell_history(self, updates: list[Update]) -> None:
+    def _recorded(self, updates: list[Update]) -> list[Update]:
+        """Tell the history, and return the updates with what it adds."""
         try:
-            if self._history is not None:
-                self._history.on_updates(updates)
+            return updates if self._history is None else self._history.on_updates(updates)
         except Exception:
             _log.exception("the history of %r failed", self)
+            return updates
 
     def _deadline(self, timeout: float | None, return_when: ReturnWhen, now: float) -> Deadline:
         return Deadline.of(timeout, return_when, now, self._poller.time_to_ask(len(self._state.entries)))
@@ -274,7 +276,7 @@ class Watch:
                 raise errors.stopped(unfinished)
             raise errors.timed_out(unfinished, operations, deadline.timeout, self._poller.health.last_status)
         if failed:
-            raise errors.group_error(failed, operations, len(self._state.entries))
+            raise group_error(failed, operations, len(self._state.entries))
         return operations
 
     def _is_stopped(self) -> bool:

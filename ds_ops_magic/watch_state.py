@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.model import errors
-from ds_ops_magic.model.view import Entry, ReturnWhen, Update
+from ds_ops_magic.model.view import Entry, Update
+from ds_ops_magic.model.waiting import ReturnWhen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

@@ -123,7 +123,7 @@ def test_unloading_ends_a_watch_with_a_static_result(bare: Kernel) -> None:
     assert "● running" in last["text/plain"]
     assert "stopped waiting" in last["text/plain"]
     # Unloading waits for these threads a second or two at most, which is not enough on a machine that is too busy.
-    wait_until(lambda: not [name for name in bare.value("threads()") if "drawer" in name or "poller" in name])
+    wait_until(lambda: not [name for name in bare.value("threads()") if "redraw" in name or "poller" in name])
     assert bare.value("w.view().stopped")
     assert bare.run("w.wait()").error["ename"] == "WatchStopped"
 

@@ -18,7 +18,7 @@ from ds_ops_magic.client import OperationClient
 from ds_ops_magic.display.panel import Panel, panel_of
 from ds_ops_magic.display.render import html, text
 from ds_ops_magic.model import errors
-from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.watch import Watch
 from tests.support.following import client_of, until
 from tests.support.scripted import Call, ScriptedServer, message
@@ -63,7 +63,7 @@ def test_a_service_that_has_get_alone_is_followed_and_says_that_it_does_not_canc
         watch.cancel("op1")
         until(lambda: watch.view().entries[0].cancel_error)
         (row,) = panel(watch).rows
-        assert (row.word, row.cancellable, row.ended) == ("running", False, False)
+        assert (row.status, row.cancellable, row.ended) == ("running", False, False)
         assert row.note.startswith("op1 cannot be cancelled: its service does not support it. · ")
         done[0] = True
         assert watch.wait(10)[0].status is Status.SUCCEEDED
@@ -137,7 +137,7 @@ def test_an_unknown_id_that_is_answered_with_unknown() -> None:
             watch.wait(10)
         assert panel(watch).counts == "1 unknown · 1 succeeded"
         (_, row) = panel(watch).rows
-        assert (row.word, row.error) == ("unknown", "nope: the service failed to answer. UNKNOWN: KeyError: 'x'")
+        assert (row.status, row.error) == ("unknown", "nope: the service failed to answer. UNKNOWN: KeyError: 'x'")
 
 
 @pytest.mark.parametrize("code", [Code.UNKNOWN, Code.FAILED_PRECONDITION, Code.OUT_OF_RANGE])

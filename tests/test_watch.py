@@ -17,9 +17,9 @@ import pytest
 from ds_ops_magic.history.history import EndpointHistory, History
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import WaitTimeout
-from ds_ops_magic.model.operation import Status
 from ds_ops_magic.model.operations import Operations
-from ds_ops_magic.model.view import ReturnWhen
+from ds_ops_magic.model.outcome import Status
+from ds_ops_magic.model.waiting import ReturnWhen
 from tests.support.following import client_of, lasting, until
 from tests.support.scripted import Call, ScriptedServer, Stage, message, running_then
 

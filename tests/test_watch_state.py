@@ -9,7 +9,8 @@ import pytest
 from ds_ops_magic.model.errors import CancelNotSupported, OperationFailed
 from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
-from ds_ops_magic.model.view import Entry, ReturnWhen, Update
+from ds_ops_magic.model.view import Entry, Update
+from ds_ops_magic.model.waiting import ReturnWhen
 from ds_ops_magic.polling.tracked import is_older
 from ds_ops_magic.watch_state import WatchState
 from tests.support.scripted import message

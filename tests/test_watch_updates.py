@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.model.view import Update
 from ds_ops_magic.watch import Watch
 from tests.support.following import client_of, lasting, until

@@ -1,1 +1,1 @@
-"""Where a service is, and who we are there: addresses, credentials, channels."""
+"""Connections to an OperationService: addresses, credentials, channels."""

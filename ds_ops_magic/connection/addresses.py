@@ -1,4 +1,4 @@
-"""What an address looks like, and whether it stays on this host: only there is plaintext spoken."""
+"""Checks addresses: their form, and whether they are on this host, where alone plaintext is used."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ds_ops_magic.util.text import one_line, tidy
 def is_address(text: str) -> bool:
     """Tell whether a text is an address: ``unix:/path``, also with ``///``, or ``host:port``."""
     if text.startswith("unix:"):
-        path = plain(text).removeprefix("unix:")
+        path = normalized(text).removeprefix("unix:")
         return path.startswith("/") and not path.startswith("//")
     host, _, port = text.rpartition(":")
     is_shown = text.isprintable() and tidy(text, len(text)) == text  # as it is, not only like another one
     return bool(host) and port.isdecimal() and is_shown and not set(text) & set(" /\\")
 
 
-def plain(address: str) -> str:
-    """Return an address as it is kept: gRPC's ``unix:///path`` means the same as ``unix:/path``."""
+def normalized(address: str) -> str:
+    """Return an address in the one form that is used: gRPC's ``unix:///path`` means the same as ``unix:/path``."""
     return address.replace("unix:///", "unix:/", 1) if address.startswith("unix:///") else address
 
 
 def is_on_this_host(address: str) -> bool:
-    """Tell whether an address stays on this host: a unix socket or loopback."""
+    """Tell whether an address is on this host: a unix socket or loopback."""
     if address.startswith("unix:"):
         return True
     host = address.rpartition(":")[0].strip("[]")

@@ -1,17 +1,19 @@
-"""Where a service is and who we are there: an address and credentials to a gRPC channel."""
+"""Connections: an address and credentials, and the gRPC channel that is opened with them."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.connection.addresses import channel_options, is_on_this_host
 from ds_ops_magic.connection.credentials import read_variable
-from ds_ops_magic.connection.files import Unreadable, contents
+from ds_ops_magic.connection.files import UnreadableFile, read_file
 from ds_ops_magic.connection.redaction import redacted
 from ds_ops_magic.connection.tokens import NoToken, Token, Tokens
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:
@@ -19,25 +21,29 @@ if TYPE_CHECKING:
 
 Options = Sequence[tuple[str, Any]]
 
+_log = logging.getLogger(__name__)
 
-class Connection:
+
+class Connection(PickledByName):
     """An address and how to reach it. Opens channels; knows nothing of what is asked over them.
 
     Attributes:
         endpoint: The address, as shown to the user.
-        identity: Who we are there, in words; never a token.
-        source: Where the credentials came from, in words; empty where there are none.
-        rejected_sources: What was tried before that and was refused, with the reason, in words.
+        identity: Who we are there, as shown to the user; never a token.
+        source: Where the credentials came from, for example ``$YC_IAM_TOKEN``; empty where there are none.
+        rejected_sources: The sources that were tried before that one and failed, each with the reason.
+        verified: Whether the service has accepted these credentials while connecting: it need not be asked again.
     """
 
     endpoint: str
     identity: str
     source: str = ""
     rejected_sources: tuple[str, ...] = ()
+    verified: bool = False
 
     @property
     def service_key(self) -> str:
-        """What the service is called from one kernel to the next, in the history."""
+        """The key of the service in the history, the same in every process."""
         return self.endpoint
 
     def channel(self, options: Options) -> grpc.aio.Channel:
@@ -50,30 +56,30 @@ class Connection:
 
     @property
     def token_generation(self) -> int:
-        """Number of the credentials in use: others have another one."""
+        """The number of the credentials in use, which is another one for others."""
         return 0
 
     def refresh(self, token_generation: int) -> None:
         """Get fresh credentials after a call was refused, unless others are in use by now. May block.
 
         Args:
-            token_generation: `token_generation` as it was when that call was made.
+            token_generation: The one with which that call was made.
 
         Raises:
             AuthenticationError: There are none to be had.
-            TemporarilyUnavailable: Where they come from is silent: to ask again later is worth while.
+            TemporarilyUnavailable: Their source does not answer now; later it may.
         """
 
-    def redacted(self, words: str) -> str:
-        """Return a service's words without the credentials that it was given; it may repeat them."""
-        return redacted(words)
+    def redacted(self, message: str) -> str:
+        """Return a service's message without the credentials that it was given; it may repeat them."""
+        return redacted(message)
 
     def without_secrets(self, answer: bytes, request: bytes) -> bytes:
         """Return a serialized answer, of the same size, without the credentials that came with its request."""
         return answer
 
     def close(self) -> None:
-        """Give back what the connection itself has opened."""
+        """Close what the connection itself has opened."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} to {self.endpoint} as {self.identity}>"
@@ -88,9 +94,9 @@ class TokenConnection(Connection):
         """Return the bearer token as call metadata, where there is one."""
         return self._tokens.metadata
 
-    def redacted(self, words: str) -> str:
-        """Return a service's words without the tokens that it was given."""
-        return self._tokens.redacted(words)
+    def redacted(self, message: str) -> str:
+        """Return a service's message without the tokens that it was given."""
+        return self._tokens.redacted(message)
 
     def without_secrets(self, answer: bytes, request: bytes) -> bytes:
         """Return a serialized answer without the tokens that the service was given."""
@@ -98,8 +104,8 @@ class TokenConnection(Connection):
 
     @property
     def token_generation(self) -> int:
-        """Number of the token in use."""
-        return self._tokens.held[0]
+        """The number of the token in use."""
+        return self._tokens.current[0]
 
 
 class EndpointConnection(TokenConnection):
@@ -139,8 +145,8 @@ class EndpointConnection(TokenConnection):
         Raises:
             AuthenticationError: The token is still the one that was refused, or there is none.
         """
-        number, token = self._tokens.held
-        if number != token_generation:
+        current, token = self._tokens.current
+        if current != token_generation:
             return
         shown = tidy(self.endpoint, 100)
         if self._token_env is None:
@@ -156,6 +162,7 @@ class EndpointConnection(TokenConnection):
                 f"Put a valid one into ${self._token_env}; operations go on by themselves, so wait again afterwards.",
             )
         self._tokens.use(fresh)
+        _log.debug("took another token from %s", self.source)
 
 
 def _read_token(variable: str) -> Token:
@@ -174,9 +181,9 @@ def read_certificates(path: str | os.PathLike[str]) -> bytes:
     """
     shown = tidy(os.fspath(path), 100)
     try:
-        found = contents(path)
-    except Unreadable as error:
+        data = read_file(path)
+    except UnreadableFile as error:
         raise NotConnected(f"The certificates in {shown!r} cannot be read: {error}.") from None
-    if b"-----BEGIN CERTIFICATE-----" not in found:
+    if b"-----BEGIN CERTIFICATE-----" not in data:
         raise NotConnected(f"{shown!r} holds no certificate: a PEM file begins with -----BEGIN CERTIFICATE-----.")
-    return found
+    return data

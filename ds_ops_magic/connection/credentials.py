@@ -1,4 +1,8 @@
-"""Where credentials for Yandex Cloud come from: the environment, the machine, its command line, a key file."""
+"""Sources of credentials for Yandex Cloud: environment variables, the metadata service, ``yc``, a key file.
+
+To add one, write a subclass of `Source` with a `name`, an `identity` and `fetch`, and give it its place in
+`default_sources`: they are tried in that order until the cloud accepts a token.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.connection import programs, web
-from ds_ops_magic.connection.files import Unreadable, contents
+from ds_ops_magic.connection.files import UnreadableFile, read_file
 from ds_ops_magic.connection.redaction import redacted
 from ds_ops_magic.connection.tokens import NoToken, SourceAbsent, Token
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import duration, one_line, tidy
 
 if TYPE_CHECKING:
@@ -24,29 +29,33 @@ MIXED_VARIABLES = ("YC_TOKEN", "YC_OAUTH_TOKEN")
 METADATA_TIMEOUT = 1.0
 """Seconds that the metadata service may take."""
 
-# yc is written in Go, whose gRPC words its errors like this.
-_SILENCE_OF_YC = ("code = Unavailable", "code = DeadlineExceeded")
+# What gRPC for Go, in which yc is written, says of a service that does not answer.
+_YC_RETRYABLE = ("code = Unavailable", "code = DeadlineExceeded")
 
 
-class Source:
-    """One place that credentials come from.
+class Source(PickledByName):
+    """A source of tokens.
 
     Attributes:
-        name: What it is, in words.
-        identity: As whom it lets one in, where the token does not say.
-        is_static: Whether it gives the same token until somebody puts another one there.
+        name: What the user reads of it, for example ``$YC_IAM_TOKEN`` or ``yc iam create-token``.
+        identity: Whose account it gives tokens of, where the token does not say.
+        is_static: Whether it gives the same token until the user changes it.
     """
 
     name: str
     identity: str
     is_static = False
 
-    def fetch(self, cloud: Cloud, seconds: float) -> Token:
-        """Get a token. Blocks, for about so many seconds at most, however much comes and however slowly.
+    def fetch(self, cloud: Cloud, timeout: float) -> Token:
+        """Get a token. Blocks.
+
+        Args:
+            cloud: Whose token service exchanges what is no IAM token yet.
+            timeout: The most seconds that it may take, however much the source answers and however slowly.
 
         Raises:
-            NoToken: There is none to be had.
-            DiscoveryFailed: One would have to be exchanged, and nobody knows where.
+            NoToken: It has none; SourceAbsent: it does not exist here.
+            DiscoveryFailed: The token service is needed, and its address is not known.
         """
         raise NotImplementedError
 
@@ -67,15 +76,15 @@ class EnvironmentToken(Source):
         self._variable = variable
         self._is_iam = is_iam
 
-    def fetch(self, cloud: Cloud, seconds: float) -> Token:
+    def fetch(self, cloud: Cloud, timeout: float) -> Token:
         """Read the variable; an OAuth token is exchanged for an IAM token."""
-        given = read_variable(self._variable)
+        token = read_variable(self._variable)
         # "t1." is how IAM tokens start: https://yandex.cloud/en/docs/iam/concepts/authorization/iam-token
-        if self._is_iam or given.value.startswith("t1."):
-            return given
+        if self._is_iam or token.value.startswith("t1."):
+            return token
         from yandex.cloud.iam.v1.iam_token_service_pb2 import CreateIamTokenRequest
 
-        return cloud.iam_token(CreateIamTokenRequest(yandex_passport_oauth_token=given.value), seconds)
+        return cloud.iam_token(CreateIamTokenRequest(yandex_passport_oauth_token=token.value), timeout)
 
 
 class MetadataService(Source):
@@ -90,22 +99,22 @@ class MetadataService(Source):
         self._address = os.environ.get("YC_METADATA_ADDR", "").strip() or "169.254.169.254"
         self.name = f"the metadata service at {tidy(self._address, 60)}"
 
-    def fetch(self, cloud: Cloud, seconds: float) -> Token:
-        """Ask for the token of the default service account; never through a proxy, which would see it."""
-        seconds = min(seconds, METADATA_TIMEOUT)
+    def fetch(self, cloud: Cloud, timeout: float) -> Token:
+        """Request the token of the default service account; never through a proxy, which would see it."""
+        timeout = min(timeout, METADATA_TIMEOUT)
         path = "/computeMetadata/v1/instance/service-accounts/default/token"
         try:
-            status, said = web.get(self._address, path, {"Metadata-Flavor": "Google"}, seconds)
+            status, body = web.get(self._address, path, {"Metadata-Flavor": "Google"}, timeout)
         except TimeoutError:
-            raise SourceAbsent(f"no answer within {duration(seconds)}", retryable=True) from None
+            raise SourceAbsent(f"no answer within {duration(timeout)}", retryable=True) from None
         except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:
-            words = one_line(getattr(error, "strerror", None) or type(error).__name__, 100)
-            raise SourceAbsent(words, retryable=isinstance(error, (OSError, http.client.HTTPException))) from None
+            message = one_line(getattr(error, "strerror", None) or type(error).__name__, 100)
+            raise SourceAbsent(message, retryable=isinstance(error, (OSError, http.client.HTTPException))) from None
         if status != http.client.OK:
-            words = f"HTTP {status}" + (", no service account here" if status == 404 else "")
-            raise NoToken(words, retryable=status >= 500 or status == http.client.TOO_MANY_REQUESTS)
-        answered = _json_object(said)
-        return Token.checked(answered.get("access_token"), answered.get("expires_in"))
+            message = f"HTTP {status}" + (", no service account here" if status == 404 else "")
+            raise NoToken(message, retryable=status >= 500 or status == http.client.TOO_MANY_REQUESTS)
+        fields = _json_object(body)
+        return Token.checked(fields.get("access_token"), fields.get("expires_in"))
 
 
 class CommandLine(Source):
@@ -119,31 +128,31 @@ class CommandLine(Source):
         shown = "" if profile is None else f" --profile {tidy(profile, 60)}"
         self.name = f"yc iam create-token{shown}"
         self.identity = "the account of " + (f"yc's profile {tidy(profile, 60)}" if profile else "yc")
-        self._words = ["iam", "create-token", *(() if profile is None else ("--profile", profile))]
+        self._arguments = ["iam", "create-token", *(() if profile is None else ("--profile", profile))]
 
-    def fetch(self, cloud: Cloud, seconds: float) -> Token:
+    def fetch(self, cloud: Cloud, timeout: float) -> Token:
         """Run it, with no terminal to ask anything on, and without the tokens that yc would read itself."""
         # Its installer puts it into the home folder, and on the PATH of shells that were started since.
-        places = (os.environ.get("PATH", os.defpath), os.path.expanduser("~/yandex-cloud/bin"))
-        program = shutil.which("yc", path=os.pathsep.join(places))
+        folders = (os.environ.get("PATH", os.defpath), os.path.expanduser("~/yandex-cloud/bin"))
+        program = shutil.which("yc", path=os.pathsep.join(folders))
         if program is None:
             raise SourceAbsent("yc is not installed")
         environment = {
             name: value for name, value in os.environ.items() if name not in (*IAM_VARIABLES, *MIXED_VARIABLES)
         }
         try:
-            ended = programs.run([program, *self._words], environment, seconds)
+            completed = programs.run([program, *self._arguments], environment, timeout)
         except TimeoutError:
-            raise NoToken(f"no answer within {duration(seconds)}", retryable=True) from None
-        except programs.TooMuch:
+            raise NoToken(f"no answer within {duration(timeout)}", retryable=True) from None
+        except programs.OutputTooLarge:
             raise NoToken("it printed more than 64 KB, and a token is one line") from None
         except (OSError, ValueError) as error:
             raise NoToken(f"yc cannot be run: {getattr(error, 'strerror', None) or type(error).__name__}") from None
-        if ended.code != 0:
-            last = ended.complaint.decode(errors="replace").strip().rpartition("\n")[2]
-            words = one_line(redacted(last), 200) or f"yc ended with code {ended.code}"
-            raise NoToken(words, retryable=any(code in last for code in _SILENCE_OF_YC))
-        return Token.checked(ended.output.decode(errors="replace"))
+        if completed.returncode != 0:
+            last = completed.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+            message = one_line(redacted(last), 200) or f"yc ended with code {completed.returncode}"
+            raise NoToken(message, retryable=any(code in last for code in _YC_RETRYABLE))
+        return Token.checked(completed.stdout.decode(errors="replace"))
 
 
 class KeyFile(Source):
@@ -159,19 +168,19 @@ class KeyFile(Source):
         self._path = os.fspath(path)
         self.name = f"the key in {tidy(self._path, 100)}"
 
-    def fetch(self, cloud: Cloud, seconds: float) -> Token:
+    def fetch(self, cloud: Cloud, timeout: float) -> Token:
         """Sign a JSON Web Token with the key, and exchange it for an IAM token."""
         from yandexcloud.auth import get_auth_token_requester
 
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + timeout
         try:
-            key = _json_object(contents(self._path))
-        except Unreadable as error:
+            key = _json_object(read_file(self._path))
+        except UnreadableFile as error:
             raise NoToken(f"it cannot be read: {error}") from None
         try:
             requester: Any = get_auth_token_requester(service_account_key=key, endpoint=cloud.host)
             request = requester.get_token_request()
-        except RuntimeError as error:  # the words of yandexcloud: which part is missing
+        except RuntimeError as error:  # of yandexcloud: which part is missing
             raise NoToken(one_line(redacted(str(error), str(key.get("private_key") or "")), 200)) from None
         except Exception as error:  # of cryptography, which cannot load it
             raise NoToken(f"its private key cannot be used ({type(error).__name__})") from None
@@ -181,7 +190,7 @@ class KeyFile(Source):
 
 
 def default_sources() -> list[Source]:
-    """Return the sources in the order of DataSphere's own command line."""
+    """Return the sources that are tried, in the order of DataSphere's own command line."""
     return [
         *(EnvironmentToken(name, is_iam=True) for name in IAM_VARIABLES),
         *(EnvironmentToken(name, is_iam=False) for name in MIXED_VARIABLES),
@@ -208,7 +217,7 @@ def read_variable(name: str) -> Token:
 def _json_object(data: bytes) -> dict[str, Any]:
     try:
         found = json.loads(data)
-    except (ValueError, RecursionError):  # its words would quote what it holds
+    except (ValueError, RecursionError):  # its message would quote what it holds
         raise NoToken("what it holds is no JSON") from None
     if not isinstance(found, dict):
         raise NoToken("what it holds is no JSON object")

@@ -1,4 +1,4 @@
-"""Files that a user names, and what keeps one from being read."""
+"""Reads files that a user names: within a limit, and never waiting for a pipe."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ LIMIT = 4 * 1024 * 1024
 """The largest file that is read, in bytes: of the certificates that a system trusts there are 200 KB."""
 
 
-class Unreadable(Exception):
-    """A file cannot be read; internal, its words are safe to print."""
+class UnreadableFile(Exception):
+    """A file cannot be read; internal, its message is safe to print."""
 
 
-def contents(path: str | os.PathLike[str]) -> bytes:
-    """Read a whole file; ``~`` is the home folder. Pipes and devices, which may never end, are none.
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """Read a whole regular file; ``~`` is the home folder. Pipes and devices are refused: they may never end.
 
     Raises:
-        Unreadable: That cannot be done; says why.
+        UnreadableFile: It cannot be read; says why.
     """
     try:
-        with open(Path(path).expanduser(), "rb", opener=_without_waiting) as file:
+        with open(Path(path).expanduser(), "rb", opener=_open_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise Unreadable("it is no regular file")
-            read = file.read(LIMIT + 1)
+                raise UnreadableFile("it is no regular file")
+            data = file.read(LIMIT + 1)
     except OSError as error:
-        raise Unreadable(error.strerror or type(error).__name__) from None
+        raise UnreadableFile(error.strerror or type(error).__name__) from None
     except RuntimeError:
-        raise Unreadable("nobody has that home folder") from None
+        raise UnreadableFile("nobody has that home folder") from None
     except ValueError:  # a null byte, or what the file system cannot encode
-        raise Unreadable("that is no path") from None
-    if len(read) > LIMIT:
-        raise Unreadable("it is larger than 4 MB")
-    return read
+        raise UnreadableFile("that is no path") from None
+    if len(data) > LIMIT:
+        raise UnreadableFile("it is larger than 4 MB")
+    return data
 
 
-def _without_waiting(path: str, flags: int) -> int:
+def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)  # else a pipe waits for somebody who writes to it

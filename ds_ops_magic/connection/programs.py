@@ -1,4 +1,4 @@
-"""Running a program for what it prints: within a deadline and a limit, and nothing of it is left afterwards."""
+"""Runs a program for its output, within a time limit and a size limit, and ends whatever it has started."""
 
 from __future__ import annotations
 
@@ -8,84 +8,73 @@ import selectors
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 LIMIT = 64 * 1024
-"""The most bytes that are taken of what a program prints."""
+"""The most bytes that are taken of a program's output."""
 
-_LOOK = 0.02  # seconds between two looks at whether it has ended: whoever holds its pipes open does not count
+_POLL_INTERVAL = 0.02  # seconds between two looks at whether it has ended: its children may hold its pipes open
 
 
-class TooMuch(Exception):
+class OutputTooLarge(Exception):
     """A program printed more than the limit."""
 
 
-class Ended(NamedTuple):
-    """How a program ended.
-
-    Attributes:
-        code: Its exit code, or the signal that ended it, negative.
-        output: What it printed.
-        complaint: The last of what it printed as errors.
-    """
-
-    code: int
-    output: bytes
-    complaint: bytes
-
-
-def run(words: Sequence[str], environment: Mapping[str, str], seconds: float) -> Ended:
-    """Run a program with no terminal to ask anything on, and end what it has started.
+def run(command: Sequence[str], environment: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[bytes]:
+    """Run a program, with no terminal to ask anything on.
 
     Args:
-        words: The program and its arguments.
+        command: The program and its arguments.
         environment: The variables it sees.
-        seconds: How long it may take.
+        timeout: Seconds that it may take.
+
+    Returns:
+        Its exit code and output; of what it printed as errors the last 64 KB.
 
     Raises:
         TimeoutError: It has not ended in time.
-        TooMuch: It printed too much.
+        OutputTooLarge: It printed more than 64 KB.
         OSError, ValueError: It cannot be run.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + timeout
     pipe = subprocess.PIPE
     process = subprocess.Popen(  # noqa: S603  # the user's own program
-        words, env=environment, start_new_session=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, bufsize=0
+        command, env=environment, start_new_session=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, bufsize=0
     )
     try:
-        output, complaint = _printed(process, deadline)
+        stdout, stderr = _read_output(process, deadline)
     finally:
-        _end(process)
-    return Ended(process.returncode, output, complaint)
+        _kill(process)
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
-def _printed(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
+def _read_output(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
     """Read until the program has ended, whether or not a child of it still holds its pipes."""
-    output, complaint = bytearray(), bytearray()
+    stdout, stderr = bytearray(), bytearray()
     with selectors.DefaultSelector() as pipes:
-        for pipe, kept in ((process.stdout, output), (process.stderr, complaint)):
+        for pipe, buffer in ((process.stdout, stdout), (process.stderr, stderr)):
             if pipe is not None:
-                pipes.register(pipe, selectors.EVENT_READ, kept)
+                pipes.register(pipe, selectors.EVENT_READ, buffer)
         while True:
             ended = process.poll() is not None  # before the look at the pipes: all that it printed is in there
-            for key, _ in pipes.select(0.0 if ended else _LOOK):
+            for key, _ in pipes.select(0.0 if ended else _POLL_INTERVAL):
                 data = os.read(key.fd, LIMIT)
                 if not data:
                     pipes.unregister(key.fileobj)
                 key.data.extend(data)
-            if len(output) > LIMIT:
-                raise TooMuch
-            del complaint[:-LIMIT]
+            if len(stdout) > LIMIT:
+                raise OutputTooLarge
+            del stderr[:-LIMIT]
             if ended:
-                return bytes(output), bytes(complaint)
+                return bytes(stdout), bytes(stderr)
             if time.monotonic() >= deadline:
                 raise TimeoutError
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
     """End a program and what it has started, and close its pipes."""
     with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
         os.killpg(process.pid, signal.SIGKILL)

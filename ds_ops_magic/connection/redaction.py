@@ -1,29 +1,29 @@
-"""Keeps secrets out of what is shown: services and programs may repeat in their words what they were given."""
+"""Hides tokens in what services and programs answer: they may repeat what they were given."""
 
 from __future__ import annotations
 
 from ds_ops_magic.util.text import HIDDEN, masked
 
-_LEAST = 4  # bytes of a secret that is looked for in data: shorter ones are in anything, and guessed in an hour
+_SHORTEST = 4  # bytes of a secret that is looked for in data: shorter ones are in anything, and guessed in an hour
 
 
-def redacted(words: str, *secrets: str) -> str:
-    """Return words without the given secrets, and without anything else that looks like a token.
+def redacted(text: str, *secrets: str) -> str:
+    """Return a text without the given secrets, and without anything else that looks like a token.
 
     Args:
-        words: Those of a service or a program.
+        text: What a service or a program said.
         *secrets: What it was given; empty ones are ignored.
     """
     for secret in sorted(filter(None, secrets), key=len, reverse=True):  # one may begin with another
-        words = words.replace(secret, HIDDEN)
-    return masked(words)
+        text = text.replace(secret, HIDDEN)
+    return masked(text)
 
 
 def overwritten(data: bytes, *secrets: str) -> bytes:
     """Return serialized data with the given secrets overwritten, each by as many bytes.
 
-    So every length in a protobuf message stays right, also in payloads of types that nobody here knows. That such a run
-    of bytes is no text there but lengths and tags is as likely as that somebody guesses the secret.
+    So every length in a protobuf message stays right, also in payloads of unknown types. That such a run of bytes is no
+    text there but lengths and tags is as likely as that somebody guesses the secret.
 
     Args:
         data: The serialized message.
@@ -31,7 +31,7 @@ def overwritten(data: bytes, *secrets: str) -> bytes:
     """
     for secret in sorted(secrets, key=len, reverse=True):  # one may begin with another
         sought = secret.encode()
-        if len(sought) >= _LEAST and sought in data:
+        if len(sought) >= _SHORTEST and sought in data:
             data = data.replace(sought, _mask(len(sought)))
     return data
 

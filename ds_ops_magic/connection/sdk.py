@@ -1,18 +1,19 @@
-"""A user's own ``yandexcloud.SDK``: its endpoints, its TLS roots, its credentials, refreshed by itself."""
+"""Connections by a user's own ``yandexcloud.SDK``, with its endpoints, TLS roots and credentials."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ds_ops_magic.connection.addresses import channel_options
+from ds_ops_magic.connection.background import in_background
 from ds_ops_magic.connection.connection import Connection, Options
 from ds_ops_magic.connection.redaction import redacted
-from ds_ops_magic.connection.time_limit import Beside
 from ds_ops_magic.connection.tokens import Token, Tokens
 from ds_ops_magic.connection.yandex_api import OPERATION
 from ds_ops_magic.model.errors import NotConnected, OperationsError, thread_limit
-from ds_ops_magic.util.text import one_line, tidy
+from ds_ops_magic.util.text import duration, one_line, tidy
 from ds_ops_magic.util.threads import DaemonThreads, ThreadLimitReached
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ DISCOVERY_TIMEOUT = 2.0
 SOURCE = "the given SDK"
 
 _THREADS = 16
+
+_log = logging.getLogger(__name__)
 
 
 class SdkConnection(Connection):
@@ -55,9 +58,9 @@ class SdkConnection(Connection):
         options = (*options, *channel_options(self._address))
         return grpc.aio.secure_channel(self._address, self._credentials, options=options)
 
-    def redacted(self, words: str) -> str:
-        """Return a service's words without the tokens that the SDK has given it."""
-        return self._tokens.redacted(words)
+    def redacted(self, message: str) -> str:
+        """Return a service's message without the tokens that the SDK has given it."""
+        return self._tokens.redacted(message)
 
     def without_secrets(self, answer: bytes, request: bytes) -> bytes:
         """Return a serialized answer without the tokens that the SDK has given the service."""
@@ -70,7 +73,7 @@ class SdkConnection(Connection):
 class StubConnection(Connection):
     """A ``yandexcloud.SDK`` by its public `client`, whose stubs block: a few threads make the calls, and it is slower.
 
-    Its tokens stay its own: of those that a service repeats, only the ones of a known shape are masked.
+    Its tokens are not known: where a service repeats one, it is hidden only if it has a known format.
 
     Args:
         sdk: The SDK object.
@@ -86,7 +89,10 @@ class StubConnection(Connection):
 
         self.identity, self.source = f"the account of {SOURCE}", SOURCE
         self.endpoint = "the operation service of the given SDK"
-        self._stub = Beside(lambda: sdk.client(OperationServiceStub)).result(DISCOVERY_TIMEOUT)
+        pending = in_background(lambda: sdk.client(OperationServiceStub))
+        if not pending.ended_within(DISCOVERY_TIMEOUT):
+            raise TimeoutError(f"no answer within {duration(DISCOVERY_TIMEOUT)}")
+        self._stub = pending.result()
 
     def channel(self, options: Options) -> Any:
         """Return what stands in for a channel; the options are the SDK's own."""
@@ -97,12 +103,12 @@ class StubConnection(Connection):
 
 
 class _StubChannel:
-    """As much of a ``grpc.aio.Channel`` as is used: raw bytes to a method, and closing."""
+    """The part of ``grpc.aio.Channel`` that is used: calls of raw bytes, and closing."""
 
     def __init__(self, stub: Any) -> None:
         self._stub = stub
         self._threads = DaemonThreads("ds_ops_magic stub", _THREADS)
-        self._under_way: set[asyncio.Future[bytes]] = set()
+        self._calls: set[asyncio.Future[bytes]] = set()
 
     def unary_unary(self, path: str) -> Callable[..., asyncio.Future[bytes]]:
         import grpc
@@ -126,24 +132,24 @@ class _StubChannel:
 
             loop = asyncio.get_running_loop()
             try:
-                answer_to_come = loop.run_in_executor(self._threads, blocking)
+                future = loop.run_in_executor(self._threads, blocking)
             except ThreadLimitReached as error:
-                answer_to_come = loop.create_future()
-                answer_to_come.set_exception(_unavailable(thread_limit(error)))
-            self._under_way.add(answer_to_come)
-            answer_to_come.add_done_callback(self._under_way.discard)
-            return answer_to_come
+                future = loop.create_future()
+                future.set_exception(_unavailable(thread_limit(error)))
+            self._calls.add(future)
+            future.add_done_callback(self._calls.discard)
+            return future
 
         return call
 
     async def close(self, grace: float | None) -> None:
         self._threads.shutdown(wait=False)
-        for answer in list(self._under_way):  # nobody waits for a call that blocks
-            answer.cancel()
+        for call in list(self._calls):  # nobody waits for a call that blocks
+            call.cancel()
 
 
 def _unavailable(error: OperationsError) -> grpc.RpcError:
-    """Make of what keeps a call from being made a status of it: an outage, which a wait outlives."""
+    """Make the gRPC error for a call that could not be made: UNAVAILABLE, which is retried."""
     import grpc
 
     class Unavailable(grpc.RpcError):
@@ -160,7 +166,7 @@ def _unavailable(error: OperationsError) -> grpc.RpcError:
 
 
 def _endpoints(channels: Any) -> Mapping[str, str]:
-    """Return the addresses that an SDK uses. Where it has yet to ask for them, ask: it would wait without limit."""
+    """Return the addresses of an SDK's services, by id. Where it has none yet, ask: it would wait without a limit."""
     import grpc
     from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest
     from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
@@ -169,30 +175,33 @@ def _endpoints(channels: Any) -> Mapping[str, str]:
         return dict(channels.endpoints)
     options = (*channels.channel_options, *channel_options(channels._endpoint))
     with grpc.secure_channel(channels._endpoint, channels._channel_creds, options=options) as channel:
-        said = ApiEndpointServiceStub(channel).List(ListApiEndpointsRequest(), timeout=DISCOVERY_TIMEOUT)
-    return {**{endpoint.id: endpoint.address for endpoint in said.endpoints}, **channels._config_endpoints}
+        answer = ApiEndpointServiceStub(channel).List(ListApiEndpointsRequest(), timeout=DISCOVERY_TIMEOUT)
+    _log.debug(
+        "endpoint discovery at %s gave %d addresses", one_line(str(channels._endpoint), 100), len(answer.endpoints)
+    )
+    return {**{endpoint.id: endpoint.address for endpoint in answer.endpoints}, **channels._config_endpoints}
 
 
-def _credentials(channels: Any, iam: str, note: Callable[[str], object]) -> grpc.ChannelCredentials:
+def _credentials(channels: Any, iam: str, on_token: Callable[[str], object]) -> grpc.ChannelCredentials:
     """Return the credentials of an SDK for channels to its services.
 
     Args:
         channels: Those of the SDK.
         iam: The address of its token service.
-        note: Called with each token that they add to a call, so that it can be told from a service's own words; not
-            where this SDK is of another make, and keeps its tokens to itself.
+        on_token: Called with each token that is sent, so that it can be hidden in answers; never called where the SDK
+            has no class of credentials that can be extended.
     """
     import grpc
 
     try:
         from yandexcloud._auth_plugin import Credentials
 
-        class Noting(Credentials):
+        class ObservedCredentials(Credentials):
             def _metadata(self) -> Any:
-                note(self._cached_iam_token)
+                on_token(self._cached_iam_token)
                 return super()._metadata()
 
-        plugin = Noting(
+        plugin = ObservedCredentials(
             channels._token_requester, lambda: grpc.secure_channel(iam, made, options=channels.channel_options)
         )
         made: grpc.ChannelCredentials = grpc.composite_channel_credentials(
@@ -204,7 +213,7 @@ def _credentials(channels: Any, iam: str, note: Callable[[str], object]) -> grpc
 
 
 def connect(sdk: Any) -> Connection:
-    """Connect by an SDK object, as directly as it allows.
+    """Connect by an SDK object: by its channel credentials, else by its public names.
 
     Raises:
         NotConnected: The SDK cannot say where the operation service is.
@@ -213,13 +222,7 @@ def connect(sdk: Any) -> Connection:
     import grpc
 
     try:
-        try:
-            return SdkConnection(sdk)
-        except AttributeError as missing:
-            try:
-                return StubConnection(sdk)
-            except (AttributeError, TypeError):
-                raise missing from None
+        return _connect(sdk)
     except AttributeError as error:
         raise NotConnected(
             f"This yandexcloud.SDK cannot be used: it has no {one_line(str(error.name), 50)}.",
@@ -228,9 +231,19 @@ def connect(sdk: Any) -> Connection:
     except OperationsError:
         raise
     except Exception as error:
-        said = error.details() if isinstance(error, grpc.RpcError) else str(error)
+        message = error.details() if isinstance(error, grpc.RpcError) else str(error)
         raise NotConnected(
             f"Yandex Cloud's endpoint discovery did not answer to {SOURCE}.",
-            one_line(redacted(said or type(error).__name__)),
+            one_line(redacted(message or type(error).__name__)),
             "Check the network; without a cloud at hand: %op connect local",
         ) from None
+
+
+def _connect(sdk: Any) -> Connection:
+    try:
+        return SdkConnection(sdk)
+    except AttributeError as missing:
+        try:
+            return StubConnection(sdk)
+        except (AttributeError, TypeError):
+            raise missing from None

@@ -1,4 +1,4 @@
-"""A token, and its absence: what every source of credentials gives; and which token is in use."""
+"""A token, the errors of a source that has none, and the token in use with those before it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import itertools
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.connection.redaction import overwritten, redacted
+from ds_ops_magic.util.public_names import restore
 
 if TYPE_CHECKING:
     from ds_ops_magic.model.errors import OperationsError
@@ -17,26 +18,26 @@ _REMEMBERED = 8  # tokens: a call lasts for seconds, and a token for longer
 
 
 class NoToken(Exception):
-    """A source of credentials has no token to give; internal, its words are safe to print.
+    """A source of credentials has no token to give; internal, its message is safe to print.
 
     Attributes:
-        retryable: Whether the source was silent, or in trouble: later it may have one.
+        retryable: Whether it did not answer, or failed in a way that may pass: later it may have one.
     """
 
-    def __init__(self, words: str, *, retryable: bool = False) -> None:
-        super().__init__(words)
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
         self.retryable = retryable
 
 
 class SourceAbsent(NoToken):
-    """There is no such source here, so that nothing is wrong with it."""
+    """The source does not exist here, so that nothing is wrong with it."""
 
 
 class TemporarilyUnavailable(Exception):
     """There are no fresh credentials now, and later there may be; internal.
 
     Attributes:
-        error: What a user reads who cannot wait for that.
+        error: What is raised to a user who cannot wait for that.
     """
 
     def __init__(self, error: OperationsError) -> None:
@@ -63,7 +64,7 @@ class Token:
         """Make a token of what a source gave, whatever that is.
 
         Raises:
-            NoToken: It is none that could be sent in a header.
+            NoToken: It cannot be sent in a header.
         """
         value = value.strip() if isinstance(value, str) else ""
         if not value or not (value.isascii() and value.isprintable()) or " " in value:
@@ -78,46 +79,46 @@ class Token:
 
 
 class Tokens:
-    """The token in use, by its number, and the last few before it. May be used from any thread.
+    """The token in use with its generation, and the last few before it. May be used from any thread.
 
-    The numbers tell the token that a call was made with from the one in use by the time that call is refused. They are
-    never used twice, and a token that is given again keeps its own. None of it is ever pickled.
+    Generations tell the token that a call was made with from the one in use by the time that call is refused. They are
+    never used twice, and a token that is given again keeps its own. No token is ever pickled.
 
     Args:
-        first: The token to begin with, number 0; None where one has yet to be fetched.
+        first: The token to begin with, generation 0; None where one has yet to be fetched.
     """
 
     def __init__(self, first: Token | None = None) -> None:
-        self._numbers = itertools.count()
-        self._held = next(self._numbers), first
-        self._given = deque([first.value] if first else [], _REMEMBERED)
+        self._generations = itertools.count()
+        self._current = next(self._generations), first
+        self._recent = deque([first.value] if first else [], _REMEMBERED)
 
     @property
-    def held(self) -> tuple[int, Token | None]:
-        """The number of the token in use, and that token."""
-        return self._held
+    def current(self) -> tuple[int, Token | None]:
+        """The generation of the token in use, and that token."""
+        return self._current
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """The metadata of a call with the token in use."""
-        token = self._held[1]
+        token = self._current[1]
         return token.metadata if token else ()
 
     def use(self, token: Token) -> None:
         """Take a token into use."""
-        number, held = self._held
-        if held is None or held.value != token.value:
-            number = next(self._numbers)
-            self._given.append(token.value)
-        self._held = number, token
+        generation, current = self._current
+        if current is None or current.value != token.value:
+            generation = next(self._generations)
+            self._recent.append(token.value)
+        self._current = generation, token
 
-    def redacted(self, words: str) -> str:
-        """Return a service's words without the tokens that it was given, lately: a late refusal may quote any."""
-        return redacted(words, *list(self._given))
+    def redacted(self, message: str) -> str:
+        """Return a service's message without the recent tokens: a late refusal may quote any of them."""
+        return redacted(message, *list(self._recent))
 
     def without_secrets(self, answer: bytes, request: bytes) -> bytes:
         """Return a service's answer without these tokens; what the request itself holds, in its id, is no secret."""
-        return overwritten(answer, *(token for token in list(self._given) if token.encode() not in request))
+        return overwritten(answer, *(token for token in list(self._recent) if token.encode() not in request))
 
-    def __reduce__(self) -> tuple[type[Tokens], tuple[()]]:
-        return Tokens, ()
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restore, ("Tokens",)

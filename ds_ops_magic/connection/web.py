@@ -1,4 +1,4 @@
-"""One question over plain HTTP: within a deadline and a limit, however slowly the answer comes."""
+"""One GET request over plain HTTP, within a time limit and a size limit, however slowly the answer comes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LIMIT = 64 * 1024
 """The most bytes that are read of an answer."""
 
 
-def get(address: str, path: str, headers: Mapping[str, str], seconds: float) -> tuple[int, bytes]:
-    """Ask for a JSON object; never through a proxy.
+def get(address: str, path: str, headers: Mapping[str, str], timeout: float) -> tuple[int, bytes]:
+    """Request a JSON object; never through a proxy.
 
     Args:
         address: Host, with a port where it is not 80.
-        path: What to ask for.
-        headers: What to send along.
-        seconds: How long all of it may take, except finding the address of a host by its name.
+        path: Path of the request.
+        headers: Headers of the request.
+        timeout: Seconds that all of it may take, except finding the address of a host by its name.
 
     Returns:
         The HTTP status, and where that is 200 the body: as far as it is a whole JSON object, whatever the server goes
@@ -31,24 +31,24 @@ def get(address: str, path: str, headers: Mapping[str, str], seconds: float) -> 
 
     Raises:
         TimeoutError: It took too long.
-        OSError, http.client.HTTPException, ValueError, OverflowError: It cannot be asked, or answers no HTTP.
+        OSError, http.client.HTTPException, ValueError, OverflowError: There is no such host, or no HTTP answer.
     """
-    with contextlib.closing(_Connection(address, time.monotonic() + seconds)) as connection:
+    with contextlib.closing(_Connection(address, time.monotonic() + timeout)) as connection:
         connection.request("GET", path, headers=dict(headers))
-        with connection.getresponse() as answer:
-            return answer.status, _body(answer) if answer.status == http.client.OK else b""
+        with connection.getresponse() as response:
+            return response.status, _read_body(response) if response.status == http.client.OK else b""
 
 
-def _body(answer: http.client.HTTPResponse) -> bytes:
-    said = bytearray()
-    while len(said) < LIMIT and (part := answer.read1(LIMIT - len(said))):
-        said += part
-        if b"}" in part and (found := _object_at_the_start(said)):
+def _read_body(response: http.client.HTTPResponse) -> bytes:
+    body = bytearray()
+    while len(body) < LIMIT and (part := response.read1(LIMIT - len(body))):
+        body += part
+        if b"}" in part and (found := _leading_object(body)):
             return found
-    return bytes(said)
+    return bytes(body)
 
 
-def _object_at_the_start(data: bytearray) -> bytes:
+def _leading_object(data: bytearray) -> bytes:
     text = data.decode(errors="replace").lstrip()
     try:
         found, end = json.JSONDecoder().raw_decode(text)
@@ -58,7 +58,7 @@ def _object_at_the_start(data: bytearray) -> bytes:
 
 
 class _Connection(http.client.HTTPConnection):
-    """A connection whose calls share one deadline, on the monotonic clock."""
+    """A connection whose socket operations share one deadline, on the monotonic clock."""
 
     def __init__(self, address: str, deadline: float) -> None:
         super().__init__(address)
@@ -66,31 +66,31 @@ class _Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """Connect to the first of the host's addresses that can be reached."""
-        trouble = OSError("no address")
-        for family, kind, protocol, _, place in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
-            made = _Socket(family, kind, protocol)
-            made.deadline = self._deadline
+        last_error = OSError("no address")
+        for family, kind, protocol, _, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
+            sock = _Socket(family, kind, protocol)
+            sock.deadline = self._deadline
             try:
-                made.settimeout(_left(self._deadline))
-                made.connect(place)
+                sock.settimeout(_time_left(self._deadline))
+                sock.connect(address)
             except OSError as error:
-                made.close()
-                trouble = error
+                sock.close()
+                last_error = error
             else:
-                self.sock = made
+                self.sock = sock
                 return
-        raise trouble
+        raise last_error
 
 
 class _Socket(socket.socket):
     deadline: float
 
     def recv_into(self, *args: Any) -> int:
-        self.settimeout(_left(self.deadline))
+        self.settimeout(_time_left(self.deadline))
         return super().recv_into(*args)
 
 
-def _left(deadline: float) -> float:
+def _time_left(deadline: float) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError

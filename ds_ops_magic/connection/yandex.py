@@ -1,19 +1,20 @@
-"""Yandex Cloud: the first source of credentials that it accepts, and a token that never runs out during a wait."""
+"""Connects to Yandex Cloud with the first source of credentials that it accepts, and renews the token."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import time
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.connection.addresses import channel_options
+from ds_ops_magic.connection.background import in_background
 from ds_ops_magic.connection.connection import Options, TokenConnection
-from ds_ops_magic.connection.time_limit import Beside
 from ds_ops_magic.connection.tokens import NoToken, SourceAbsent, TemporarilyUnavailable, Token, Tokens
 from ds_ops_magic.connection.yandex_api import OPERATION, Cloud, DiscoveryFailed
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected, OperationsError
-from ds_ops_magic.util.text import tidy
+from ds_ops_magic.util.text import duration, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,25 +22,28 @@ if TYPE_CHECKING:
     import grpc
 
     from ds_ops_magic.connection.credentials import Source
+    from ds_ops_magic.util.pending import Pending
 
 CONNECT_TIMEOUT = 2.0
-"""Seconds that connecting may take, whatever has to be tried."""
+"""Seconds that connecting may take, however many sources are tried."""
 REFRESH_TIMEOUT = 10.0
 """Seconds that getting a fresh token may take."""
 
 _HEAD_START = 0.3  # seconds that a source has for itself before the next one is asked as well
-_RENEW_AFTER = 3600.0  # a token lives 12 hours at most, and Yandex Cloud advises to get one every hour
-_RENEW_AT = 0.9  # of a shorter life
-_RENEW_AGAIN = 30.0  # seconds between two tries
+_RENEWAL_INTERVAL = 3600.0  # a token lives 12 hours at most, and Yandex Cloud advises to get one every hour
+_RENEWAL_FRACTION = 0.9  # of a shorter lifetime
+_RENEWAL_RETRY_INTERVAL = 30.0
+
+_log = logging.getLogger(__name__)
 
 
 class YandexConnection(TokenConnection):
-    """Yandex Cloud's operation service, with a token that is renewed beside the calls, well before it runs out.
+    """Yandex Cloud's operation service, with a token that is renewed in the background before it expires.
 
     Args:
         cloud: Where its services are.
         source: Where its tokens come from.
-        token: The first of them; None gets one when the service first asks for it.
+        token: The first of them; with None one is fetched when the service first refuses a call.
         clock: Seconds since the epoch.
     """
 
@@ -48,15 +52,15 @@ class YandexConnection(TokenConnection):
     ) -> None:
         self.endpoint = cloud.address(OPERATION, 0.0)
         account = token.account if token else ""
-        named = source.name in source.identity
-        self.identity = (account or source.identity) + ("" if named else f" ({source.name})")
+        suffix = "" if source.name in source.identity else f" ({source.name})"
+        self.identity = (account or source.identity) + suffix
         self.source = source.name
         self._cloud = cloud
         self._source = source
         self._clock = clock
-        self._renewal: Beside[None] | None = None
+        self._renewal: Pending[None] | None = None
         self._tokens = Tokens(token)
-        self._renew_at = self._due(token)
+        self._renew_at = self._renewal_time(token)
 
     def channel(self, options: Options) -> grpc.aio.Channel:
         """Open a TLS channel; the token goes along with each call, and not with the channel."""
@@ -66,43 +70,44 @@ class YandexConnection(TokenConnection):
         return grpc.aio.secure_channel(self.endpoint, self._cloud.credentials(), options=options)
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """Return the token as call metadata; when it is time for the next one, start to get that beside the calls."""
+        """Return the token as call metadata; when it is time for the next one, fetch that in the background."""
         if self._clock() >= self._renew_at and (self._renewal is None or self._renewal.ended_within(0)):
-            self._renew_at = self._clock() + _RENEW_AGAIN
+            self._renew_at = self._clock() + _RENEWAL_RETRY_INTERVAL
             with contextlib.suppress(OperationsError):  # of no more threads: the present token may do until then
-                self._renewal = Beside(self._renew, "ds_ops_magic token")
+                self._renewal = in_background(self._renew, "ds_ops_magic token")
         return super().metadata()
 
     def refresh(self, token_generation: int) -> None:
-        """Get a fresh token, unless the one in use is another than the one that was refused.
+        """Fetch another token, unless one is in use already.
 
         Raises:
             AuthenticationError: There is none, or it is the one that was refused.
-            TemporarilyUnavailable: The source is silent, or cannot be asked now.
+            TemporarilyUnavailable: The source does not answer, or cannot be asked now.
         """
-        number, token = self._tokens.held
-        if number != token_generation:
+        current, token = self._tokens.current
+        if current != token_generation:
             return
         try:
-            fresh = self._fetched()
-        except (NoToken, DiscoveryFailed, TimeoutError) as error:
-            why = AuthenticationError(
+            fresh = self._fetch()
+        except (NoToken, DiscoveryFailed) as error:
+            _log.debug("no fresh token from %s: %s", self.source, error)
+            refused = AuthenticationError(
                 f"Yandex Cloud refused the token, and there is no fresh one from {self.source}.",
                 str(error),
                 "The operations go on by themselves. When that is mended: %op connect, and wait again.",
             )
             # Discovery has answered long ago: a service that it did not name then is not there.
-            silent = isinstance(error, TimeoutError) or (isinstance(error, NoToken) and error.retryable)
-            raise TemporarilyUnavailable(why) if silent else why from None
+            retryable = isinstance(error, NoToken) and error.retryable
+            raise TemporarilyUnavailable(refused) if retryable else refused from None
         except OperationsError as error:  # no thread can be started
             raise TemporarilyUnavailable(error) from None
-        if self.token_generation != token_generation:  # the renewal beside the calls was quicker
+        if self.token_generation != token_generation:  # the renewal in the background was quicker
             return
         if token is not None and fresh.value == token.value:
-            raise self._run_out()
+            raise self._same_token()
         self._use(fresh)
 
-    def _run_out(self) -> AuthenticationError:
+    def _same_token(self) -> AuthenticationError:
         if not self._source.is_static:
             return AuthenticationError(
                 f"Yandex Cloud refused the token from {self.source}, which has no other one.",
@@ -115,96 +120,104 @@ class YandexConnection(TokenConnection):
             "The operations go on by themselves; then wait again.",
         )
 
-    def _fetched(self) -> Token:
-        return Beside(lambda: self._source.fetch(self._cloud, REFRESH_TIMEOUT)).result(REFRESH_TIMEOUT + 1.0)
+    def _fetch(self) -> Token:
+        pending = in_background(lambda: self._source.fetch(self._cloud, REFRESH_TIMEOUT))
+        try:
+            return pending.result(REFRESH_TIMEOUT + 1.0)
+        except TimeoutError:
+            raise NoToken(f"no answer within {duration(REFRESH_TIMEOUT + 1.0)}", retryable=True) from None
 
     def _renew(self) -> None:
-        """Get the next token. While that fails the present one stays, and it is tried again."""
         try:
             self._use(self._source.fetch(self._cloud, REFRESH_TIMEOUT))
-        except (NoToken, DiscoveryFailed):
-            return
+        except (NoToken, DiscoveryFailed) as error:  # the present token stays in use
+            _log.debug("no renewed token from %s: %s", self.source, error)
 
     def _use(self, token: Token) -> None:
         self._tokens.use(token)
-        self._renew_at = self._due(token)
+        self._renew_at = self._renewal_time(token)
+        _log.debug("took a fresh token from %s; %s", self.source, _lifetime(token))
 
-    def _due(self, token: Token | None) -> float:
-        """Return when the token after this one is to be fetched."""
+    def _renewal_time(self, token: Token | None) -> float:
         if token is None or (token.lifetime is None and self._source.is_static):
             return math.inf
-        life = math.inf if token.lifetime is None else token.lifetime * _RENEW_AT
-        return self._clock() + max(_RENEW_AGAIN, min(_RENEW_AFTER, life))
+        usable = math.inf if token.lifetime is None else token.lifetime * _RENEWAL_FRACTION
+        return self._clock() + max(_RENEWAL_RETRY_INTERVAL, min(_RENEWAL_INTERVAL, usable))
 
     def __getstate__(self) -> dict[str, Any]:
         # No token goes along; the first refusal has one fetched again.
-        return {**vars(self), "_renewal": None, "_renew_at": math.inf}
+        return {**vars(self), "_renewal": None, "_renew_at": math.inf, "verified": False}
 
 
 def connect(
-    cloud: Cloud, sources: Sequence[Source], seconds: float, clock: Callable[[], float] = time.time
+    cloud: Cloud, sources: Sequence[Source], timeout: float, clock: Callable[[], float] = time.time
 ) -> YandexConnection:
     """Connect with the first source whose token the operation service accepts.
 
     Args:
-        cloud: Where.
-        sources: In the order in which they are preferred.
-        seconds: How long it may take, all in all.
+        cloud: The cloud to connect to.
+        sources: The sources to try, in this order.
+        timeout: Seconds that all of it may take.
         clock: Seconds since the epoch, for the renewal of the token.
 
     Raises:
-        NotConnected: None was accepted: says what each said. Or nobody says where the services are.
+        NotConnected: No source was accepted: says why of each. Or endpoint discovery does not answer.
         ServiceUnavailable: The operation service does not answer.
         OperationsError: No thread can be started.
     """
-    deadline = time.monotonic() + seconds
-    cloud.discover(seconds)
+    deadline = time.monotonic() + timeout
+    cloud.discover(timeout)
     tried: list[str] = []
     rejected_sources: list[str] = []
-    for source, fetching in _in_turn(cloud, sources, deadline):
+    for source, pending in _fetch_in_turn(cloud, sources, deadline):
         try:
-            token = fetching.result(deadline - time.monotonic())
-            cloud.check(token, deadline - time.monotonic())
+            token = pending.result(deadline - time.monotonic())
+            verified = cloud.check(token, deadline - time.monotonic())
         except DiscoveryFailed as error:
             raise _no_discovery(cloud, source, str(error)) from None
         except (NoToken, TimeoutError) as error:
-            said = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-            tried.append(f"{source.name}: {said}")
+            message = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+            _log.debug("tried %s: %s", source.name, message)
+            tried.append(f"{source.name}: {message}")
             if not isinstance(error, SourceAbsent):
                 rejected_sources.append(tried[-1])
             continue
+        _log.debug("tried %s: accepted; %s", source.name, _lifetime(token))
         connection = YandexConnection(cloud, source, token, clock)
-        connection.rejected_sources = tuple(rejected_sources)
+        connection.rejected_sources, connection.verified = tuple(rejected_sources), verified
         return connection
     raise _nothing_accepted(tried)
 
 
-def _in_turn(cloud: Cloud, sources: Sequence[Source], deadline: float) -> Iterator[tuple[Source, Beside[Token]]]:
-    """Yield what each source is about to give, in order; one that takes its time does not keep the next from starting.
+def _fetch_in_turn(cloud: Cloud, sources: Sequence[Source], deadline: float) -> Iterator[tuple[Source, Pending[Token]]]:
+    """Yield each source with the token to come from it, in order. A slow one does not keep the next from starting.
 
     A metadata service that is not there takes a second to be silent, and `yc` needs about that long to answer.
     """
-    begun: list[Beside[Token]] = []
+    started: list[Pending[Token]] = []
 
-    def begin() -> Beside[Token]:
-        if len(begun) < len(sources):
-            source, left = sources[len(begun)], deadline - time.monotonic()
-            begun.append(Beside(lambda: source.fetch(cloud, max(0.0, left))))
-        return begun[-1]
+    def start_next() -> None:
+        if len(started) < len(sources):
+            source, left = sources[len(started)], deadline - time.monotonic()
+            started.append(in_background(lambda: source.fetch(cloud, max(0.0, left))))
 
     for number, source in enumerate(sources):
-        if number == len(begun):
-            begin()
-        if not begun[number].ended_within(_HEAD_START) and number + 1 == len(begun):
+        if number == len(started):
+            start_next()
+        if not started[number].ended_within(_HEAD_START) and number + 1 == len(started):
             with contextlib.suppress(OperationsError):  # no second thread: when this one has ended
-                begin()
-        yield source, begun[number]
+                start_next()
+        yield source, started[number]
 
 
-def _no_discovery(cloud: Cloud, source: Source, words: str) -> NotConnected:
+def _lifetime(token: Token) -> str:
+    return "its lifetime is not known" if token.lifetime is None else f"it lives for {duration(token.lifetime)}"
+
+
+def _no_discovery(cloud: Cloud, source: Source, message: str) -> NotConnected:
     return NotConnected(
         f"Yandex Cloud's endpoint discovery at {tidy(cloud.discovery, 100)} did not answer.",
-        f"{words}; the credentials would have been: {source.name}",
+        f"{message}; the credentials would have been: {source.name}",
         "Check the network, --discovery and --ca; without a cloud at hand: %op connect local",
     )
 

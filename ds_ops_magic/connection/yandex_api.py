@@ -1,35 +1,54 @@
-"""The services of Yandex Cloud that connecting needs: endpoint discovery, the token service, and one question."""
+"""The requests to Yandex Cloud that connecting needs: endpoint discovery, an IAM token, a check of the token."""
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.connection.addresses import channel_options, check_host, is_address
+from ds_ops_magic.connection.background import in_background
 from ds_ops_magic.connection.redaction import redacted
-from ds_ops_magic.connection.time_limit import Beside
 from ds_ops_magic.connection.tokens import NoToken, Token
-from ds_ops_magic.model import errors
-from ds_ops_magic.model.grpc_codes import OnGet, code_of, meaning_of
+from ds_ops_magic.model.errors import InvalidOperationId, OperationNotFound, PermissionDenied
+from ds_ops_magic.model.grpc_codes import (
+    OnGet,
+    code_of,
+    is_service,
+    is_wrong_certificate,
+    meaning_of,
+    unavailable,
+    wrong_certificate,
+)
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import grpc
+    from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsResponse
     from yandex.cloud.iam.v1.iam_token_service_pb2 import CreateIamTokenRequest
 
+    from ds_ops_magic.util.pending import Pending
+
 DISCOVERY = "api.cloud.yandex.net:443"
-"""Where Yandex Cloud says at which addresses its services are."""
+"""The address of Yandex Cloud's endpoint discovery."""
 OPERATION = "operation"
+"""The id of the operation service in endpoint discovery."""
 IAM = "iam"
+"""The id of the token service in endpoint discovery."""
+
+_ABOUT_THE_ID = (InvalidOperationId, OperationNotFound, PermissionDenied)  # of whoever has accepted the token
+
+_log = logging.getLogger(__name__)
 
 
 class DiscoveryFailed(Exception):
-    """Endpoint discovery did not say where a service is; internal, its words are safe to print."""
+    """Endpoint discovery did not give the address of a service; internal, its message is safe to print."""
 
 
-class Cloud:
+class Cloud(PickledByName):
     """One installation of Yandex Cloud, over TLS only.
 
     Args:
@@ -37,14 +56,14 @@ class Cloud:
         roots: The certificates to trust, PEM; gRPC's own when None.
 
     Raises:
-        NotConnected: That is no host.
+        NotConnected: The host of endpoint discovery is none.
     """
 
     def __init__(self, discovery: str = DISCOVERY, roots: bytes | None = None) -> None:
         self.discovery = check_host(discovery)
         self._roots = roots
         self._endpoints: Mapping[str, str] = {}
-        self._answer: Any = None
+        self._answer: Pending[ListApiEndpointsResponse] | None = None
 
     @property
     def host(self) -> str:
@@ -52,95 +71,102 @@ class Cloud:
         return self.discovery.rpartition(":")[0] if is_address(self.discovery) else self.discovery
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Return what a channel to one of its services is opened with."""
+        """Return the credentials of a channel to one of its services."""
         import grpc
 
         return grpc.ssl_channel_credentials(root_certificates=self._roots)
 
-    def discover(self, seconds: float) -> None:
-        """Ask where the services are; returns at once, `address` has the answer.
+    def discover(self, timeout: float) -> None:
+        """Request the addresses of the services, in the background: `address` waits for the answer.
 
         Raises:
             OperationsError: No thread can be started.
         """
-        from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest, ListApiEndpointsResponse
+        from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest
         from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
 
         def ask() -> ListApiEndpointsResponse:
             with self._channel(self.discovery) as channel:
-                answer: ListApiEndpointsResponse = ApiEndpointServiceStub(channel).List(request, timeout=seconds)
+                answer: ListApiEndpointsResponse = ApiEndpointServiceStub(channel).List(request, timeout=timeout)
                 return answer
 
         request = ListApiEndpointsRequest()
-        self._answer = Beside(ask)
+        self._answer = in_background(ask)
 
-    def address(self, service: str, seconds: float) -> str:
-        """Return the address of a service by its id in endpoint discovery.
+    def address(self, service: str, timeout: float) -> str:
+        """Return the address of a service by its id in endpoint discovery; `discover` was called before.
 
         Raises:
-            DiscoveryFailed: Discovery does not answer within so many seconds, or knows no such service.
+            DiscoveryFailed: Discovery does not answer within the timeout, in seconds, or knows no such service.
         """
         import grpc
 
-        if not self._endpoints:
+        if not self._endpoints and self._answer is not None:
             try:
-                said = self._answer.result(seconds)
+                answer = self._answer.result(timeout)
             except grpc.RpcError as error:
-                raise DiscoveryFailed(_words(error, self.discovery)) from None
+                raise DiscoveryFailed(_message(error, self.discovery)) from None
             except TimeoutError:
                 raise DiscoveryFailed("no answer in time") from None
-            self._endpoints = {endpoint.id: endpoint.address for endpoint in said.endpoints}
-        found = self._endpoints.get(service, "")
-        if not is_address(found):
+            self._endpoints = {endpoint.id: endpoint.address for endpoint in answer.endpoints}
+            _log.debug("endpoint discovery at %s gave %d addresses", self.discovery, len(self._endpoints))
+        address = self._endpoints.get(service, "")
+        if not is_address(address):
             raise DiscoveryFailed(f"it names no address of the service {service!r}")
-        return found
+        return address
 
-    def iam_token(self, request: CreateIamTokenRequest, seconds: float) -> Token:
-        """Get an IAM token in exchange for an OAuth token or for a signed JSON Web Token.
+    def iam_token(self, request: CreateIamTokenRequest, timeout: float) -> Token:
+        """Get an IAM token in exchange for an OAuth token or a signed JSON Web Token, within the timeout in seconds.
 
         Raises:
             NoToken: The token service refuses, or does not answer.
-            DiscoveryFailed: Nobody knows where the token service is.
+            DiscoveryFailed: The address of the token service is not known.
         """
         import grpc
         from yandex.cloud.iam.v1.iam_token_service_pb2_grpc import IamTokenServiceStub
 
-        deadline = time.monotonic() + seconds
-        address = self.address(IAM, seconds)
+        deadline = time.monotonic() + timeout
+        address = self.address(IAM, timeout)
         with self._channel(address) as channel:
             try:
-                said = IamTokenServiceStub(channel).Create(request, timeout=max(0.1, deadline - time.monotonic()))
+                answer = IamTokenServiceStub(channel).Create(request, timeout=max(0.1, deadline - time.monotonic()))
             except grpc.RpcError as error:
-                words = _words(error, address, request.yandex_passport_oauth_token, request.jwt)
+                message = _message(error, address, request.yandex_passport_oauth_token, request.jwt)
                 retryable = meaning_of(_code(error)).get in (OnGet.RETRY, OnGet.BACK_OFF)
-                raise NoToken(f"the token service (IAM) said {words}", retryable=retryable) from None
-        left = said.expires_at.seconds - time.time() if said.HasField("expires_at") else None
-        return Token.checked(said.iam_token, left)
+                raise NoToken(f"the token service (IAM) said {message}", retryable=retryable) from None
+        lifetime = answer.expires_at.seconds - time.time() if answer.HasField("expires_at") else None
+        return Token.checked(answer.iam_token, lifetime)
 
-    def check(self, token: Token, seconds: float) -> None:
-        """Ask the operation service whether it accepts a token.
+    def check(self, token: Token, timeout: float) -> bool:
+        """Ask the operation service whether it accepts a token, within the timeout in seconds.
+
+        Returns:
+            Whether an operation service has accepted it. False where the answer does not tell.
 
         Raises:
-            NoToken: It does not; with its words.
-            DiscoveryFailed: Nobody knows where the operation service is.
+            NoToken: It refuses the token; says why.
+            DiscoveryFailed: The address of the operation service is not known.
             ServiceUnavailable: It does not answer.
         """
         import grpc
         from yandex.cloud.operation.operation_service_pb2 import GetOperationRequest
         from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceStub
 
-        deadline = time.monotonic() + seconds
-        address = self.address(OPERATION, seconds)
+        deadline = time.monotonic() + timeout
+        address = self.address(OPERATION, timeout)
         with self._channel(address) as channel:
             left = max(0.1, deadline - time.monotonic())
             try:
-                # No operation has an empty id: a service that accepts the token can only refuse the question.
+                # No operation has an empty id: a service that accepts the token can only refuse the request.
                 OperationServiceStub(channel).Get(GetOperationRequest(), timeout=left, metadata=token.metadata)
             except grpc.RpcError as error:
-                if _code(error) == "UNAUTHENTICATED":
-                    raise NoToken(f"refused: {_words(error, address, token.value)}") from None
-                if _code(error) in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
-                    raise errors.unavailable(_said(error, token.value), address) from None
+                code = _code(error)
+                if code == "UNAUTHENTICATED":
+                    raise NoToken(f"refused: {_message(error, address, token.value)}") from None
+                if code in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
+                    raise unavailable(_status(error, token.value), address) from None
+                return meaning_of(code).error in _ABOUT_THE_ID or is_service(code, error.details() or "")
+        return False
 
     def _channel(self, address: str) -> grpc.Channel:
         import grpc
@@ -155,10 +181,10 @@ def _code(error: Any) -> str:
     return code_of(error.code().name, error.details() or "")
 
 
-def _said(error: Any, *secrets: str) -> str:
+def _status(error: Any, *secrets: str) -> str:
     return ": ".join(filter(None, (_code(error), redacted(error.details() or "", *secrets))))
 
 
-def _words(error: Any, address: str, *secrets: str) -> str:
-    said = _said(error, *secrets)
-    return errors.not_for_that_name(address) if errors.is_about_certificate(said) else one_line(said, 160)
+def _message(error: Any, address: str, *secrets: str) -> str:
+    status = _status(error, *secrets)
+    return wrong_certificate(address) if is_wrong_certificate(status) else one_line(status, 160)

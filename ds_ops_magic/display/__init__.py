@@ -1,1 +1,1 @@
-"""How operations look: `model` says what, `static`, `widget` and `terminal` draw it, `shown` chooses among them."""
+"""What notebooks and terminals show of operations: panels, live and static, and the table of ``%op list``."""

@@ -1,9 +1,9 @@
-"""Let widget messages through while a cell blocks the main thread.
+"""Handle widget messages while a cell blocks the main thread.
 
-A kernel handles a click only between two cells, unless somebody takes the message off the shell stream meanwhile. While
-a wait blocks, this takes over the stream's callback, handles the comm family in the order of arrival, holds every other
-message (Run All has sent them already) and hands them to the kernel again afterwards, in order. Uses private names of
-ipykernel, measured on 6.29, 7.3 and 7.4; where one is missing nothing is pumped, and clicks wait for the cell's end.
+A kernel handles a click only between two cells. While a wait blocks, this replaces the callback of the shell stream,
+handles comm messages in the order of arrival, keeps every other message (Run All has sent them already) and gives them
+to the kernel afterwards, in order. Uses private names of ipykernel, tested on 6.29, 7.3 and 7.4; where one is missing
+nothing is done here, and clicks are handled at the cell's end.
 """
 
 from __future__ import annotations
@@ -19,36 +19,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _log = logging.getLogger(__name__)
-_begun: set[asyncio.Future[Any]] = set()  # the loop itself holds its tasks only weakly
-_IN_AND_OUT = 3  # zmq.POLLIN | zmq.POLLOUT; their enum is not accepted by every ZMQStream.flush
-_COMM_FAMILY = ("comm_open", "comm_msg", "comm_close")
+_tasks: set[asyncio.Future[Any]] = set()  # the loop itself holds its tasks only weakly
+_POLL_BOTH = 3  # zmq.POLLIN | zmq.POLLOUT; their enum is not accepted by every ZMQStream.flush
+_COMM_MESSAGES = ("comm_open", "comm_msg", "comm_close")
 
 
 @contextlib.contextmanager
 def pumped(shell: Any) -> Iterator[Callable[[], None]]:
-    """Give a function that handles the widget messages that have come so far; call it every 50 ms or so.
+    """Yield a function that handles the widget messages that have come so far; call it every 50 ms or so.
 
-    Only on the main thread, between two instructions of a cell. Nothing is lost: what is no widget message is handled
-    by the kernel when the block is left.
+    It does nothing on another thread than the main one. The kernel handles all other messages when the block is left.
     """
     kernel = getattr(shell, "kernel", None)
     stream = _shell_stream(kernel)
     if stream is None or threading.current_thread() is not threading.main_thread():
-        yield _nothing
+        yield lambda: None
         return
     pump = _Pump(kernel, stream)
     try:
-        yield pump.turn
+        yield pump.handle_messages
     finally:
         pump.release()
 
 
-def _nothing() -> None:
-    return None
-
-
 def _shell_stream(kernel: Any) -> Any:
-    """Return the stream that brings the main thread its messages, None where this ipykernel has it elsewhere."""
+    """Return the stream of the main thread's messages, None where this ipykernel has it elsewhere."""
     try:
         thread = getattr(kernel, "shell_channel_thread", None)
         if thread is not None:  # ipykernel 7
@@ -63,16 +58,16 @@ def _shell_stream(kernel: Any) -> Any:
 
 
 def _reply_channel(kernel: Any, stream: Any) -> Any:
-    """Return where the main thread sends its replies: on ipykernel 7 not where its messages come from."""
+    """Return where the main thread sends its replies; on ipykernel 7 it is not where its messages come from."""
     thread = getattr(kernel, "shell_channel_thread", None)
     return stream if thread is None else thread.manager.get_subshell_to_shell_channel_socket(None)
 
 
-def _run(handled: Any) -> None:
-    """Run what a handler has begun to its end, which has to be without waiting: the loop runs after the cell only.
+def _run_to_end(handled: Any) -> None:
+    """Run the coroutine of a handler, if it is one; the event loop does not run before the end of the cell.
 
     Raises:
-        RuntimeError: It waits for something.
+        RuntimeError: The coroutine waits for something.
     """
     if not inspect.iscoroutine(handled):
         return
@@ -84,43 +79,42 @@ def _run(handled: Any) -> None:
     raise RuntimeError("the handler waits for something that cannot come before the end of the cell")
 
 
-def _finish(handled: Any) -> None:
-    """Have the kernel's own loop finish what a handler has begun."""
+def _schedule(handled: Any) -> None:
+    """Have the kernel's event loop run the coroutine of a handler, if it is one."""
     if inspect.isawaitable(handled):
         task = asyncio.ensure_future(handled)
-        _begun.add(task)
-        task.add_done_callback(_begun.discard)
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
 
 
 class _Pump:
-    """Stands in for the kernel as the receiver of a stream."""
+    """Receives the messages of a stream in place of the kernel."""
 
     def __init__(self, kernel: Any, stream: Any) -> None:
         self._kernel = kernel
         self._stream = stream
         self._ident = kernel._parent_ident["shell"]
         self._parent = kernel.get_parent("shell")
-        self._receive = stream._recv_callback
+        self._callback = stream._recv_callback
         self._copy = stream._recv_copy
         self._held: list[Any] = []
-        stream.on_recv(self._take, copy=False)
+        stream.on_recv(self._receive, copy=False)
 
-    def turn(self) -> None:
-        """Handle what has come."""
-        self._stream.flush(_IN_AND_OUT)
+    def handle_messages(self) -> None:
+        self._stream.flush(_POLL_BOTH)
 
     def release(self) -> None:
-        """Give the stream back, and hand over what was held, in order."""
-        self._stream.on_recv(self._receive, copy=self._copy)
+        """Give the stream back to the kernel, and the messages that were held, in order."""
+        self._stream.on_recv(self._callback, copy=self._copy)
         for message in self._held:
-            _finish(self._receive(message))
+            _schedule(self._callback(message))
 
-    def _take(self, message: Any) -> None:
+    def _receive(self, message: Any) -> None:
         kernel = self._kernel
         try:
             idents, parts = kernel.session.feed_identities(message, copy=False)
             handle = self._handler(kernel.session.deserialize(parts, content=False, copy=False)["header"]["msg_type"])
-        except Exception:  # ipykernel sends some to itself, in a form of their own
+        except Exception:  # ipykernel sends itself some in another form
             handle = None
         if handle is None:
             self._held.append(message)
@@ -129,8 +123,8 @@ class _Pump:
         kernel.set_parent(idents, request)
         kernel._publish_status("busy", "shell")
         try:
-            _run(handle(_reply_channel(kernel, self._stream), idents, request))
-        except Exception:  # of any widget's callback: the wait in the cell is not its business
+            _run_to_end(handle(_reply_channel(kernel, self._stream), idents, request))
+        except Exception:  # of any widget's callback: it must not end the wait
             _log.exception("a widget message could not be handled")
         finally:
             # The widgets' JavaScript holds its next message back until it has seen idle.
@@ -138,7 +132,7 @@ class _Pump:
             kernel.set_parent(self._ident, self._parent)
 
     def _handler(self, kind: str) -> Callable[[Any, Any, Any], Any] | None:
-        if kind in _COMM_FAMILY:
+        if kind in _COMM_MESSAGES:
             return getattr(self._kernel.comm_manager, kind, None)
         if kind == "comm_info_request":  # what a reloaded page asks first
             return getattr(self._kernel, kind, None)

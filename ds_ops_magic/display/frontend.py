@@ -1,11 +1,17 @@
-"""What kind of front end runs the current cell, as far as a kernel can know it."""
+"""The front end that runs the current cell, as far as a kernel can know it, and the display for it."""
 
 from __future__ import annotations
 
 import enum
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ds_ops_magic.display.page_display import HtmlDisplay, WidgetDisplay
+from ds_ops_magic.display.text_display import Display, LogDisplay, TerminalDisplay, UnattendedDisplay
+
+if TYPE_CHECKING:
+    from ds_ops_magic.watch import Watch
 
 
 class FrontEnd(enum.Enum):
@@ -13,7 +19,7 @@ class FrontEnd(enum.Enum):
 
     PAGE = "a notebook page that shows widgets and updates displays"
     TERMINAL = "a terminal whose last line can be rewritten"
-    NOBODY = "a file, a pipe or an unattended run: what is printed stays"
+    UNATTENDED = "a file, a pipe or an unattended run: what is printed stays"
 
 
 def front_end(shell: Any) -> FrontEnd:
@@ -24,10 +30,39 @@ def front_end(shell: Any) -> FrontEnd:
     """
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
-        return FrontEnd.TERMINAL if sys.stdout.isatty() else FrontEnd.NOBODY
+        return FrontEnd.TERMINAL if sys.stdout.isatty() else FrontEnd.UNATTENDED
     metadata = _request(kernel).get("metadata") or {}
     by_page = "cellId" in metadata or "trusted" in metadata
-    return FrontEnd.PAGE if by_page or "VSCODE_PID" in os.environ else FrontEnd.NOBODY
+    return FrontEnd.PAGE if by_page or "VSCODE_PID" in os.environ else FrontEnd.UNATTENDED
+
+
+def display_for(watch: Watch, shell: Any, mode: str = "auto") -> Display:
+    """Return a display of a watch; call its `tick` often from the waiting thread, and its `finish` at the end.
+
+    Args:
+        watch: What to show.
+        shell: The IPython shell whose cell runs.
+        mode: ``auto``, ``widget``, ``html``, ``text`` or ``none``.
+    """
+    if mode == "none":
+        return Display(watch)
+    where = front_end(shell)
+    if mode == "text" or getattr(shell, "kernel", None) is None:
+        return TerminalDisplay(watch) if where is FrontEnd.TERMINAL else LogDisplay(watch)
+    if mode == "html":
+        return HtmlDisplay(watch)
+    if mode == "widget" or where is FrontEnd.PAGE:
+        return WidgetDisplay(watch)
+    return UnattendedDisplay(watch)
+
+
+def show_in_background(watch: Watch, shell: Any, mode: str) -> bool:
+    """Show a watch that no cell waits for, until it is over; False where no page can be updated."""
+    display = display_for(watch, shell, mode)
+    if not isinstance(display, HtmlDisplay):
+        return False
+    display.start_in_background()
+    return True
 
 
 def _request(kernel: Any) -> dict[str, Any]:

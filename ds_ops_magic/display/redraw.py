@@ -1,4 +1,4 @@
-"""The one thread of a kernel that redraws live panels."""
+"""The thread that redraws the live panels of a kernel."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _log = logging.getLogger(__name__)
-AT_MOST_EVERY = 0.5
+MIN_INTERVAL = 0.5
 """Seconds between two drawings, however much is new."""
-AT_LEAST_EVERY = 1.0
-"""Seconds between two drawings when nothing is new: clocks move on."""
-A_MESSAGE = 0.3
-"""Seconds that a message of a drawing delays the next one: any ten have fifty at most, with a large drawing too."""
+MAX_INTERVAL = 1.0
+"""Seconds between two drawings when nothing is new: elapsed times go on."""
+PAUSE_PER_MESSAGE = 0.3
+"""Seconds that each message of a drawing delays the next one: at most 50 messages in 10 s, large drawings included."""
 
 
-class Drawer:
-    """Calls the drawing functions of live panels, each until it says that it is over.
+class RedrawThread:
+    """Calls the drawing functions of live panels, each until it returns True.
 
-    The thread starts with the first panel and ends with the last. A drawing runs on it alone, so that traits are
-    written by one thread; subscribers and button callbacks only call `wake` or `press`.
+    The thread starts with the first function and ends with the last. It alone draws, so that traits are written by one
+    thread; subscribers and button callbacks only call `wake` or `redraw_now`.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # re-entrant: a drawing may find that its own panel is over
         self._news = Signal()
-        self._pressed = Signal()
+        self._now = Signal()
         self._draws: list[Callable[[], bool]] = []
-        self._sent = 0  # messages of the running drawing, of the panel that needs most
-        self._free_at = 0.0  # when all that was sent is paid for, by the monotonic clock
+        self._messages = 0  # of the running drawing, of the panel that needs most
+        self._paused_until = 0.0  # by the monotonic clock: the pauses for all messages so far
         self._thread: threading.Thread | None = None
 
     def add(self, draw: Callable[[], bool]) -> None:
@@ -46,8 +46,8 @@ class Drawer:
         """
         with self._lock:
             if self._thread is None:
-                self._free_at = 0.0
-                thread = threading.Thread(target=self._run, name="ds_ops_magic drawer", daemon=True)
+                self._paused_until = 0.0
+                thread = threading.Thread(target=self._run, name="ds_ops_magic redraw", daemon=True)
                 threads.start(thread)  # it waits for the lock, and so for the function
                 self._thread = thread
             self._draws.append(draw)
@@ -58,36 +58,36 @@ class Drawer:
         with self._lock:
             if draw in self._draws:
                 self._draws.remove(draw)
-            over = not self._draws
-        if over:
-            self.redraw_now()  # nothing is left to pause for
+            is_last = not self._draws
+        if is_last:
+            self.redraw_now()  # which ends the thread's pause
         else:
             self.wake()
 
     def wake(self) -> None:
-        """Say that something is new. May be called from any thread; returns at once."""
+        """Draw when the pause is over, because something is new. May be called from any thread; returns at once."""
         self._news.set()
 
     def redraw_now(self) -> None:
-        """Say that somebody has pressed something, and wants to see it. May be called from any thread; returns at once.
+        """Draw at once, because a user acted. May be called from any thread; returns at once.
 
-        It is drawn without a pause, which is made up for afterwards.
+        The pause that this skips is added to the next one.
         """
         self._news.set()
-        self._pressed.set()
+        self._now.set()
 
-    def sent(self, messages: int) -> None:
-        """Say how many messages a drawing took; only while it runs."""
-        self._sent = max(self._sent, messages)
+    def count_messages(self, number: int) -> None:
+        """Note how many messages a drawing took; to be called by the drawing function."""
+        self._messages = max(self._messages, number)
 
-    def settle(self) -> None:
-        """Draw every panel once more, so that those that are over are finished, and `close`."""
+    def draw_and_stop(self) -> None:
+        """Draw every panel once more, so that those that are over are finished, and stop."""
         with self._lock:
             self._draw_all()
-        self.close()
+        self.stop()
 
-    def close(self) -> None:
-        """Drop every panel and end the thread."""
+    def stop(self) -> None:
+        """Remove every function and end the thread."""
         with self._lock:
             self._draws.clear()
             thread = self._thread
@@ -97,34 +97,31 @@ class Drawer:
 
     def _run(self) -> None:
         while True:
-            self._news.wait(AT_LEAST_EVERY)
-            self._pressed.wait(0.0)  # what was pressed until now this drawing shows
+            self._news.wait(MAX_INTERVAL)
+            self._now.wait(0.0)  # clears it: this drawing answers all requests so far
             with self._lock:
-                self._sent = 0
+                self._messages = 0
                 self._draw_all()
                 if not self._draws:
                     self._thread = None
                     return
-            self._rest()
+            self._pause()
 
-    def _rest(self) -> None:
-        until = time.monotonic() + self._pause()
-        while (left := until - time.monotonic()) > 0 and not self._pressed.wait(left):
-            pass
-
-    def _pause(self) -> float:
+    def _pause(self) -> None:
         now = time.monotonic()
-        self._free_at = max(now, self._free_at) + self._sent * A_MESSAGE
-        return max(AT_MOST_EVERY, self._free_at - now)
+        self._paused_until = max(now, self._paused_until) + self._messages * PAUSE_PER_MESSAGE
+        until = max(now + MIN_INTERVAL, self._paused_until)
+        while (left := until - time.monotonic()) > 0 and not self._now.wait(left):
+            pass
 
     def _draw_all(self) -> None:
         for draw in list(self._draws):
-            if draw in self._draws and _drawn(draw):
+            if draw in self._draws and _is_over(draw):
                 self.remove(draw)
 
 
-def _drawn(draw: Callable[[], bool]) -> bool:
-    """Draw; True when the panel is over, which a panel that cannot be drawn is too."""
+def _is_over(draw: Callable[[], bool]) -> bool:
+    """Draw a panel, and return whether it is over; one that cannot be drawn is."""
     try:
         return draw()
     except Exception:  # whatever it is: the other panels go on

@@ -1,4 +1,4 @@
-"""A panel as HTML and as text: what stays in the saved notebook, and the pieces of the live panel."""
+"""Panels as HTML and as text: the static panel of a saved notebook, and the parts of the live panel."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import markupsafe
 
-from ds_ops_magic.display.panel import Panel, Row, panel_of
-from ds_ops_magic.model.view import Entry, Health, View
+from ds_ops_magic.display.status_style import CSS_COLORS
 from ds_ops_magic.util.text import counted, duration, one_line, tidy
 
 if TYPE_CHECKING:
@@ -20,17 +19,17 @@ if TYPE_CHECKING:
 
     import jinja2
 
+    from ds_ops_magic.display.panel import Panel
+    from ds_ops_magic.display.row import Row
     from ds_ops_magic.model.operation import Operation
 
-MOST_ROWS = 50
-"""The most operations that a static panel lists one by one."""
-MOST_BYTES = 100_000
+MAX_BYTES = 100_000
 """The most bytes of a static panel's HTML."""
 _TEX = re.compile(r"[$\\]")
-_MOST_RESULT = 2_500  # bytes of a response that are kept, as HTML
+_MAX_RESULT = 2_500  # bytes of a response, as HTML
 # Bytes of one text and of one fact, as HTML: with their tags the texts of a row stay under 10,000.
-_MOST_TEXT, _MOST_FACT = 950, 500
-_WIDEST = len("<span>$</span>")  # bytes that one character can become
+_MAX_TEXT, _MAX_FACT = 950, 500
+_MAX_CHARACTER = len("<span>$</span>")  # bytes that one character can become
 
 
 def bundle(panel: Panel) -> dict[str, str]:
@@ -39,21 +38,21 @@ def bundle(panel: Panel) -> dict[str, str]:
 
 
 def html(panel: Panel) -> str:
-    """Render a panel as a table that reads well where styles are dropped; of one too large the results go first."""
+    """Render a static panel, of at most `MAX_BYTES`: results and details are left out first, then rows."""
     panel = replace(panel, rows=tuple(map(_trimmed, panel.rows)))
     written = render("static", panel=panel)
-    if len(written.encode()) > MOST_BYTES:
+    if len(written.encode()) > MAX_BYTES:
         panel = replace(panel, rows=tuple(replace(row, result=None, details=()) for row in panel.rows))
         written = render("static", panel=panel)
-    while len(written.encode()) > MOST_BYTES:
-        kept = panel.rows[: len(panel.rows) * 3 // 4]
-        panel = replace(panel, rows=kept, rest=f"and {panel.total - len(kept):,} more")
+    while len(written.encode()) > MAX_BYTES:
+        rows = panel.rows[: len(panel.rows) * 3 // 4]
+        panel = replace(panel, rows=rows, rest=f"and {panel.total - len(rows):,} more")
         written = render("static", panel=panel)
     return written
 
 
 def part(name: str, panel: Panel | None = None) -> str:
-    """Render a piece of the live panel: ``style``, ``head``, ``live``, ``ended`` or ``foot``."""
+    """Render a part of the live panel: ``style``, ``head``, ``live``, ``ended`` or ``foot``."""
     return render(name, panel=panel).strip()
 
 
@@ -61,7 +60,7 @@ def text(panel: Panel) -> str:
     """Render a panel as plain lines."""
     lines = [] if panel.total == 1 else [": ".join(filter(None, (counted(panel.total), panel.counts)))]
     for row in panel.rows:
-        lines += _row_lines(row)
+        lines += row_lines(row)
     return "\n".join([*lines, *filter(None, (panel.rest, panel.foot))])
 
 
@@ -71,74 +70,67 @@ def line(panel: Panel) -> str:
         row = panel.rows[0]
         share = f"{row.fraction:.0%}" if row.fraction is not None and not row.ended else ""
         title = row.title if row.title != row.id else ""
-        parts = [f"{row.symbol} {row.word}", title, row.id, share, row.note, row.error]
+        parts = [f"{row.style.symbol} {row.status}", title, row.id, share, row.note, row.error]
     else:
         parts = [counted(panel.total), panel.counts]
-    if panel.troubled:
+    if panel.foot_is_warning:
         parts.append(panel.foot)
     return " · ".join(part for part in parts if part)
 
 
 def finished(operation: Operation) -> str:
-    """Say of an operation that was to be cancelled that it had ended before."""
+    """Say that an operation had ended before it was to be cancelled."""
     ended = operation.modified_at
     ago = f" {duration((datetime.now(timezone.utc) - ended).total_seconds())} ago" if ended else ""
     return f"{tidy(operation.id, 50)} finished{ago}: {operation.status_word}"
 
 
-def panel_for(operations: list[Operation | None]) -> Panel:
-    """Compute the static panel of snapshots that nobody watches; None stands for one that was never seen."""
-    entries = tuple(Entry(operation.id, operation) for operation in operations if operation is not None)
-    panel = panel_of(View(entries, Health()), datetime.now(timezone.utc), MOST_ROWS)
-    unseen = len(operations) - len(entries)
-    return replace(panel, foot=f"{unseen:,} never seen") if unseen else panel
-
-
-def _row_lines(row: Row) -> list[str]:
+def row_lines(row: Row) -> list[str]:
+    """Render a row as plain lines."""
     title = f"{row.title} · {row.id}" if row.title != row.id else row.id
     note = f" · {row.note}" if row.note else ""
-    lines = [f"{row.symbol} {row.word}  {title}{note}"]
+    lines = [f"{row.style.symbol} {row.status}  {title}{note}"]
     if row.facts:
         lines.append("    " + ", ".join(f"{label} {value}" for label, value in row.facts))
-    lines += [f"    {said}" for said in (row.error, *row.details, row.link) if said]
+    lines += [f"    {line}" for line in (row.error, *row.details, row.link) if line]
     if row.result is not None:
         written = json.dumps(_shortened(row.result), indent=2, ensure_ascii=False, default=str)
-        lines += [f"    {result}" for result in written.splitlines()]
+        lines += [f"    {line}" for line in written.splitlines()]
     return lines
 
 
 def _trimmed(row: Row) -> Row:
-    """Cut what is within the limits of characters and not of bytes: other alphabets, and what has to be escaped."""
+    """Cut texts that are short in characters and long in bytes: other alphabets, and what has to be escaped."""
     return replace(
         row,
-        title=_cut(row.title, _MOST_TEXT),
-        note=_cut(row.note, _MOST_TEXT),
-        error=_cut(row.error, _MOST_TEXT),
-        details=tuple(_cut(detail, _MOST_TEXT) for detail in row.details),
-        facts=tuple((label, _cut(said, _MOST_FACT)) for label, said in row.facts),
+        title=_cut(row.title, _MAX_TEXT),
+        note=_cut(row.note, _MAX_TEXT),
+        error=_cut(row.error, _MAX_TEXT),
+        details=tuple(_cut(detail, _MAX_TEXT) for detail in row.details),
+        facts=tuple((label, _cut(value, _MAX_FACT)) for label, value in row.facts),
     )
 
 
-def _cut(said: str, most: int) -> str:
-    left = most - _weight("…")
-    if len(said) * _WIDEST <= left:
-        return said
-    for place, character in enumerate(said):
-        left -= _weight(character)
+def _cut(text: str, max_bytes: int) -> str:
+    left = max_bytes - _html_size("…")
+    if len(text) * _MAX_CHARACTER <= left:
+        return text
+    for index, character in enumerate(text):
+        left -= _html_size(character)
         if left < 0:
-            return said[:place].rstrip() + "…"
-    return said
+            return text[:index].rstrip() + "…"
+    return text
 
 
 @functools.lru_cache(maxsize=1024)
-def _weight(character: str) -> int:
-    """Count the bytes of a character as HTML, a place where a line may end included."""
+def _html_size(character: str) -> int:
+    """Count the bytes of a character as HTML, with the tag that may follow it."""
     return len(_breakable(character).encode())
 
 
 def _shortened(plain: Any) -> Any:
-    """Copy plain data with every text safe to print, and what is past the limit left out."""
-    return _copy(plain, [_MOST_RESULT], 0)
+    """Copy plain data with every text safe to print, up to `_MAX_RESULT`."""
+    return _copy(plain, [_MAX_RESULT], 0)
 
 
 def _copy(plain: Any, left: list[int], depth: int) -> Any:
@@ -156,9 +148,9 @@ def _copy(plain: Any, left: list[int], depth: int) -> Any:
     return _safe(plain, left) if isinstance(plain, str) else plain
 
 
-def _safe(foreign: Any, left: list[int], made: Callable[[str, int], str] = one_line) -> str:
-    safe = made(str(foreign), 200)
-    left[0] -= sum(map(_weight, safe))
+def _safe(value: Any, left: list[int], to_line: Callable[[str, int], str] = one_line) -> str:
+    safe = to_line(str(value), 200)
+    left[0] -= sum(map(_html_size, safe))
     return safe
 
 
@@ -168,7 +160,7 @@ def render(name: str, **values: Any) -> str:
 
 
 def _without_math(value: Any) -> Any:
-    """Escape a text for HTML, and keep what starts TeX apart: pages typeset ``$...$``, links in it included."""
+    """Escape a text for HTML, and put what starts TeX into a span: pages typeset ``$...$``, with the links in it."""
     if not isinstance(value, str) or isinstance(value, markupsafe.Markup):
         return value
     escaped = str(markupsafe.escape(value))
@@ -184,7 +176,7 @@ def _breakable(name: str) -> markupsafe.Markup:
 def _environment() -> jinja2.Environment:
     import jinja2
 
-    made = jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ds_ops_magic.display"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -192,8 +184,9 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["attribute"] = markupsafe.escape
-    made.filters["shortened"] = _shortened
-    made.filters["breakable"] = _breakable
-    made.filters["count"] = counted
-    return made
+    environment.filters["attribute"] = markupsafe.escape
+    environment.filters["shortened"] = _shortened
+    environment.filters["breakable"] = _breakable
+    environment.filters["count"] = counted
+    environment.globals["css_colors"] = CSS_COLORS
+    return environment

@@ -1,13 +1,14 @@
-"""What the history holds, as a table: HTML and text."""
+"""The table of ``%op list``: records of the history as rows, in HTML and in text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, overload
 
 from ds_ops_magic.display import render
+from ds_ops_magic.display.row import Row, non_empty, utc_time
+from ds_ops_magic.display.status_style import STATUS_STYLES
 from ds_ops_magic.history.record import FIRST_MOMENT, LAST_MOMENT
 from ds_ops_magic.model.payload import type_words
 from ds_ops_magic.util.text import counted, duration, one_line, tidy
@@ -15,61 +16,32 @@ from ds_ops_magic.util.text import counted, duration, one_line, tidy
 if TYPE_CHECKING:
     from ds_ops_magic.history.record import Record
 
-_SYMBOLS = {
-    "running": "●",
-    "failing": "▲",
-    "cancelling": "▲",
-    "succeeded": "✓",
-    "failed": "✕",
-    "cancelled": "–",
-}
 _FRESH = 10.0  # seconds for which a state counts as that of now
 
 
-@dataclass(frozen=True)
-class Line:
-    """One operation in the table. All text is one line, safe to print, and not yet escaped for HTML.
-
-    Attributes:
-        id: The operation.
-        title: What it is.
-        word: How it stands, or stood when last seen.
-        symbol: The sign that goes with the word.
-        note: How long it has taken, and how old the news is.
-        facts: What else is known: label and text.
-    """
-
-    id: str
-    title: str
-    word: str
-    symbol: str
-    note: str
-    facts: tuple[tuple[str, str], ...]
-
-
 class Listing(Sequence["Record"]):
-    """What `%op list` gives: records, the one used last first, and how they are shown.
+    """The result of ``%op list``: records, the one used last first, and how they are shown.
 
     Args:
         records: What is listed.
-        remarks: What else is to be said, a sentence each.
+        remarks: Sentences below the table.
         now: Seconds since the epoch.
-        by_endpoint: Whether to say of each where it is.
+        by_endpoint: Whether each row says at which endpoint it is.
     """
 
     def __init__(self, records: Sequence[Record], remarks: Sequence[str], now: float, *, by_endpoint: bool) -> None:
         self._records = tuple(records)
-        self.foot = tuple(tidy(remark, 400) for remark in remarks)
-        self.lines = tuple(_line(record, now, by_endpoint) for record in records)
+        self.rows = tuple(_row(record, now, by_endpoint) for record in records)
+        self.remarks = tuple(tidy(remark, 400) for remark in remarks)
 
     @overload
-    def __getitem__(self, place: int) -> Record: ...
+    def __getitem__(self, index: int) -> Record: ...
 
     @overload
-    def __getitem__(self, place: slice) -> Sequence[Record]: ...
+    def __getitem__(self, index: slice) -> Sequence[Record]: ...
 
-    def __getitem__(self, place: int | slice) -> Record | Sequence[Record]:
-        return self._records[place]
+    def __getitem__(self, index: int | slice) -> Record | Sequence[Record]:
+        return self._records[index]
 
     def __len__(self) -> int:
         return len(self._records)
@@ -85,32 +57,26 @@ def html(listing: Listing) -> str:
 
 def text(listing: Listing) -> str:
     """Render a listing as plain lines."""
-    lines = []
-    for line in listing.lines:
-        title = f"{line.title} · {line.id}" if line.title != line.id else line.id
-        lines.append(" · ".join(filter(None, (f"{line.symbol} {line.word}  {title}", line.note))))
-        if line.facts:
-            lines.append("    " + ", ".join(f"{label} {value}" for label, value in line.facts))
-    return "\n".join([*lines, *listing.foot])
+    return "\n".join([*(line for row in listing.rows for line in render.row_lines(row)), *listing.remarks])
 
 
-def _line(record: Record, now: float, by_endpoint: bool) -> Line:
-    name = tidy(record.id, 50)
+def _row(record: Record, now: float, by_endpoint: bool) -> Row:
+    operation_id = tidy(record.id, 50)
     kind = tidy(record.kind, 120)
     facts = {
-        "created": _utc(record.created_at),
-        "ended": _utc(record.changed_at) if record.done else "",
+        "created": _utc_time(record.created_at),
+        "ended": _utc_time(record.changed_at) if record.done else "",
         "error": one_line(record.error, 40),
         "kind": kind,
         "at": (tidy(record.endpoint, 100) or "Yandex Cloud") if by_endpoint else "",
     }
-    return Line(
-        id=name,
-        title=one_line(record.description) or " ".join(type_words(kind)).capitalize() or name,
-        word=one_line(record.state, 20) or "asked about",
-        symbol=_SYMBOLS.get(record.state, "?"),
+    return Row(
+        id=operation_id,
+        title=one_line(record.description) or " ".join(type_words(kind)).capitalize() or operation_id,
+        status=one_line(record.state, 20) or "asked about",
+        style=STATUS_STYLES.get(record.state, STATUS_STYLES["unknown"]),
         note=_note(record, now),
-        facts=tuple((label, said) for label, said in facts.items() if said),
+        facts=non_empty(facts),
     )
 
 
@@ -134,8 +100,8 @@ def _is_ahead(moment: float, now: float) -> bool:
     return moment - now > _FRESH
 
 
-def _utc(moment: float | None) -> str:
+def _utc_time(moment: float | None) -> str:
     if moment is None:
         return ""
     held = min(max(moment, FIRST_MOMENT), LAST_MOMENT)  # a file may hold any number
-    return f"{datetime.fromtimestamp(held, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+    return utc_time(datetime.fromtimestamp(held, timezone.utc))

@@ -1,40 +1,32 @@
-"""A watch shown as text: in a terminal, in a pipe, and in a notebook that nobody looks at while it runs."""
+"""Displays of a watch as text: in a terminal, in a pipe, and in a notebook that runs unattended."""
 
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.display import render
-from ds_ops_magic.display.furthest import kept
-from ds_ops_magic.display.panel import FOLD_ABOVE, Panel, panel_of
+from ds_ops_magic.display.panel import live_panel, static_panel
 
 if TYPE_CHECKING:
-    from ds_ops_magic.display.terminal import TerminalLine
     from ds_ops_magic.watch import Watch
 
-PATIENCE = 0.2
-"""Seconds to wait for the first answer before anything is shown: what is done at once needs no live panel."""
-_TERMINAL_EVERY = 0.25  # seconds between two drawings of the terminal's line
-_QUIET_FOR = 30.0  # seconds before an unattended run prints its first line
-_LINE_EVERY = 600.0  # seconds between two such lines when nothing changes
-
-
-def panel(watch: Watch, most: int = FOLD_ABOVE, hint: str = "") -> Panel:
-    """Compute the panel of a watch as it is now; the arguments are those of `ds_ops_magic.display.panel.panel_of`."""
-    return kept(watch, panel_of(watch.view(), datetime.now(timezone.utc), most, hint))
+SHOW_AFTER = 0.2
+"""Seconds to wait for the first answers before anything is shown: what ends at once needs no live display."""
+_TERMINAL_INTERVAL = 0.25  # seconds between two drawings of the terminal's line
+_FIRST_LINE_AFTER = 30.0  # seconds before a log has its first line
+_LINE_INTERVAL = 600.0  # seconds between two lines of a log when nothing changes
 
 
 class Display:
-    """A watch that is not shown at all; the base of those that are."""
+    """A display that shows nothing; the base of the others."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._since = time.monotonic()
+        self._started_at = time.monotonic()
 
     def tick(self) -> None:
-        """Keep the display alive. Called often, from the thread that waits."""
+        """Keep the display up to date. Called often, from the thread that waits."""
 
     def finish(self) -> None:
         """Replace what is live by the static result."""
@@ -45,31 +37,31 @@ class LogDisplay(Display):
 
     def __init__(self, watch: Watch) -> None:
         super().__init__(watch)
-        self._said = ""
-        self._said_at = self._since
+        self._printed = ""
+        self._printed_at = self._started_at
 
     def tick(self) -> None:
         """Print a line when it is time for one."""
         now = time.monotonic()
-        if now - self._since < _QUIET_FOR:
+        if now - self._started_at < _FIRST_LINE_AFTER:
             return
-        current = panel(self._watch)
-        state = f"{current.counts}{current.troubled}"
-        if state != self._said or now - self._said_at >= _LINE_EVERY:
-            self._said, self._said_at = state, now
-            print(render.line(current), flush=True)
+        panel = live_panel(self._watch)
+        state = f"{panel.counts}{panel.foot_is_warning}"
+        if state != self._printed or now - self._printed_at >= _LINE_INTERVAL:
+            self._printed, self._printed_at = state, now
+            print(render.line(panel), flush=True)
 
     def finish(self) -> None:
         """Print the result."""
-        print(render.text(panel(self._watch, render.MOST_ROWS)), flush=True)
+        print(render.text(static_panel(self._watch)), flush=True)
 
 
 class UnattendedDisplay(LogDisplay):
-    """Lines while it runs, and the result once as HTML and text: for notebooks that nobody looks at while they run."""
+    """Lines as in a log, and the result as HTML and text: for notebooks that nobody looks at while they run."""
 
     def finish(self) -> None:
         """Display the result."""
-        publish(render.bundle(panel(self._watch, render.MOST_ROWS)))
+        publish(render.bundle(static_panel(self._watch)))
 
 
 class TerminalDisplay(Display):
@@ -83,27 +75,46 @@ class TerminalDisplay(Display):
     def tick(self) -> None:
         """Rewrite the line."""
         now = time.monotonic()
-        if now - self._since < PATIENCE or now - self._drawn_at < _TERMINAL_EVERY:
+        if now - self._started_at < SHOW_AFTER or now - self._drawn_at < _TERMINAL_INTERVAL:
             return
         if self._line is None:
-            from ds_ops_magic.display.terminal import TerminalLine
-
             self._line = TerminalLine()
         self._drawn_at = now
-        self._line.draw(render.line(panel(self._watch)))
+        self._line.draw(render.line(live_panel(self._watch)))
 
     def finish(self) -> None:
-        """Take the line away, and print the result."""
+        """Remove the line, and print the result."""
         if self._line is not None:
             self._line.close()
-        print(render.text(panel(self._watch, render.MOST_ROWS)), flush=True)
+        print(render.text(static_panel(self._watch)), flush=True)
+
+
+class TerminalLine:
+    """The last line of a terminal, rewritten in place, and removed when it is closed."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._live = Live(console=Console(), auto_refresh=False, transient=True)
+        self._live.start()
+
+    def draw(self, line: str) -> None:
+        """Show a line; what does not fit into the terminal is cut."""
+        from rich.text import Text
+
+        self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+    def close(self) -> None:
+        """Remove the line."""
+        self._live.stop()
 
 
 def publish(bundle: dict[str, Any], *, updatable: bool = False) -> Any:
     """Display a MIME bundle as output of the running cell.
 
     Returns:
-        The handle to update it with, where that is wanted.
+        The handle to update it with, if ``updatable``.
     """
     from IPython import display
 

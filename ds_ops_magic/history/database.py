@@ -1,4 +1,4 @@
-"""The file of the history: SQLite, which many kernels share, and which one thread of each process uses."""
+"""The file of the history: SQLite, which many processes share, and which one thread of each process uses."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ import os
 import sqlite3
 import stat
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.history.record import FIRST_MOMENT, LAST_MOMENT, MOST, OLDEST, Record
+from ds_ops_magic.history import retention
+from ds_ops_magic.history.record import FIRST_MOMENT, LAST_MOMENT, Record
+from ds_ops_magic.util import sqlite
 from ds_ops_magic.util.private_files import make_private, why_foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 BUSY = 5.0
-"""Seconds to wait for another kernel that is writing."""
-_WEEK = 7 * 86400.0
+"""Seconds to wait for another process that is writing."""
 _DAMAGED = "it is damaged, or no history"
-_APPLICATION = 0x64736F68
-_VERSION = 1
-_SCHEMA = """
+_FORMAT = sqlite.Format(
+    application_id=0x64736F68,
+    version=1,
+    schema="""
 CREATE TABLE operation (
     endpoint TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -38,10 +40,8 @@ CREATE TABLE operation (
     changed_at REAL,
     PRIMARY KEY (endpoint, id)
 )
-"""
-# File systems of other machines, where the shared memory that WAL needs does not work (sqlite.org/wal.html).
-_REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "lustre", "afs", "glusterfs", "beegfs", "gpfs", "fuse"}
-
+""",
+)
 _COLUMNS = ", ".join(Record._fields)
 _VALUES = ", ".join(f":{name}" for name in Record._fields)
 _SEEN = ", ".join(f"{name} = :{name}" for name in Record._fields[3:])
@@ -63,7 +63,7 @@ _ADD = (
     f"INSERT INTO operation ({_COLUMNS}) VALUES ({_VALUES}) "  # noqa: S608
     "ON CONFLICT (endpoint, id) DO UPDATE SET used_at = max(min(used_at, :now), excluded.used_at)"
 )
-# As `Record.overtakes` says: another kernel may have written meanwhile.
+# As `Record.supersedes` says: another process may have written meanwhile.
 _CHANGE = (
     f"UPDATE operation SET {_SEEN} WHERE endpoint = :endpoint AND id = :id "  # noqa: S608
     "AND (done < :done OR done = :done AND (changed_at > :changed_at) IS NOT TRUE)"
@@ -72,9 +72,9 @@ _DROP_NEVER_SEEN = "DELETE FROM operation WHERE endpoint = ? AND id = ? AND seen
 # What has changed was followed then, whatever the clock here said.
 _DROP_OLD = """
 DELETE FROM operation WHERE max(used_at, CASE WHEN changed_at <= :now THEN changed_at ELSE used_at END)
-    < (SELECT max(used_at) FROM operation WHERE used_at <= :now - :while) - (:oldest - :while)
+    < (SELECT max(used_at) FROM operation WHERE used_at <= :now - :grace) - (:retention - :grace)
 """
-# As `ds_ops_magic.history.record.kept` says.
+# As `ds_ops_magic.history.retention.retained` says.
 _DROP_SUPERFLUOUS = """
 DELETE FROM operation WHERE rowid IN (
     SELECT rowid FROM operation WHERE done ORDER BY used_at DESC
@@ -91,9 +91,9 @@ class HistoryFile:
     """The file, open. Makes it, private, where there is none.
 
     Args:
-        path: Where it is, from the root on.
+        path: Absolute path of the file.
         clock: Seconds since the epoch.
-        patience: Seconds to wait for another kernel that is writing.
+        timeout: Seconds to wait for another process that is writing.
 
     Raises:
         Unusable: That is no such place, or it is another user's, something else, damaged, or of a newer version.
@@ -101,21 +101,23 @@ class HistoryFile:
         sqlite3.OperationalError: It cannot be used now.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time, patience: float = BUSY) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time, timeout: float = BUSY) -> None:
         if not path.is_absolute():
             is_home = str(path).startswith("~")
             raise Unusable(f"nobody has the home folder {path.parts[0]}" if is_home else "the current folder is gone")
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with contextlib.suppress(FileExistsError):
-            # SQLite gives the -wal and -shm files the mode of the database.
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            sqlite.create_file(path, os.O_EXCL)
         _check_owner(path)
         _check_kind(path)
-        self._connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
         # Bytes that are no text would keep all the other rows from being read.
-        self._connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
+        self._connection = sqlite.Connection(path, timeout, functools.partial(str, encoding="utf-8", errors="replace"))
         try:
-            self._prepare(path, patience)
+            with self._connection.use() as connection:
+                sqlite.prepare(connection, path, _FORMAT, _is_ours, timeout)
+                # An id must outlive the machine: FULL waits for the disk at each commit, on a thread that has the time.
+                connection.execute("PRAGMA synchronous = FULL")
+            make_private(path)  # not before it is known to be a history
             _check_owner(path)  # again: by now SQLite has opened or made what it keeps beside the file
         except BaseException as error:
             self._connection.close()
@@ -136,102 +138,59 @@ class HistoryFile:
 
     def load(self) -> list[Record]:
         """Return all that is kept, what was used last at the end; without what is no record."""
-        self._version = self._data_version()
-        rows = self._connection.execute(_LOAD).fetchall()
+        with self._connection.use() as connection:
+            self._version = _data_version(connection)
+            rows = connection.execute(_LOAD).fetchall()
         return [Record._make((*row[:5], bool(row[5]), *row[6:])) for row in rows]
 
-    def has_news(self) -> bool:
-        """Tell whether another kernel has written since `load`."""
-        return self._data_version() != self._version
+    def has_changed(self) -> bool:
+        """Tell whether another process has written since `load`."""
+        with self._connection.use() as connection:
+            return _data_version(connection) != self._version
 
-    def write(self, records: Iterable[Record], forgotten: Iterable[tuple[str, str]] = ()) -> None:
-        """Keep records, and drop those of these endpoints and ids that were never seen; all of it or nothing.
+    def write(self, records: Iterable[Record], dropped: Iterable[tuple[str, str]] = ()) -> None:
+        """Write records, and drop those of these endpoints and ids that were never seen; all of it or nothing.
 
         When it returns, the disk has it.
         """
         now = self._clock()
         rows = [{**record._asdict(), "now": now} for record in records]
         seen = [row for row in rows if row["seen_at"]]
-        with self._transaction("IMMEDIATE"):
-            self._connection.executemany(_DROP_NEVER_SEEN, forgotten)
-            self._connection.executemany(_ADD, rows)
-            self._connection.executemany(_CHANGE, seen)
-            # The endpoint of one whose birth was recorded is known from its first answer on.
-            born = [("", row["id"]) for row in seen if row["endpoint"]]
-            self._connection.executemany("DELETE FROM operation WHERE endpoint = ? AND id = ?", born)
+        with self._connection.use() as connection, sqlite.transaction(connection, "IMMEDIATE"):
+            connection.executemany(_DROP_NEVER_SEEN, dropped)
+            connection.executemany(_ADD, rows)
+            connection.executemany(_CHANGE, seen)
+            # Where one of an unknown endpoint is, its first answer has shown.
+            found = [("", row["id"]) for row in seen if row["endpoint"]]
+            connection.executemany("DELETE FROM operation WHERE endpoint = ? AND id = ?", found)
 
     def prune(self) -> None:
-        """Drop what is no record, what is too old, and what is too much.
-
-        Old is what was left alone for 90 days before others were used, a week ago or earlier: a clock that is wrong for
-        some days drops nothing, in however many kernels, and real disuse ends in pruning a week later.
-        """
-        with self._transaction("IMMEDIATE"):
-            self._connection.execute(_DROP_DAMAGED)
-            self._connection.execute(_DROP_OLD, {"now": self._clock(), "while": _WEEK, "oldest": OLDEST})
-            self._connection.execute(_DROP_SUPERFLUOUS, (MOST,))
+        """Drop what is no record, what is too old, and what is too much (`ds_ops_magic.history.retention`)."""
+        with self._connection.use() as connection, sqlite.transaction(connection, "IMMEDIATE"):
+            connection.execute(_DROP_DAMAGED)
+            connection.execute(
+                _DROP_OLD, {"now": self._clock(), "grace": retention.GRACE, "retention": retention.RETENTION}
+            )
+            connection.execute(_DROP_SUPERFLUOUS, (retention.MAX_RECORDS,))
 
     def close(self) -> None:
         """Close the file."""
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
 
-    @contextlib.contextmanager
-    def _transaction(self, kind: str) -> Iterator[None]:
-        try:
-            self._connection.execute(f"BEGIN {kind}")
-            yield
-            self._connection.execute("COMMIT")
-        finally:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
 
-    def _data_version(self) -> int:
-        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+def _data_version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
-    def _prepare(self, path: Path, patience: float) -> None:
-        # In one, so that another kernel that is just making the table is seen before or after, and not amid.
-        with self._transaction("DEFERRED"):
-            is_ours = self._is_ours()
-        make_private(path)  # not before it is known to be a history, or empty
-        if not is_ours:
-            self._choose_journal(path, patience)
-            with self._transaction("IMMEDIATE"):
-                if not self._is_ours():  # another kernel may have been quicker
-                    self._connection.execute(_SCHEMA)
-                    self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-                    self._connection.execute(f"PRAGMA user_version = {_VERSION}")
-        # An id must outlive the machine: FULL waits for the disk at each commit, on a thread that has the time.
-        self._connection.execute("PRAGMA synchronous = FULL")
 
-    def _is_ours(self) -> bool:
-        """Tell a history from an empty file; anything else raises."""
-        application, version, tables = (
-            self._connection.execute(question).fetchone()[0]
-            for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
-        )
-        if application == _APPLICATION and version > _VERSION:
-            raise Unusable("a newer ds_ops_magic has written it")
-        if application == _APPLICATION and tables:
-            return True
-        if application or tables:
-            raise Unusable("it is the database of something else")
-        return False
-
-    def _choose_journal(self, path: Path, patience: float) -> None:
-        """Turn on WAL, where kernels do not wait for each other; leave the rollback journal where it cannot work."""
-        if is_remote(path):
-            return
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                self._connection.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as error:
-                # This one statement does not wait for another process by itself.
-                if "locked" in str(error) and time.monotonic() < deadline:
-                    time.sleep(0.01)
-                    continue
-            return
+def _is_ours(header: sqlite.Header) -> bool:
+    """Tell a history from an empty file; anything else raises."""
+    is_history = header.application_id == _FORMAT.application_id
+    if is_history and header.version > _FORMAT.version:
+        raise Unusable("a newer ds_ops_magic has written it")
+    if not (is_history and header.tables) and (header.application_id or header.tables):
+        raise Unusable("it is the database of something else")
+    return is_history
 
 
 def _check_owner(path: Path) -> None:
@@ -245,24 +204,3 @@ def _check_kind(path: Path) -> None:
         raise Unusable("it is a folder" if stat.S_ISDIR(found.st_mode) else "it is no regular file")
     if found.st_size == 1:  # SQLite takes it for an empty one
         raise Unusable(_DAMAGED)
-
-
-def is_remote(path: Path, mounts: str | None = None) -> bool:
-    """Tell whether a file is on a file system of another machine, as far as the system says (Linux).
-
-    Args:
-        path: The file.
-        mounts: What stands in ``/proc/self/mounts``, unless that is to be read.
-    """
-    if mounts is None:
-        try:
-            mounts = Path("/proc/self/mounts").read_text(errors="replace")
-        except OSError:
-            return False
-    real = Path(os.path.realpath(path))
-    best, kind = -1, ""
-    for fields in map(str.split, mounts.splitlines()):
-        place = Path(fields[1].replace("\\040", " "))
-        if len(place.parts) >= best and real.is_relative_to(place):
-            best, kind = len(place.parts), fields[2]
-    return kind.partition(".")[0] in _REMOTE

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 from ds_ops_magic.history.history import FILE_NAME, FILE_VARIABLE, History
+from ds_ops_magic.util import fork
 
 _lock = threading.Lock()
 _open: dict[Path, History] = {}
@@ -47,4 +48,4 @@ def _after_fork() -> None:
     _lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+fork.register(after_in_child=_after_fork)

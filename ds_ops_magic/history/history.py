@@ -1,41 +1,48 @@
-"""The history: which operations were followed from here, how they stood when last seen, how long their kind takes.
+"""The history of the operations that were followed from here: their ids, how they stood, how long their kind takes.
 
-All reading is from memory; the file belongs to a thread of its own, so that no caller ever waits for a disk.
+It is in ``ds_ops_magic.sqlite`` in the folder of the IPython profile, or in the file that the environment variable
+``DS_OPS_MAGIC_HISTORY`` names (`ds_ops_magic.history.default`), for 90 days (`ds_ops_magic.history.retention`).
+
+All reading is from memory; the file belongs to a thread of its own, so that no caller waits for a disk.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 import warnings
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.history.record import MOST, Record, kept, record_of
+from ds_ops_magic.history.durations import RecordedDurations
+from ds_ops_magic.history.record import Record, record_of
+from ds_ops_magic.history.retention import prune_above, retained
 from ds_ops_magic.history.writer import HistoryWriter
-from ds_ops_magic.model.errors import OperationNotFound, OperationsError, thread_limit
-from ds_ops_magic.model.estimates import Runs
-from ds_ops_magic.model.view import Update
+from ds_ops_magic.model.errors import OperationNotFound, thread_limit
+from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.text import one_line, tidy
 from ds_ops_magic.util.threads import ThreadLimitReached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from ds_ops_magic.model.errors import OperationsError
     from ds_ops_magic.model.estimates import Durations
     from ds_ops_magic.model.operation import Operation
+    from ds_ops_magic.model.view import Update
 
 FILE_VARIABLE = "DS_OPS_MAGIC_HISTORY"
 """Environment variable with the path of the file; ``none`` keeps no history."""
 FILE_NAME = "ds_ops_magic.sqlite"
-"""Name of the file beside an IPython profile."""
-_PATIENCE = 1.0  # seconds that a caller waits for the file at most, and not again before it has caught up
-_FIRST_PATIENCE = 0.3  # seconds for the file to be read for the first time
+"""Name of the file in the folder of an IPython profile."""
+_TIMEOUT = 1.0  # seconds that a caller waits for the file at most, and not again before it has caught up
+_FIRST_TIMEOUT = 0.3  # seconds for the file to be read for the first time
 
 
 class History:
-    """What was followed from here, by every kernel that uses the same file.
+    """The operations that were followed from here, by every process that uses the same file.
 
     All methods may be called from any thread, and none waits for the disk for more than a second. What keeps the file
     from being used costs the history and one warning, nothing else.
@@ -45,188 +52,181 @@ class History:
         clock: Seconds since the epoch.
 
     Attributes:
+        path: The file.
         now: The clock.
-        warns: Whether that one warning is given by itself; else it is for who asks for `complaint`, and shows it.
+        auto_warn: Whether that one warning is issued here; else it is for who shows what `take_warning` returns.
     """
 
     def __init__(self, path: str | os.PathLike[str], clock: Callable[[], float] = time.time) -> None:
-        self.path = _from_the_root(path)
-        self.warns = True
+        self.path = _absolute(path)
+        self.auto_warn = True
         self.now = clock
         self._records: dict[tuple[str, str], Record] = {}
         self._endpoints: dict[str, dict[str, None]] = {}  # by id
-        self._runs = Runs()
-        self._most = _enough(0)
+        self._durations = RecordedDurations()
+        self._prune_above = prune_above(0)
         self._writer = HistoryWriter(self.path, self._replace, clock)
 
     def __repr__(self) -> str:
         return f"<History in {str(self.path)!r}>"
 
-    def __reduce__(self) -> tuple[type[History], tuple[str]]:
-        return History, (str(self.path),)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restore, ("History", str(self.path))
 
     def of(self, endpoint: str) -> EndpointHistory:
         """Return the part of it that is about one endpoint."""
         return EndpointHistory(self, endpoint)
 
-    def read(self) -> None:
-        """Begin to read the file, if there is one, or what other kernels have written since. Returns at once."""
+    def request_read(self) -> None:
+        """Begin to read the file, if there is one, or what other processes have written since. Returns at once."""
         if os.path.exists(self.path):
-            self._writer.look()
+            self._writer.request_read()
 
     def refresh(self) -> None:
-        """Take over what other kernels have written. Waits for it, at most for a second."""
-        self._writer.refresh(_PATIENCE)
+        """Take over what other processes have written. Waits for it, at most for a second."""
+        self._writer.refresh(_TIMEOUT)
 
-    def flush(self, timeout: float = _PATIENCE) -> bool:
-        """Wait until all that was told is on the disk; False when that cannot be, or takes longer (seconds)."""
+    def flush(self, timeout: float = _TIMEOUT) -> bool:
+        """Wait until all that was recorded is on the disk; False when that cannot be, or takes longer (seconds)."""
         return self._writer.flush(timeout)
 
     def close(self) -> None:
-        """Write what is left, at most for a second, and end the thread; what is told later starts it again."""
-        self._writer.close(_PATIENCE)
+        """Write what is left, at most for a second, and end the thread; what is recorded later starts it again."""
+        self._writer.close(_TIMEOUT)
 
-    def complaint(self) -> str:
-        """Return what keeps the history from being kept, the first time that is asked for; else nothing."""
-        trouble = self._writer.take_trouble()
-        if trouble is None:
+    def take_warning(self) -> str:
+        """Return, once, a text about what keeps the history from being written; else an empty string."""
+        error = self._writer.take_error()
+        if error is None:
             return ""
-        if isinstance(trouble, ThreadLimitReached):
+        if isinstance(error, ThreadLimitReached):
             return (
-                f"No history is kept yet. {thread_limit(trouble).args[0]} What is to be kept waits in memory, and is "
+                f"No history is kept yet. {thread_limit(error).args[0]} What is to be kept waits in memory, and is "
                 "written once one can. Operations are not affected."
             )
-        why = trouble.strerror if isinstance(trouble, OSError) and trouble.strerror else str(trouble)
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return (
             f"No history is kept, because {tidy(str(self.path), 1000)} cannot be used: "
-            f"{one_line(why)}. Operations are not affected; OpMagics.history or ${FILE_VARIABLE} can name "
+            f"{one_line(reason)}. Operations are not affected; OpMagics.history or ${FILE_VARIABLE} can name "
             "another file."
         )
 
     def warn(self) -> None:
-        """Give one warning of what `complaint` says, where that is wanted."""
-        complaint = self.complaint() if self.warns else ""
-        if complaint:
-            warnings.warn(complaint, RuntimeWarning, stacklevel=3)
+        """Issue the warning that `take_warning` returns, where that is wanted."""
+        message = self.take_warning() if self.auto_warn else ""
+        if message:
+            warnings.warn(message, RuntimeWarning, stacklevel=3)
 
     def records(self) -> list[Record]:
-        """Return all that is known, what was used last first; what was used by a clock that was ahead stands last."""
+        """Return all records, what was used last first; what was used by a clock that was ahead stands last."""
         now = self.now()
         return sorted(self._records.values(), key=lambda one: (one.used_at <= now, one.used_at), reverse=True)
 
-    def record(self, operation: Operation, *, wait: bool = True) -> None:
-        """Keep an operation that was just born, and whose endpoint is not known here; waits until the disk has it.
+    def record_created(self, operation: Operation, *, wait: bool = True) -> None:
+        """Record an operation that a call has just made, and whose endpoint is not known; waits until the disk has it.
 
         Args:
-            operation: What the call that gave birth to it returned.
+            operation: What the call returned.
             wait: False has it written at once, but does not wait for that.
         """
         known = self.endpoints_of(operation.id)
         now = self.now()
-        self._writer.tell(lambda: self._saw(known[0] if known else "", operation.id, operation, now))
+        self._writer.submit(lambda: self._record_snapshot(known[0] if known else "", operation.id, operation, now))
         if wait:
             if not known:
                 self.flush()
             self.warn()
 
-    def ready(self) -> None:
+    def record_request(self, endpoint: str, ids: Sequence[str]) -> None:
+        """Record that operations are asked about."""
+        now = self.now()
+        self._writer.submit(lambda: self._record_request(endpoint, ids, now))
+
+    def record_snapshot(self, endpoint: str, operation_id: str, operation: Operation) -> None:
+        """Record what the service said of an operation; it is written soon, with others."""
+        now = self.now()
+        self._writer.submit(lambda: self._record_snapshot(endpoint, operation_id, operation, now), urgent=False)
+
+    def record_updates(self, endpoint: str, updates: Iterable[Update]) -> None:
+        """Record what became known of operations; it is written soon, with others."""
+        now = self.now()
+        self._writer.submit(lambda: self._record_updates(endpoint, updates, now), urgent=False)
+
+    def record_not_found(self, endpoint: str, operation_id: str) -> None:
+        """Drop an id that the service does not know, unless it ever did: that was a typing error."""
+        self._writer.submit(lambda: self._drop(endpoint, operation_id), urgent=False)
+
+    def ensure_read(self) -> None:
         """See that the file was read, if there is one. Waits for that at most 0.3 s, and at most once."""
         if not self._writer.has_read and os.path.exists(self.path):
-            self._writer.refresh(_FIRST_PATIENCE)
+            self._writer.refresh(_FIRST_TIMEOUT)
 
     def find(self, endpoint: str, operation_id: str) -> Record | None:
-        """Return what is known of an operation of an endpoint, or of one whose endpoint is not known."""
+        """Return the record of an operation of an endpoint, or of one whose endpoint is not known."""
         return self._records.get((endpoint, operation_id)) or self._records.get(("", operation_id))
 
     def endpoints_of(self, operation_id: str) -> tuple[str, ...]:
-        """Return where an operation was asked about; an empty string where only its birth was recorded."""
+        """Return where an operation was asked about; an empty string where only the call that made it was recorded."""
         return tuple(self._endpoints.get(operation_id, ()))
 
     def durations(self, endpoint: str) -> Mapping[str, Durations]:
         """Return how long operations take there, by kind; it goes on being up to date."""
-        return self._runs.of(endpoint)
-
-    def record_request(self, endpoint: str, ids: Sequence[str]) -> None:
-        """Keep that operations are asked about."""
-        now = self.now()
-        self._writer.tell(lambda: self._asked(endpoint, ids, now))
-
-    def received(self, endpoint: str, reports: Iterable[Update]) -> None:
-        """Keep what became known of operations; soon, many at once."""
-        now = self.now()
-        self._writer.tell(lambda: self._received(endpoint, reports, now), urgent=False)
+        return self._durations.of(endpoint)
 
     # Everything below runs on the writer's thread.
 
-    def _asked(self, endpoint: str, ids: Sequence[str], now: float) -> None:
-        for name in ids:
-            held = self.find(endpoint, name)
-            self._keep(held._replace(used_at=now) if held else Record(endpoint, name, now))
+    def _record_request(self, endpoint: str, ids: Sequence[str], now: float) -> None:
+        for operation_id in ids:
+            earlier = self.find(endpoint, operation_id)
+            self._write(earlier._replace(used_at=now) if earlier else Record(endpoint, operation_id, now))
 
-    def _received(self, endpoint: str, reports: Iterable[Update], now: float) -> None:
-        for report in reports:
-            if report.after is not None:
-                self._saw(endpoint, report.id, report.after, now)
-            elif isinstance(report.error, OperationNotFound):
-                self._forget(endpoint, report.id)
+    def _record_updates(self, endpoint: str, updates: Iterable[Update], now: float) -> None:
+        for update in updates:
+            if update.after is not None:
+                self._record_snapshot(endpoint, update.id, update.after, now)
+            elif isinstance(update.error, OperationNotFound):
+                self._drop(endpoint, update.id)
 
-    def _saw(self, endpoint: str, name: str, operation: Operation, now: float) -> None:
-        held = self.find(endpoint, name)
-        new = record_of(endpoint, name, operation, used_at=held.used_at if held else now, seen_at=now)
-        if held is None or (new.overtakes(held) and new.is_news(held)):
-            self._keep(new)
-            if new.done and not (held and held.done and held.endpoint == endpoint):  # else it was learned from
-                self._runs.learn(new)
+    def _record_snapshot(self, endpoint: str, operation_id: str, operation: Operation, now: float) -> None:
+        earlier = self.find(endpoint, operation_id)
+        used_at = earlier.used_at if earlier else now
+        record = record_of(endpoint, operation_id, operation, used_at=used_at, seen_at=now)
+        if earlier is None or (record.supersedes(earlier) and record.is_worth_writing(earlier)):
+            self._write(record)
+            if record.done and not (earlier and earlier.done and earlier.endpoint == endpoint):  # else it has counted
+                self._durations.add(record)
 
-    def _forget(self, endpoint: str, name: str) -> None:
-        """Drop an id that the service does not know, unless it ever did: that was a typing error."""
-        held = self._records.get((endpoint, name))
-        if held and not held.seen_at:
-            del self._records[endpoint, name]
-            self._endpoints[name].pop(endpoint, None)
-            self._writer.forget(endpoint, name)
+    def _drop(self, endpoint: str, operation_id: str) -> None:
+        record = self._records.get((endpoint, operation_id))
+        if record and not record.seen_at:
+            del self._records[endpoint, operation_id]
+            self._endpoints[operation_id].pop(endpoint, None)
+            self._writer.drop(endpoint, operation_id)
 
-    def _keep(self, record: Record) -> None:
+    def _write(self, record: Record) -> None:
         self._put(record)
-        self._writer.keep(record)
-        if len(self._records) > self._most:
-            self._replace(kept(self._records.values()))
+        self._writer.write(record)
+        if len(self._records) > self._prune_above:
+            self._replace(retained(self._records.values()))
             self._writer.prune(self._records)
 
     def _put(self, record: Record) -> None:
         self._records[record.endpoint, record.id] = record
-        known = self._endpoints.setdefault(record.id, {})
-        known[record.endpoint] = None
-        if record.endpoint and "" in known and record.seen_at:
+        endpoints = self._endpoints.setdefault(record.id, {})
+        endpoints[record.endpoint] = None
+        if record.endpoint and "" in endpoints and record.seen_at:
             self._records.pop(("", record.id), None)
-            del known[""]
+            del endpoints[""]
 
     def _replace(self, records: list[Record]) -> None:
-        """Take over what the file holds, or what is kept of what was known."""
+        """Take over what the file holds, or what is retained of what was known."""
         self._records = {(record.endpoint, record.id): record for record in records}
         endpoints: dict[str, dict[str, None]] = {}
         for record in records:
             endpoints.setdefault(record.id, {})[record.endpoint] = None
         self._endpoints = endpoints
-        self._runs.learn_anew(records)
-        self._most = _enough(len(records))
-
-
-def _from_the_root(path: str | os.PathLike[str]) -> Path:
-    """Return where a file is from the root on.
-
-    Below a home that nobody has, or a current folder that is gone, it stays as it is named: it is nowhere.
-    """
-    expanded = os.path.expanduser(path)
-    try:
-        return Path(expanded if expanded.startswith("~") else os.path.abspath(expanded))
-    except OSError:
-        return Path(expanded)
-
-
-def _enough(number: int) -> int:
-    """Return at how many records those are pruned that are so many now: seldom, also where most of them run."""
-    return max(MOST, number) * 11 // 10
+        self._durations.replace(records)
+        self._prune_above = prune_above(len(records))
 
 
 class EndpointHistory:
@@ -238,35 +238,58 @@ class EndpointHistory:
         self.durations: Mapping[str, Durations] = history.durations(endpoint)
 
     def record_request(self, ids: Sequence[str]) -> None:
-        """Keep that operations are asked about; warns, once, where nothing is kept."""
+        """Record that operations are asked about; warns, once, where nothing is kept."""
         self._history.record_request(self._endpoint, ids)
         self._history.warn()
 
-    def record_snapshot(self, operation: Operation, asked_for: str = "") -> None:
-        """Keep what the service said about an operation; its id is the one asked for, as some answers have none."""
-        self._history.received(self._endpoint, [Update(asked_for or operation.id, after=operation)])
+    def record_snapshot(self, operation: Operation, operation_id: str = "") -> None:
+        """Record what the service said of an operation; some answers have no id, so give the one asked for."""
+        self._history.record_snapshot(self._endpoint, operation_id or operation.id, operation)
 
-    def refused(self, error: OperationsError, operation_id: str) -> None:
-        """Keep what the service said instead, and have the error say what was known before."""
-        self.on_updates([Update(operation_id, error=error)])
+    def record_error(self, operation_id: str, error: OperationsError) -> OperationsError:
+        """Record what the service said instead of a snapshot; returns the error to raise, as `on_updates` does."""
+        if isinstance(error, OperationNotFound):
+            self._history.record_not_found(self._endpoint, operation_id)
+        return self._with_last_state(operation_id, error)
 
-    def on_updates(self, reports: Sequence[Update]) -> None:
-        """Keep what became known. Runs on the poller's thread: it does not block."""
-        self._history.received(self._endpoint, reports)
-        for report in reports:
-            if report.error is not None:
-                self.explain(report.error, report.id)
+    def on_updates(self, updates: Sequence[Update]) -> list[Update]:
+        """Record what became known, and return it with what is known from before.
 
-    def explain(self, error: OperationsError, operation_id: str) -> None:
-        """Have an error say what was last known of an operation that the service does not know (any more)."""
-        known = self._history.find(self._endpoint, operation_id)
-        if isinstance(error, OperationNotFound) and known and known.seen_at:
-            said = _last_seen(known, self._history.now())
-            if not str(error.args[0]).endswith(said):  # it may be told to several
-                error.args = (f"{error.args[0]} {said}", *error.args[1:])
+        Does not block, and may be called on any thread, for one operation in the order in which the updates came.
+
+        Returns:
+            The updates. An operation that the service does not know (any more) has another error, which says how it
+            stood when it was last seen.
+        """
+        self._history.record_updates(self._endpoint, updates)
+        return [
+            update
+            if update.error is None
+            else dataclasses.replace(update, error=self._with_last_state(update.id, update.error))
+            for update in updates
+        ]
+
+    def _with_last_state(self, operation_id: str, error: OperationsError) -> OperationsError:
+        record = self._history.find(self._endpoint, operation_id)
+        if not isinstance(error, OperationNotFound) or record is None or not record.seen_at:
+            return error
+        first, *others = error.args
+        return OperationNotFound(f"{first} {_last_state(record, self._history.now())}", *others)
 
 
-def _last_seen(record: Record, now: float) -> str:
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path of a file.
+
+    Below a home that nobody has, or a current folder that is gone, it stays as it is named: it is nowhere.
+    """
+    expanded = os.path.expanduser(path)
+    try:
+        return Path(expanded if expanded.startswith("~") else os.path.abspath(expanded))
+    except OSError:
+        return Path(expanded)
+
+
+def _last_state(record: Record, now: float) -> str:
     seen = datetime.fromtimestamp(record.seen_at, timezone.utc)
     when = f", {seen:%Y-%m-%d %H:%M} UTC" if record.seen_at <= now else ""  # else a clock was ahead: nobody knows
     return f"When last seen{when}: {one_line(record.state, 20)}."

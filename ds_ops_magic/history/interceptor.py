@@ -9,6 +9,7 @@ import grpc
 
 from ds_ops_magic.history.default import history_in
 from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.util.public_names import set_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,9 +33,15 @@ def recorder(history: History | None = None) -> grpc.UnaryUnaryClientInterceptor
     return _Recorder(history)
 
 
+set_home("ds_ops_magic", recorder)
+
+
 class _Recorder(grpc.UnaryUnaryClientInterceptor):
     def __init__(self, history: History | None) -> None:
         self._history = history
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return recorder, (self._history,)
 
     def intercept_unary_unary(
         self, continuation: Callable[[Any, Any], Any], client_call_details: Any, request: Any
@@ -58,4 +65,4 @@ class _Recorder(grpc.UnaryUnaryClientInterceptor):
             return
         history = self._history or history_in()
         if history is not None:
-            history.record(Operation.from_bytes(answer.SerializeToString()), wait=wait)
+            history.record_created(Operation.from_bytes(answer.SerializeToString()), wait=wait)

@@ -1,9 +1,9 @@
-"""The thread that a history's file belongs to: takes what is told, and writes it in batches."""
+"""The thread that a history's file belongs to: it writes records in batches, and reads what others have written."""
 
 from __future__ import annotations
 
 import atexit
-import os
+import math
 import queue
 import sqlite3
 import threading
@@ -12,8 +12,8 @@ import weakref
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.history.database import BUSY, HistoryFile
-from ds_ops_magic.history.inbox import Inbox
-from ds_ops_magic.util import threads
+from ds_ops_magic.history.work_queue import WorkQueue
+from ds_ops_magic.util import fork, threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.history.record import Record
 
-_AGAIN = 30.0  # seconds before a file that could not be used is tried again
-_AT_EXIT = 1.0  # seconds that the end of the process waits
+_RETRY_AFTER = 30.0  # seconds before a file that could not be used is tried again
+_EXIT_TIMEOUT = 1.0  # seconds that the end of the process waits
 
 
 class HistoryWriter:
-    """Keeps records in a file, on a daemon thread that starts with the first work. After a fork the child has its own.
+    """Writes records into a file, on a daemon thread that starts with the first work. A forked child has its own.
 
-    Where no thread can be started, work is done by who tells it, but for the file: what that is to hold stays in memory
+    Where no thread can be started, who submits work does it, but for the file: what that is to hold stays in memory
     until a thread can be started, which is tried each time, or until the end of the process.
 
-    Ctrl-C may come at any moment in a caller: what was told is done then with what is told next. (The thread is not
-    asked whether it is alive: interrupted in that, Python up to 3.12 may take it for dead from then on.)
+    An interrupt may come at any moment in a caller: what was submitted is done then with what is submitted next. (The
+    thread is not asked whether it is alive: interrupted in that, Python up to 3.12 may take it for dead from then on.)
 
     Args:
         path: The file.
-        loaded: Gets all that the file holds, on the thread, whenever it was read.
+        on_load: Gets all that the file holds, on the thread, whenever it was read.
         clock: Seconds since the epoch.
 
     Attributes:
@@ -46,96 +46,95 @@ class HistoryWriter:
     has_read: bool
     _lock: threading.Lock
     _thread: threading.Thread | None  # that runs
-    _coming: threading.Thread | None  # that was started last
-    _inbox: Inbox
+    _starting: threading.Thread | None  # that was started last
+    _queue: WorkQueue
     _file: HistoryFile | None
-    _late: bool  # whether a caller has waited in vain: no other should, before it has caught up
+    _is_late: bool  # whether a caller has waited in vain: no other should, before it has caught up
 
-    def __init__(self, path: Path, loaded: Callable[[list[Record]], None], clock: Callable[[], float]) -> None:
+    def __init__(self, path: Path, on_load: Callable[[list[Record]], None], clock: Callable[[], float]) -> None:
         self._path = path
-        self._loaded = loaded
+        self._on_load = on_load
         self._clock = clock
-        self._trouble: Exception | None = None
-        self._complained = False
+        self._error: Exception | None = None  # what keeps the file from being used
+        self._error_was_taken = False
         self._records: dict[tuple[str, str], Record] = {}  # what is not written yet
-        self._forgotten: set[tuple[str, str]] = set()
-        self._start_afresh()
+        self._dropped: set[tuple[str, str]] = set()
+        self._reset()
         _writers.add(self)
+        fork.register(after_in_child=self._leave_to_parent)
 
-    def tell(self, work: Callable[[], None], *, urgent: bool = True) -> None:
-        """Have work done on the thread, soon or, if it is not urgent, with more of its kind. Returns at once.
+    def submit(self, work: Callable[[], None], *, urgent: bool = True) -> None:
+        """Have work done on the thread. Returns at once.
 
         Args:
             work: May be done twice.
-            urgent: Whether to do it at once.
+            urgent: Whether to do it at once, and not with more of its kind.
         """
         if _exiting:  # no thread can be started any more
             return
-        self._inbox.put(work, urgent=urgent)
+        self._queue.put(work, urgent=urgent)
         with self._lock:
             self._start()
 
-    def keep(self, record: Record) -> None:
+    def write(self, record: Record) -> None:
         """Have a record written. Only on the thread."""
         self._records[record.endpoint, record.id] = record
 
-    def forget(self, endpoint: str, operation_id: str) -> None:
+    def drop(self, endpoint: str, operation_id: str) -> None:
         """Have an operation dropped that was never seen. Only on the thread."""
         self._records.pop((endpoint, operation_id), None)
-        self._forgotten.add((endpoint, operation_id))
+        self._dropped.add((endpoint, operation_id))
 
-    def prune(self, kept: Container[tuple[str, str]]) -> None:
-        """Have the file pruned, and read again; what is not written yet only if it is kept. Only on the thread."""
-        self._records = {place: record for place, record in self._records.items() if place in kept}
+    def prune(self, retained: Container[tuple[str, str]]) -> None:
+        """Have the file pruned, and read again; what is not written yet only if it is retained. Only on the thread."""
+        self._records = {key: record for key, record in self._records.items() if key in retained}
         self._prune = True
 
-    def look(self) -> None:
-        """Read what others have written, soon. Returns at once."""
-        self.tell(self._want_to_look)
+    def request_read(self) -> None:
+        """Have read what other processes have written. Returns at once."""
+        self.submit(self._want_read)
 
     def flush(self, timeout: float) -> bool:
-        """Wait until what was told is written; False when it cannot be, or was not in so many seconds."""
+        """Wait until all is written; False when it cannot be, or was not in so many seconds."""
         return self._wait_for(lambda: None, timeout)
 
     def refresh(self, timeout: float) -> bool:
-        """Read what others have written; otherwise like `flush`."""
-        return self._wait_for(self._want_to_look, timeout)
+        """Read what other processes have written; otherwise like `flush`."""
+        return self._wait_for(self._want_read, timeout)
 
     def close(self, timeout: float) -> None:
-        """Write what was told, close the file and end the thread. Waits for so many seconds at most."""
+        """Write what is left, close the file and end the thread. Waits for so many seconds at most."""
         with self._lock:
             thread = self._thread
             if thread is None:
                 self._write_here(timeout)
                 return
             self._closing = True
-            self._inbox.ring()
-        thread.join(0.0 if self._late else timeout)
+            self._queue.wake()
+        thread.join(0.0 if self._is_late else timeout)
 
-    def take_trouble(self) -> Exception | None:
-        """Return, once, what keeps the file from being written: ThreadLimitReached where no thread can be started."""
-        if self._trouble is None or self._complained:
+    def take_error(self) -> Exception | None:
+        """Return, once, what keeps the file from being written; `ThreadLimitReached` where that is the reason."""
+        if self._error is None or self._error_was_taken:
             return None
-        self._complained = True
-        return self._trouble
+        self._error_was_taken = True
+        return self._error
 
-    def leave_to_parent(self) -> None:
-        """Note in a forked child that the thread has stayed in the parent, which writes what was told before."""
-        # Neither used nor closed here: both can damage the file (sqlite.org/howtocorrupt.html, 2.6).
-        _left_to_parent.append(self._file)
-        self._records, self._forgotten = {}, set()
-        self._start_afresh()
+    def _leave_to_parent(self) -> None:
+        """Begin anew in a forked child: the thread has stayed in the parent, which writes what was submitted before."""
+        self._records, self._dropped = {}, set()
+        self._reset()
 
-    def _start_afresh(self) -> None:
+    def _reset(self) -> None:
         self.has_read = False
         self._lock = threading.Lock()
-        self._thread = self._coming = self._file = None
-        self._inbox = Inbox()
+        self._thread = self._starting = self._file = None
+        self._queue = WorkQueue()
         self._closing = False
-        self._late = False
+        self._is_late = False
         self._prune = True
-        self._look = False
-        self._again_at = 0.0
+        self._read = False
+        self._retry_at = 0.0
         self._waiting: list[Callable[[bool], None]] = []
 
     def _wait_for(self, work: Callable[[], None], timeout: float) -> bool:
@@ -147,36 +146,36 @@ class HistoryWriter:
 
         if _exiting:
             return False
-        self.tell(wait)
+        self.submit(wait)
         try:
-            return answers.get(timeout=0.0 if self._late else timeout)
+            return answers.get(timeout=0.0 if self._is_late else timeout)
         except queue.Empty:
-            self._late = True
+            self._is_late = True
             return False
 
     # What follows runs with the lock.
 
     def _start(self) -> None:
-        """See that the thread runs; where none can be started, do here what was told."""
+        """See that the thread runs; where none can be started, do here what was submitted."""
         if self._thread is not None:
             return
-        self._coming = threading.Thread(target=self._main, name="ds_ops_magic history", daemon=True)
+        self._starting = threading.Thread(target=self._main, name="ds_ops_magic history", daemon=True)
         try:
-            threads.start(self._coming)
+            threads.start(self._starting)
         except threads.ThreadLimitReached as error:
-            self._coming = None
-            self._trouble = error.with_traceback(None)
-            self._inbox.work_off()
+            self._starting = None
+            self._error = error.with_traceback(None)
+            self._queue.run_all()
             self._answer()
         else:
-            self._thread = self._coming
+            self._thread = self._starting
 
     def _write_here(self, timeout: float) -> None:
         """Write what no thread has written, if there is any."""
-        self._coming = None
-        self._inbox.work_off()
+        self._starting = None
+        self._queue.run_all()
         if self._has_work():
-            self._again_at = 0.0
+            self._retry_at = 0.0
             self._synchronize(timeout)
             self._close()
 
@@ -185,7 +184,7 @@ class HistoryWriter:
     def _main(self) -> None:
         thread = threading.current_thread()
         with self._lock:
-            if self._coming is not thread:
+            if self._starting is not thread:
                 return  # its start was interrupted, and another one was started since
             self._thread = thread
         try:
@@ -196,22 +195,22 @@ class HistoryWriter:
                     self._thread = None
 
     def _serve(self) -> None:
-        self._again_at = 0.0
+        self._retry_at = 0.0
         self._synchronize()
         self.has_read = True
         while not (self._closing and self._has_ended()):
-            self._inbox.listen(_AGAIN if self._has_work() else None)  # what could not be written is tried again
-            self._inbox.work_off()
+            self._queue.wait(_RETRY_AFTER if self._has_work() else None)  # what could not be written is tried again
+            self._queue.run_all()
             if self._closing:  # there may be no later
-                self._again_at = 0.0
+                self._retry_at = 0.0
             self._synchronize()
-            self._late = False
+            self._is_late = False
             self._answer()
 
     def _has_ended(self) -> bool:
         self._close()
         with self._lock:
-            if self._inbox:  # told meanwhile
+            if self._queue:  # submitted meanwhile
                 return False
             self._thread, self._closing = None, False
             return True
@@ -221,39 +220,39 @@ class HistoryWriter:
         for answer in waiting:
             answer(self._file is not None and not self._has_work())
 
-    def _want_to_look(self) -> None:
-        self._look = True
+    def _want_read(self) -> None:
+        self._read = True
 
     def _has_work(self) -> bool:
-        return bool(self._records or self._forgotten)
+        return bool(self._records or self._dropped)
 
-    def _synchronize(self, patience: float = BUSY) -> None:
-        """Bring the file up to date, and what is known of it; what keeps it from that is complained of."""
-        if time.monotonic() < self._again_at:
+    def _synchronize(self, timeout: float = BUSY) -> None:
+        """Write what is to be written, and read what others have written."""
+        if time.monotonic() < self._retry_at:
             return
         try:
             if self._file is not None and self._file.is_gone():
                 self._close()
             if self._file is None:
-                self._file = HistoryFile(self._path, self._clock, patience)
-                self._look = True
+                self._file = HistoryFile(self._path, self._clock, timeout)
+                self._read = True
             if self._has_work():
-                self._file.write(self._records.values(), self._forgotten)
+                self._file.write(self._records.values(), self._dropped)
                 self._records.clear()
-                self._forgotten.clear()
+                self._dropped.clear()
             if self._prune:
                 self._file.prune()
-            if self._prune or (self._look and self._file.has_news()):
-                self._loaded(self._file.load())
-            self._prune = self._look = False
-            self._trouble = None
+            if self._prune or (self._read and self._file.has_changed()):
+                self._on_load(self._file.load())
+            self._prune = self._read = False
+            self._error = None
         except Exception as error:  # whatever it is, it must not cost more than the history
             self._give_up_for_now(error)
 
     def _give_up_for_now(self, error: Exception) -> None:
-        self._trouble = error.with_traceback(None)
-        hopeless = not isinstance(error, (OSError, sqlite3.OperationalError))
-        self._again_at = float("inf") if hopeless else time.monotonic() + _AGAIN
+        self._error = error.with_traceback(None)
+        retryable = isinstance(error, (OSError, sqlite3.OperationalError))
+        self._retry_at = time.monotonic() + _RETRY_AFTER if retryable else math.inf
         self._close()
 
     def _close(self) -> None:
@@ -263,7 +262,6 @@ class HistoryWriter:
 
 
 _writers: weakref.WeakSet[HistoryWriter] = weakref.WeakSet()
-_left_to_parent: list[HistoryFile | None] = []
 _exiting = False
 
 
@@ -271,13 +269,7 @@ def _at_exit() -> None:
     global _exiting
     _exiting = True
     for writer in list(_writers):
-        writer.close(_AT_EXIT)
-
-
-def _after_fork() -> None:
-    for writer in list(_writers):
-        writer.leave_to_parent()
+        writer.close(_EXIT_TIMEOUT)
 
 
 atexit.register(_at_exit)
-os.register_at_fork(after_in_child=_after_fork)

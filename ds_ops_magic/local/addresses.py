@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.model.errors import OperationsError
+from ds_ops_magic.util import fork
 from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
@@ -131,4 +132,4 @@ def _after_fork() -> None:
     _umask = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+fork.register(after_in_child=_after_fork)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic import local
 from ds_ops_magic.connection.connection import EndpointConnection
+from ds_ops_magic.util.public_names import restore
 
 if TYPE_CHECKING:
-    from ds_ops_magic.local import LocalService
+    from ds_ops_magic.local.service import LocalService
 
 
 class LocalConnection(EndpointConnection):
@@ -34,5 +35,5 @@ class LocalConnection(EndpointConnection):
         """Stop the service of this process, whoever else uses it; its operations stay in its file."""
         local.close_shared()
 
-    def __reduce__(self) -> tuple[type[LocalConnection], tuple[()]]:
-        return LocalConnection, ()  # that of the process in which it is read
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restore, ("LocalConnection",)  # that of the process in which it is read

@@ -1,17 +1,14 @@
-"""A SQLite file of one's own: opened once for reading and once for writing, by several threads and processes."""
+"""The file of a local service: opened once for reading and once for writing, by several threads and processes."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import sqlite3
-import threading
-import time
-import weakref
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.util import private_files
+from ds_ops_magic.util import sqlite
+from ds_ops_magic.util.private_files import make_private, why_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,25 +42,23 @@ class Database:
 
     def __init__(self, path: Path, schema: str, *, create: bool) -> None:
         self.path = path
-        self._reader = _Connection(path)
-        self._writer = _Connection(path)
+        self._reader = sqlite.Connection(path, BUSY, _text)
+        self._writer = sqlite.Connection(path, BUSY, _text)
         self._refuse_foreign()
         if create:
-            # SQLite gives the -wal and -shm files the mode of the database.
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            sqlite.create_file(path)
         try:
-            with self._reader.using() as connection:
-                _prepare(connection, schema)
+            with self._reader.use() as connection:
+                sqlite.prepare(connection, path, sqlite.Format(_APPLICATION, _VERSION, schema), _is_ours, BUSY)
             self._refuse_foreign()  # once more: somebody may have been quicker than this process, or than SQLite
         except BaseException:
             self.close()
             raise
-        private_files.make_private(path)
-        _DATABASES.add(self)
+        make_private(path)
 
     def reading(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
         """Give the connection that reads."""
-        return self._reader.using()
+        return self._reader.use()
 
     @contextlib.contextmanager
     def writing(self, durable: bool, patience: float | None = None) -> Iterator[sqlite3.Connection]:
@@ -73,9 +68,9 @@ class Database:
             durable: Whether it must outlive a power failure, and not only a kill of the process.
             patience: Seconds to wait for another process that is writing; None: `BUSY`; 0: for no thread either.
         """
-        if patience == 0 and self._writer.lock.locked():
+        if patience == 0 and self._writer.is_in_use:
             raise sqlite3.OperationalError("another thread is writing")
-        with self._writer.using() as connection:
+        with self._writer.use() as connection:
             wait = BUSY if patience is None else patience
             connection.execute(f"PRAGMA busy_timeout = {round(1000 * wait)}").close()
             # In WAL mode a commit has reached the kernel when it returns, so a killed process loses none either way.
@@ -83,7 +78,7 @@ class Database:
             # for the beginning and the end of real work, which must not be undone by a power failure; progress and
             # simulated courses are not worth it, and the next FULL commit takes all earlier ones along.
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            with _transaction(connection, "IMMEDIATE"):
+            with sqlite.transaction(connection, "IMMEDIATE"):
                 yield connection
 
     def close(self) -> None:
@@ -92,125 +87,23 @@ class Database:
         self._reader.close()
 
     def _refuse_foreign(self) -> None:
-        why = private_files.why_foreign(self.path)
-        if why:
-            raise PermissionError(errno.EPERM, why)
-
-    def _leave_to_parent(self) -> None:
-        self._writer.leave_to_parent()
-        self._reader.leave_to_parent()
-
-
-class _Connection:
-    """A connection that is made when it is needed, and has one user at a time."""
-
-    def __init__(self, path: Path) -> None:
-        self.lock = threading.Lock()
-        self._path = path
-        self._opened: sqlite3.Connection | None = None
-        self._closed = False
-
-    @contextlib.contextmanager
-    def using(self) -> Iterator[sqlite3.Connection]:
-        with self.lock:
-            if self._closed:
-                raise sqlite3.ProgrammingError("the database is closed")
-            if self._opened is None:
-                self._opened = self._open()
-            yield self._opened
-
-    def close(self) -> None:
-        with self.lock:
-            self._closed = True
-            if self._opened is not None:
-                self._opened.close()
-                self._opened = None
-
-    def leave_to_parent(self) -> None:
-        # Neither used nor closed in a forked child: both can damage the file (sqlite.org/howtocorrupt.html, 2.6).
-        _LEFT_TO_PARENT.append(self._opened)
-        self._opened = None
-        self.lock = threading.Lock()
-
-    def _open(self) -> sqlite3.Connection:
-        # mode=rw: a file that was removed is not silently made anew, empty.
-        connection = sqlite3.connect(
-            f"{self._path.as_uri()}?mode=rw", uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False
-        )
-        # Of itself sqlite3 gives for text that is none the error that it gives for a disk that is full.
-        connection.text_factory = _text
-        return connection
+        reason = why_foreign(self.path)
+        if reason:
+            raise PermissionError(errno.EPERM, reason)
 
 
 def _text(raw: bytes) -> str:
+    # Of itself sqlite3 gives for text that is none the error that it gives for a disk that is full.
     try:
         return raw.decode()
     except UnicodeDecodeError:
         raise Damaged("it holds text that is no UTF-8") from None
 
 
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
-    try:
-        connection.execute(f"BEGIN {kind}")
-        yield
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def _prepare(connection: sqlite3.Connection, schema: str) -> None:
-    # In a transaction, so that a process that is just making the table is seen before or after, and not amid.
-    with _transaction(connection, "DEFERRED"):
-        if _is_ours(connection):
-            return
-    _use_wal(connection)
-    with _transaction(connection, "IMMEDIATE"):
-        if not _is_ours(connection):  # another process may have been quicker
-            connection.execute(schema)
-            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-
-
-def _is_ours(connection: sqlite3.Connection) -> bool:
+def _is_ours(header: sqlite.Header) -> bool:
     """Tell a file of operations from an empty one; anything else raises."""
-    application, version, tables = (
-        connection.execute(question).fetchall()[0][0]
-        for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
-    )
-    if application == _APPLICATION and version == _VERSION:
-        return True
-    if application == _APPLICATION:
-        raise sqlite3.DatabaseError(f"it is of version {version}, and this is version {_VERSION}")
-    if application or tables:
+    if header.application_id == _APPLICATION and header.version != _VERSION:
+        raise sqlite3.DatabaseError(f"it is of version {header.version}, and this is version {_VERSION}")
+    if header.application_id != _APPLICATION and (header.application_id or header.tables):
         raise sqlite3.DatabaseError("it is the database of something else")
-    return False
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Turn on WAL, where readers and a writer do not wait for each other; stay without it where it cannot work."""
-    deadline = time.monotonic() + BUSY
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            # This one statement does not wait for another process by itself.
-            if "locked" in str(error) and time.monotonic() < deadline:
-                time.sleep(0.01)
-                continue
-            if "locked" in str(error):
-                raise
-        return
-
-
-_DATABASES: weakref.WeakSet[Database] = weakref.WeakSet()
-_LEFT_TO_PARENT: list[sqlite3.Connection | None] = []
-
-
-def _after_fork() -> None:
-    for database in list(_DATABASES):
-        database._leave_to_parent()
-
-
-os.register_at_fork(after_in_child=_after_fork)
+    return header.application_id == _APPLICATION

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import os
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from ds_ops_magic.local import owners as _owners  # noqa: F401  its locks go after what is done here at exit
 from ds_ops_magic.local.refusals import TROUBLE
 from ds_ops_magic.local.store import Row, Store
-from ds_ops_magic.util import threads
+from ds_ops_magic.util import fork, threads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -190,5 +189,5 @@ def _at_exit() -> None:
         ends.write()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+fork.register(after_in_child=_after_fork)
 atexit.register(_at_exit)

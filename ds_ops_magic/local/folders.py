@@ -11,11 +11,11 @@ import secrets
 import shutil
 import stat
 import tempfile
-import weakref
 from pathlib import Path
 
 from ds_ops_magic.local import process_lock
 from ds_ops_magic.model.errors import OperationsError
+from ds_ops_magic.util import fork
 from ds_ops_magic.util.text import tidy
 
 _PREFIX = "ds-ops-"
@@ -33,7 +33,7 @@ class Folder:
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
         self._lock: int | None = lock
-        _FOLDERS.add(self)
+        fork.register(after_in_child=self._let_go)  # a child must not keep the lock for a parent that dies
 
     def remove(self) -> None:
         """Remove it with all that is in it; doing so twice is no error."""
@@ -117,15 +117,3 @@ def _sweep_one(path: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
     finally:
         os.close(descriptor)
-
-
-_FOLDERS: weakref.WeakSet[Folder] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    """Let go in a forked child of what it inherits: it must not keep the lock for a parent that dies."""
-    for folder in list(_FOLDERS):
-        folder._let_go()
-
-
-os.register_at_fork(after_in_child=_after_fork)

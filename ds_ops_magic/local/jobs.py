@@ -22,6 +22,7 @@ from ds_ops_magic.local.repository import begin_work, packed
 from ds_ops_magic.local.results import ABORTED, CANCELLED, JobCancelled, Outcome, clean, failed, raised, returned
 from ds_ops_magic.local.store import Row, Store
 from ds_ops_magic.model.errors import thread_limit
+from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.threads import DaemonThreads, ThreadLimitReached, join_all
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Reporter:
             return self._store
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Reporter, (self.path, self.operation_id)
+        return restore, ("Reporter", self.path, self.operation_id)
 
 
 class Call(NamedTuple):

@@ -15,7 +15,7 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from ds_ops_magic.local import process_lock
-from ds_ops_magic.util import private_files
+from ds_ops_magic.util import fork, private_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,5 +119,5 @@ def _at_exit() -> None:
             release(database)
 
 
-os.register_at_fork(after_in_child=_after_fork)
+fork.register(after_in_child=_after_fork)
 atexit.register(_at_exit)

@@ -22,7 +22,7 @@ from ds_ops_magic.local.results import ABORTED, CANCELLED, CANCELLING, failed
 from ds_ops_magic.local.retention import Pruning, Retention
 from ds_ops_magic.local.simulation import Simulation, state_at
 from ds_ops_magic.local.store import Row, Store
-from ds_ops_magic.model.errors import MAX_ID_LENGTH
+from ds_ops_magic.model.ids import MAX_ID_LENGTH
 from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from google.rpc import code_pb2
 from google.rpc.error_details_pb2 import DebugInfo
 from google.rpc.status_pb2 import Status
 
+from ds_ops_magic.util.public_names import set_home
 from ds_ops_magic.util.text import one_line
 
 MAX_WORDS = 1000
@@ -34,6 +35,9 @@ class JobCancelled(BaseException):
 
     On purpose not an Exception: ``except Exception`` in the callable's loop must not eat it.
     """
+
+
+set_home("ds_ops_magic.local", JobCancelled)
 
 
 class Outcome(NamedTuple):

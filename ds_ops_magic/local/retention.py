@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.local.database import Damaged
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _INSERTS = 500
 
 
 @dataclass(frozen=True)
-class Retention:
+class Retention(PickledByName):
     """What is kept of the operations that are over.
 
     Attributes:

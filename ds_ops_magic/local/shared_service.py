@@ -7,6 +7,8 @@ import threading
 from pathlib import Path
 
 from ds_ops_magic.local.service import LocalService
+from ds_ops_magic.util import fork
+from ds_ops_magic.util.public_names import set_home
 
 _lock = threading.Lock()
 _service: LocalService | None = None
@@ -41,6 +43,9 @@ def close_shared() -> None:
             _service = None
 
 
+set_home("ds_ops_magic.local", shared, close_shared)
+
+
 def _usable_path() -> Path | None:
     try:
         path = _path()
@@ -68,4 +73,4 @@ def _after_fork() -> None:
     _service = None
 
 
-os.register_at_fork(after_in_child=_after_fork)
+fork.register(after_in_child=_after_fork)

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ds_ops_magic import home_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ds_ops_magic.display.panel import Panel
     from ds_ops_magic.watch import Watch
 
-_TYPES = (
-    ("ds_ops_magic.model.operation", "Operation"),
-    ("ds_ops_magic.model.operations", "Operations"),
-    ("ds_ops_magic.watch", "Watch"),
-    ("ds_ops_magic.display.table", "Listing"),
-    ("ds_ops_magic.client", "OperationClient"),
-)
+_TYPES = ("Operation", "Operations", "Watch", "Listing", "OperationClient")
 _MIMES = ("text/html", "text/plain")
 
 
@@ -44,7 +40,8 @@ def register(shell: Any, already_shown: Callable[[Any], bool], show_live: Callab
         printer.text(repr(value) if cycle or inside or already_shown(value) else _text(value))
 
     formatter = shell.display_formatter
-    for module, name in _TYPES:
+    for name in _TYPES:
+        module = home_of(name)
         formatter.ipython_display_formatter.for_type_by_name(module, name, skip_if_shown)
         if name == "Watch":
             formatter.ipython_display_formatter.for_type_by_name(module, name, show_once_more)
@@ -56,10 +53,11 @@ def register(shell: Any, already_shown: Callable[[Any], bool], show_live: Callab
 def unregister(shell: Any) -> None:
     """Take back what `register` did."""
     formatter = shell.display_formatter
-    for module, name in _TYPES:
-        formatter.ipython_display_formatter.pop(f"{module}.{name}", None)
+    for name in _TYPES:
+        kind = f"{home_of(name)}.{name}"
+        formatter.ipython_display_formatter.pop(kind, None)
         for mime in _MIMES:
-            formatter.formatters[mime].pop(f"{module}.{name}", None)
+            formatter.formatters[mime].pop(kind, None)
 
 
 def _html(value: Any) -> str:
@@ -75,10 +73,10 @@ def _text(value: Any) -> str:
 
 
 def _panel(value: Any) -> Panel:
-    from ds_ops_magic.display import render, text_display
+    from ds_ops_magic.display.panel import snapshot_panel, static_panel
     from ds_ops_magic.model.operation import Operation
-    from ds_ops_magic.watch import Watch
+    from ds_ops_magic.model.operations import Operations
 
-    if isinstance(value, Watch):
-        return text_display.panel(value, render.MOST_ROWS)
-    return render.panel_for([value] if isinstance(value, Operation) else list(value))
+    if isinstance(value, Operation):
+        return snapshot_panel([value])
+    return snapshot_panel(value) if isinstance(value, Operations) else static_panel(value)

@@ -56,7 +56,7 @@ class Invocation:
 
     @property
     def display_mode(self) -> str:
-        """How to show a watch, as for `ds_ops_magic.display.choice.show`."""
+        """How to show a watch, as for `ds_ops_magic.display.frontend.display_for`."""
         return "none" if self.hidden else self.config.display
 
     def client(self) -> OperationClient:

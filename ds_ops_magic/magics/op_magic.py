@@ -51,7 +51,7 @@ class OpMagics(Magics):
         self.session = Session(self._open_history)
         default.use_profile(shell.profile_dir.location)
         if (history := self._open_history()) is not None:
-            history.read()
+            history.request_read()
 
     @validate("rate", "timeout")
     def _check_number(self, proposal: Any) -> float | None:
@@ -91,7 +91,7 @@ class OpMagics(Magics):
         try:
             result = subcommand.run(Invocation(options, scope, self, self.session, history, cell, hidden))
         finally:
-            recent.print_complaint(history)
+            recent.print_warning(history)
         if hidden:
             self.session.displayed.append(result)
         return result
@@ -113,9 +113,9 @@ class OpMagics(Magics):
 
     def show_live(self, watch: Watch) -> bool:
         """Display a watch as a live panel; False where there is no page that can be updated."""
-        from ds_ops_magic.display.choice import show_freely
+        from ds_ops_magic.display.frontend import show_in_background
 
-        return show_freely(watch, self.shell, self.display)
+        return show_in_background(watch, self.shell, self.display)
 
     def close(self) -> None:
         """Stop every watch, leave its panel as a static result, and close all that was connected."""
@@ -126,5 +126,5 @@ class OpMagics(Magics):
     def _open_history(self) -> History | None:
         history = default.history_in(self.history)
         if history is not None:
-            history.warns = False  # `recent.print_complaint` says it in a line of its own
+            history.auto_warn = False  # `recent.print_warning` says it in a line of its own
         return history

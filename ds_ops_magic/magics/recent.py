@@ -33,18 +33,18 @@ def required(history: History | None) -> History:
     return history
 
 
-def print_complaint(history: History | None) -> None:
+def print_warning(history: History | None) -> None:
     """Print, once, why no history is kept."""
-    complaint = history.complaint() if history else ""
-    if complaint:
-        print(complaint, file=sys.stderr)
+    warning = history.take_warning() if history else ""
+    if warning:
+        print(warning, file=sys.stderr)
 
 
 def recent_ids(history: History | None) -> list[str]:
     """Return the ids used last, for completion. Waits for nothing: what was not read yet is there the next time."""
     if history is None:
         return []
-    history.read()
+    history.request_read()
     return [record.id for record in history.records()[:_MAX_COMPLETIONS] if _TYPEABLE_ID.fullmatch(record.id)]
 
 
@@ -73,7 +73,7 @@ def check_service(history: History | None, ids: Sequence[str], connection: Conne
     if history is None:
         return
     service_key = connection.service_key
-    history.ready()
+    history.ensure_read()
     for operation_id in ids:
         known = history.endpoints_of(operation_id)
         if known and not any(_may_be_same(service_key, key) for key in known):

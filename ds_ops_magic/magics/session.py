@@ -1,4 +1,4 @@
-"""What ``%op`` keeps from cell to cell: the client, the watches beside the cells, and what was used and displayed."""
+"""The state of ``%op`` between cells: its client, the watches in the background, what was used and displayed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Session:
     """One client at a time, from the first ``%op`` to the unloading of the extension.
 
     Args:
-        history: Gives the history that the next client keeps.
+        history: Gives the history that the next client writes to.
 
     Attributes:
         client: What is connected, if anything is.
@@ -36,28 +36,24 @@ class Session:
         self.used_ids: dict[str, None] = {}
         self.displayed: list[Any] = []
         self._local: LocalConnection | None = None
-        # Not held: a watch that no variable and no panel has any more stops by itself.
+        # By weak references: a watch that no variable and no panel has any more stops by itself.
         self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
 
-    def connect(self, target: Any, *, rate: float, **how: Any) -> OperationClient:
-        """Connect, in place of what was connected before.
-
-        Args:
-            target: As for `ds_ops_magic.connect`.
-            rate: Calls per second at most.
-            **how: As for `ds_ops_magic.connect`.
+    def connect(self, target: Any, **options: Any) -> OperationClient:
+        """Connect as `ds_ops_magic.connect` does, and ask the service once whether it answers and accepts us.
 
         Raises:
-            OperationsError: It cannot be connected; what was connected before still is.
+            OperationsError: It does not; what was connected before still is.
         """
         from ds_ops_magic.connector import connect
         from ds_ops_magic.local.connection import LocalConnection
 
-        client = connect(target, rate=rate, **how)
+        client = connect(target, **options)
         if isinstance(client.connection, LocalConnection):
             self._local = client.connection  # its service and the work there go on wherever %op connects next
         try:
-            client.check()
+            if not client.connection.verified:
+                client.check()
         except BaseException:
             client.close()
             raise
@@ -75,18 +71,18 @@ class Session:
         return targets
 
     def add_watch(self, watch: Watch) -> None:
-        """Stop a watch that runs beside the cells when this disconnects, unless it has ended before."""
+        """Stop a watch in the background when this disconnects, unless it has ended before."""
         self._watches.add(watch)
 
     def close(self) -> None:
-        """Stop every watch, leave its panel as a static result, and close all that was connected.
+        """Stop every watch, leave its panel as a static result, and close the client.
 
-        If the service of this process was, it stops too: nothing else would end it before the process does.
+        The service of this process stops too, if it was used: nothing else would stop it before the process ends.
         """
         self._disconnect()
         live = sys.modules.get("ds_ops_magic.display.page_display")  # not imported where nothing was ever shown live
         if live is not None:
-            live.drawer.settle()
+            live.redraw_thread.draw_and_stop()
         if self._local is not None:
             self._local.stop_service()
             self._local = None

@@ -6,13 +6,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.model.errors import WaitInterrupted
+from ds_ops_magic.model.waiting import ReturnWhen
 from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ds_ops_magic.display.text_display import Display
-    from ds_ops_magic.model.view import ReturnWhen
     from ds_ops_magic.watch import Watch
 
 
@@ -21,7 +21,7 @@ def wait_and_show(
     shell: Any,
     mode: str,
     timeout: float | None = None,
-    return_when: ReturnWhen | None = None,
+    return_when: ReturnWhen = ReturnWhen.ALL,
     *,
     tick: Callable[[], object] | None = None,
 ) -> None:
@@ -33,9 +33,9 @@ def wait_and_show(
     Args:
         watch: What to wait for.
         shell: The IPython shell whose cell runs.
-        mode: How to show it, as for `ds_ops_magic.display.choice.show`; ``none`` shows nothing.
+        mode: How to show it, as for `ds_ops_magic.display.frontend.display_for`; ``none`` shows nothing.
         timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
-        return_when: What ends the wait; None waits for all.
+        return_when: What ends the wait.
         tick: What else a subcommand does while it waits, such as printing what is new. Called about every 0.05 s on
             the thread of the cell; it must not block, and an error of it ends the wait.
 
@@ -60,14 +60,13 @@ def _show_and_wait(
     shell: Any,
     mode: str,
     timeout: float | None,
-    return_when: ReturnWhen | None,
+    return_when: ReturnWhen,
     tick: Callable[[], object] | None,
 ) -> None:
-    from ds_ops_magic.display.choice import show
     from ds_ops_magic.display.comm_pump import pumped
-    from ds_ops_magic.model.view import ReturnWhen
+    from ds_ops_magic.display.frontend import display_for
 
-    display = show(watch, shell, mode)
+    display = display_for(watch, shell, mode)
     with pumped(shell) as pump:
 
         def keep_alive() -> None:
@@ -81,7 +80,7 @@ def _show_and_wait(
                 tick()
 
         try:
-            watch.wait(timeout, return_when or ReturnWhen.ALL, tick=keep_alive)
+            watch.wait(timeout, return_when, tick=keep_alive)
         finally:
             watch.stop()
             try:
@@ -92,11 +91,11 @@ def _show_and_wait(
 
 def _fall_back(watch: Watch, shell: Any, error: Exception) -> Display:
     """Say that a panel cannot be shown, and show text instead: an error of the panel does not end the wait."""
-    from ds_ops_magic.display.choice import show
+    from ds_ops_magic.display.frontend import display_for
 
     message = one_line(f"{type(error).__name__}: {error}", 200)
     print(f"The panel cannot be shown, the wait goes on: {message}", file=sys.stderr, flush=True)
-    return show(watch, shell, "text")
+    return display_for(watch, shell, "text")
 
 
 def _finish(display: Display) -> None:

@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-_MOST = 3  # violations, links or entries that are worded one by one
+_MOST = 3  # violations, links or entries that are listed
 
 
-def sentence(detail: Message) -> str | None:
-    """Word an error detail for a reader, without its type's name.
+def describe(detail: Message) -> str | None:
+    """Describe an error detail for a reader, without its type's name.
 
     Args:
         detail: A decoded detail.
 
     Returns:
-        A text that is still hostile; None for a type that has no wording here, and where nothing is said in it.
+        A text that is still hostile; None for a type that is not described here, and where nothing is said in it.
     """
-    wording_of = _SENTENCES.get(detail.DESCRIPTOR.full_name)
-    return (wording_of(detail) or None) if wording_of else None
+    describe_type = _DESCRIPTIONS.get(detail.DESCRIPTOR.full_name)
+    return (describe_type(detail) or None) if describe_type else None
 
 
 def _bad_request(detail: Any) -> str:
@@ -66,7 +66,7 @@ def _request_info(detail: Any) -> str:
     return f"request id {detail.request_id}, for the support" if detail.request_id else ""
 
 
-_SENTENCES: Mapping[str, Callable[[Any], str]] = {
+_DESCRIPTIONS: Mapping[str, Callable[[Any], str]] = {
     "google.rpc.BadRequest": _bad_request,
     "google.rpc.ErrorInfo": _error_info,
     "google.rpc.Help": _help,

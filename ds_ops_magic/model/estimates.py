@@ -5,20 +5,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING
 
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import length_range
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from ds_ops_magic.history.record import Record
 
 LEAST = 3
 """Earlier runs below which nothing is said."""
-MOST = 100
-"""Earlier runs that count, the latest ones: what took a minute a year ago may take ten today."""
 _ENOUGH = 5  # earlier runs from which the schedule goes by them
 _DISTINCT = 2.5  # the most that the middle half may spread, as a ratio: past it the end is anybody's guess
 _NEAR = 1.6  # a run whose length is within this factor of an age speaks for an end at about that age
@@ -30,7 +22,7 @@ _SHARE_NEAR = 2 * math.log(_NEAR) / math.log(1200.0)
 
 
 @dataclass(frozen=True)
-class Durations:
+class Durations(PickledByName):
     """How long earlier runs took.
 
     Attributes:
@@ -87,41 +79,3 @@ class Durations:
 
     def _range(self) -> str:
         return length_range(self.at(0.25), self.at(0.75))
-
-
-class Runs:
-    """How long operations took that were followed from here, by endpoint and kind. Changed by one thread only."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[tuple[str, str], list[float]] = {}  # the latest at the end
-        self._durations: dict[str, dict[str, Durations]] = {}
-
-    def of(self, endpoint: str) -> Mapping[str, Durations]:
-        """Return how long they take there, by kind; it goes on being up to date."""
-        return MappingProxyType(self._durations.setdefault(endpoint, {}))
-
-    def learn(self, record: Record) -> None:
-        """Learn from an operation that has succeeded how long its kind takes; another end says nothing of that."""
-        if self._add(record):
-            self._publish(record.endpoint, record.kind)
-
-    def learn_anew(self, records: Iterable[Record]) -> None:
-        """Learn from these alone."""
-        self._seconds.clear()
-        for record in sorted(records, key=lambda one: one.changed_at or 0.0):
-            self._add(record)
-        for endpoint, kind in self._seconds:
-            self._publish(endpoint, kind)
-
-    def _add(self, record: Record) -> bool:
-        if record.state != "succeeded" or not record.kind or record.created_at is None or record.changed_at is None:
-            return False
-        runs = self._seconds.setdefault((record.endpoint, record.kind), [])
-        runs.append(max(0.0, record.changed_at - record.created_at))
-        del runs[:-MOST]
-        return True
-
-    def _publish(self, endpoint: str, kind: str) -> None:
-        runs = self._seconds[endpoint, kind]
-        if len(runs) >= LEAST:
-            self._durations.setdefault(endpoint, {})[kind] = Durations(tuple(sorted(runs)))

@@ -6,7 +6,6 @@ import enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from ds_ops_magic.model.errors import (
-    MAX_ID_LENGTH,
     AuthenticationError,
     CancelNotSupported,
     InvalidOperationId,
@@ -15,8 +14,8 @@ from ds_ops_magic.model.errors import (
     PermissionDenied,
     ServiceRefused,
     ServiceUnavailable,
-    is_about_certificate,
 )
+from ds_ops_magic.model.ids import shown_id
 from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:
@@ -80,60 +79,101 @@ def meaning_of(code: str) -> Meaning:
     return CODES.get(code, _FINAL)
 
 
-def code_of(code: str, words: str) -> str:
+def code_of(code: str, message: str) -> str:
     """Return the name of the gRPC code that a status counts as.
 
     gRPC itself answers UNAUTHENTICATED where a server's certificate is for another name: no service was asked, and no
     token was sent.
     """
-    return "UNAVAILABLE" if code == "UNAUTHENTICATED" and is_about_certificate(words) else code
+    return "UNAVAILABLE" if code == "UNAUTHENTICATED" and is_wrong_certificate(message) else code
 
 
-def is_service(code: str, words: str) -> bool:
+def is_wrong_certificate(message: str) -> bool:
+    """Tell whether gRPC says that a certificate is for another name than the server's address."""
+    return any(text in message for text in _WRONG_CERTIFICATE)
+
+
+def wrong_certificate(endpoint: str) -> str:
+    """Say what is wrong with the certificate of a server."""
+    shown = tidy(endpoint, 100)
+    return f"the certificate at {shown} is not for that name: it has to be in there as a subjectAltName"
+
+
+def is_service(code: str, message: str) -> bool:
     """Tell whether a refusal of an operation that cannot exist comes from an OperationService all the same.
 
     Some answer UNKNOWN to an id they do not know. gRPC itself gives it for an HTTP status that it has no code for,
     and then names that status: what answers there speaks HTTP, and is a proxy or a web server.
     """
-    return (
-        code in ("UNKNOWN", "FAILED_PRECONDITION", "OUT_OF_RANGE") and "http2 header with status" not in words.lower()
+    if code not in ("UNKNOWN", "FAILED_PRECONDITION", "OUT_OF_RANGE"):
+        return False
+    return "http2 header with status" not in message.lower()
+
+
+def not_a_service(refused: ServiceRefused, endpoint: str) -> ServiceRefused:
+    """Make the error for what refuses the first call to an address: there is no operation to speak of yet."""
+    error = ServiceRefused(
+        f"{tidy(endpoint, 100)} does not answer as an OperationService.",
+        *refused.args[1:2],
+        "Connect to the endpoint of one: %op connect ENDPOINT",
+    )
+    error.code = refused.code
+    return error
+
+
+def unavailable(message: str, endpoint: str) -> ServiceUnavailable:
+    """Make the error for a service that has never answered; the message is gRPC's own."""
+    shown = tidy(endpoint, 100)
+    if "WRONG_VERSION_NUMBER" in message:  # OpenSSL's name for an answer that is no TLS
+        return ServiceUnavailable(
+            f"No answer from {shown} over TLS: what answers there speaks plaintext.",
+            "Plaintext is for this host alone, loopback and unix sockets: anyone on the way could read the token.",
+            "Give that service a certificate, or bring its port here by an SSH tunnel and connect to that.",
+        )
+    if is_wrong_certificate(message):
+        return ServiceUnavailable(
+            f"T{wrong_certificate(endpoint)[1:]}.",
+            "Nothing was sent there: whoever answers has not shown to be that service.",
+            "Connect by a name or an address that it is for, or have it made again with this one. Operations go on.",
+        )
+    return ServiceUnavailable(
+        f"No answer from {shown}.",
+        one_line(message) or "it stayed silent",
+        "Check the address, TLS and the network, then %op connect again. Operations go on by themselves.",
     )
 
 
-def error_for(code: str, words: str, operation_id: str, doing: str = "wait", source: str = "") -> OperationsError:
+def error_for(code: str, message: str, operation_id: str, doing: str = "wait", source: str = "") -> OperationsError:
     """Make the error for a gRPC status that ended a wait or a request.
 
     Args:
         code: Name of the gRPC code.
-        words: The service's own words: hostile until here.
+        message: The service's own, as it came.
         operation_id: The operation that was asked about.
         doing: ``wait``, ``get`` or ``cancel``: what the user can try again.
         source: Where the credentials came from, for example ``YC_IAM_TOKEN``; never their value.
     """
-    name = tidy(operation_id, MAX_ID_LENGTH)
+    shown = shown_id(operation_id)
     origin = f" from {tidy(source, 100)}" if source else ""
-    said = f"{code}: {one_line(words)}" if words.strip() else code
     kind = meaning_of(code).error
-    what, hint = _WORDS.get(
-        code, ("{id}: the service refused to {deed}.", "The operation itself goes on: %op get {id}")
-    )
+    problem, hint = _MESSAGES.get(code, _OTHER)
     if code == "UNIMPLEMENTED" and doing == "cancel":
-        kind = CancelNotSupported
-        what, hint = (
-            "{id} cannot be cancelled: its service does not support it.",
-            ("The operation goes on; to follow it: %op wait {id}"),
-        )
-    if code == "UNAUTHENTICATED" and not name:  # the first question of a connection is about no operation
+        kind, (problem, hint) = CancelNotSupported, _NO_CANCEL
+    if code == "UNAUTHENTICATED" and not shown:  # the first call of a connection is about no operation
         hint = "Get valid ones, then: %op connect"
     deed = "cancel it" if doing == "cancel" else "answer"
-    error = kind(what.format(id=name, deed=deed, origin=origin), said, hint.format(id=name, doing=doing))
+    error = kind(
+        problem.format(id=shown, deed=deed, origin=origin),
+        f"{code}: {one_line(message)}" if message.strip() else code,
+        hint.format(id=shown, doing=doing),
+    )
     if isinstance(error, ServiceRefused):
         error.code = code
     return error
 
 
 # What is wrong and what to do next, by code; {id} is the operation's.
-_WORDS: Mapping[str, tuple[str, str]] = {
+_MESSAGES: Mapping[str, tuple[str, str]] = {
     "NOT_FOUND": (
         "The service knows no operation {id}.",
         "Check the id, and that %op connect points at the service that gave it.",
@@ -156,3 +196,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "Connect to the endpoint of the service that gave the id: %op connect ENDPOINT",
     ),
 }
+_OTHER = ("{id}: the service refused to {deed}.", "The operation itself goes on: %op get {id}")
+_NO_CANCEL = (
+    "{id} cannot be cancelled: its service does not support it.",
+    "The operation goes on; to follow it: %op wait {id}",
+)
+_WRONG_CERTIFICATE = ("call host does not match SSL server name", "Hostname Verification Check failed")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
-from google.rpc import code_pb2
 
 from ds_ops_magic.model.errors import OperationsError, operation_failed
-from ds_ops_magic.model.payload import UnknownPayload, decode, target_id, to_plain, type_words
+from ds_ops_magic.model.outcome import Status, error_of, status_of, status_word
+from ds_ops_magic.model.payload import decode, target_id, to_plain, type_words
 from ds_ops_magic.model.progress import Progress, progress_of
+from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.text import one_line, tidy
 
 try:
@@ -28,54 +26,9 @@ except TypeError:  # protobuf's error for a second file of the same name that is
 
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
-    from google.rpc.status_pb2 import Status as StatusMessage
 
-Payload = Message | UnknownPayload
-_CANCELLED = code_pb2.CANCELLED
-
-
-class Status(enum.Enum):
-    """The five states an operation can be in; the value is the word a user reads."""
-
-    RUNNING = "running"
-    FAILING = "failing"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def done(self) -> bool:
-        """Whether nothing more will happen: FAILING has an error and is not done."""
-        return self not in (Status.RUNNING, Status.FAILING)
-
-
-@dataclass(frozen=True)
-class ErrorStatus:
-    """A ``google.rpc.Status``, decoded.
-
-    Attributes:
-        code: Number of the code; any number a server sends is kept.
-        message: The service's words, as they came: hostile until escaped.
-        details: The decoded details, typed where their type is installed.
-    """
-
-    code: int
-    message: str
-    details: tuple[Payload, ...] = field(default=(), hash=False)  # messages have no hash
-
-    @classmethod
-    def from_proto(cls, status: StatusMessage) -> ErrorStatus:
-        """Decode a ``google.rpc.Status``."""
-        details = tuple(found for found in map(decode, status.details) if found is not None)
-        return cls(status.code, status.message, details)
-
-    @property
-    def name(self) -> str:
-        """Name of the code (``RESOURCE_EXHAUSTED``), or ``CODE_99`` for a number that has none."""
-        try:
-            return str(code_pb2.Code.Name(self.code))
-        except ValueError:
-            return f"CODE_{self.code}"
+    from ds_ops_magic.model.outcome import ErrorStatus
+    from ds_ops_magic.model.payload import Payload
 
 
 class Operation:
@@ -173,11 +126,7 @@ class Operation:
     @cached_property
     def error(self) -> ErrorStatus | None:
         """The error; set while the operation is still failing, and after it failed or was cancelled."""
-        error = self._message.error
-        # Code 0 is OK (google.rpc.Status): without words it says nothing.
-        if not self._message.HasField("error") or not (error.code or error.message):
-            return None
-        return ErrorStatus.from_proto(error)
+        return error_of(self._message.error) if self._message.HasField("error") else None
 
     @cached_property
     def response(self) -> Payload | None:
@@ -190,17 +139,12 @@ class Operation:
     @cached_property
     def status(self) -> Status:
         """The state: done with neither an error nor a response counts as succeeded."""
-        if self.error is None:
-            return Status.SUCCEEDED if self.done else Status.RUNNING
-        if not self.done:
-            return Status.FAILING
-        return Status.CANCELLED if self.error.code == _CANCELLED else Status.FAILED
+        return status_of(self.done, self.error)
 
     @property
     def status_word(self) -> str:
         """The word a user reads: that of the status, or ``cancelling`` while a cancellation winds down."""
-        cancelling = self.status is Status.FAILING and self.error is not None and self.error.code == _CANCELLED
-        return "cancelling" if cancelling else self.status.value
+        return status_word(self.status, self.error)
 
     @cached_property
     def progress(self) -> Progress:
@@ -262,7 +206,7 @@ class Operation:
         return hash((self.id, self.done, self._message.modified_at.seconds, self._message.modified_at.nanos))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Operation.from_bytes, (self._message.SerializeToString(),)
+        return restore, ("Operation.from_bytes", self._message.SerializeToString())
 
     def __repr__(self) -> str:
         words = f"Operation({tidy(self.id, 50)!r}, {self.status_word}"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ds_ops_magic.model.operation import Operation, Status
+from ds_ops_magic.model.outcome import Status
+from ds_ops_magic.util.public_names import PickledByName
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ds_ops_magic.model.operation import Operation
+
 SnapshotT = TypeVar("SnapshotT", bound="Operation | None")
 
 
-class Operations(list[SnapshotT], Generic[SnapshotT]):
+class Operations(PickledByName, list[SnapshotT], Generic[SnapshotT]):
     """A list of operations in the order asked for; None stands for one that was never seen."""
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -13,15 +13,16 @@ from google.protobuf.message import DecodeError, Message
 
 from ds_ops_magic.model import error_details
 from ds_ops_magic.model.type_registry import find_type
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import counted, one_line, tidy
 
 _LONGEST_NAME = 200  # of a type, as far as it is worth splitting
-_MOST_SENTENCE = 64_000  # bytes of an error detail that are worth wording
+_MAX_DETAIL = 64_000  # bytes of an error detail that is worth describing
 _WORDS = re.compile(r"[A-Z]+[0-9]*(?![a-z0-9])|[A-Z][a-z0-9]*")
 
 
 @dataclass(frozen=True)
-class UnknownPayload:
+class UnknownPayload(PickledByName):
     """A payload whose type is not installed here, or whose bytes are not of the type they claim.
 
     Attributes:
@@ -31,6 +32,9 @@ class UnknownPayload:
 
     type_url: str
     size: int
+
+
+Payload: TypeAlias = Message | UnknownPayload
 
 
 def decode(payload: AnyMessage) -> Message | UnknownPayload | None:
@@ -69,22 +73,22 @@ def to_plain(message: Message) -> Any:
         return {"@type": message.DESCRIPTOR.full_name, "size": message.ByteSize()}
 
 
-def in_words(payload: Message | UnknownPayload, limit: int = 160) -> str:
-    """Word a payload in one line that is safe to print.
+def to_line(payload: Message | UnknownPayload, limit: int = 160) -> str:
+    """Describe a payload in one line that is safe to print.
 
     An error detail of ``google.rpc`` reads as a sentence (``try again in 30 s``), anything else as its type and
     fields (``Disk: id fhm1, size 10``).
 
     Args:
         payload: The decoded payload.
-        limit: The most characters to give; a payload too big to be worth wording shows its size.
+        limit: The most characters to give; of a payload too big for that only the size is shown.
     """
     if isinstance(payload, UnknownPayload):
         name, size = payload.type_url, payload.size
     else:
         name, size = payload.DESCRIPTOR.full_name, payload.ByteSize()
         with contextlib.suppress(Exception):  # an Any inside that is broken or bottomless
-            said = error_details.sentence(payload) if size <= _MOST_SENTENCE else None
+            said = error_details.describe(payload) if size <= _MAX_DETAIL else None
             if said is None and size <= 16 * limit:
                 fields = _without_punctuation(json_format.MessageToDict(payload, preserving_proto_field_name=True))
                 said = ": ".join(filter(None, (payload.DESCRIPTOR.name, fields)))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf.message import Message
 
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _WRAPPER = re.compile(r"google\.protobuf\.(?:Double|Float|U?Int(?:32|64))Value")
 
 
 @dataclass(frozen=True)
-class Progress:
+class Progress(PickledByName):
     """How far an operation is, as far as its service says.
 
     Attributes:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
-from ds_ops_magic.model.errors import NotAnOperation
+from ds_ops_magic.model.errors import InvalidOperationId, NotAnOperation
+from ds_ops_magic.model.ids import MAX_ID_LENGTH
 from ds_ops_magic.util.text import one_line
 
 
@@ -34,6 +35,8 @@ class Holder(Protocol):
 Reference: TypeAlias = str | bytes | Snapshot | Holder | Mapping[str, Any]
 """What stands for one operation: see `id_of`."""
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_EXAMPLE = "Give the id alone, for example %op wait bt1k9s3c2nq8r5v7m0fd"
 _JSON = re.compile(r"\s*[{\[]")
 
 
@@ -117,6 +120,25 @@ def ids_of(*values: object) -> Iterator[str]:
             yield one
         else:
             yield from ids_in(value, "what was given" if len(values) == 1 else f"argument {number}")
+
+
+def check_id(operation_id: str) -> str:
+    """Return an id that may be asked about.
+
+    Raises:
+        InvalidOperationId: It is empty, over 50 characters long, or cannot be sent; no call is made for it.
+    """
+    if not operation_id:
+        raise InvalidOperationId("An operation id cannot be empty.", "Name the operation: %op wait ID")
+    if len(operation_id) > MAX_ID_LENGTH:
+        raise InvalidOperationId(
+            f"{one_line(operation_id, 30)!r} is no operation id: it has {len(operation_id):,} characters, "
+            f"ids have at most {MAX_ID_LENGTH}.",
+            _EXAMPLE,
+        )
+    if _SURROGATE.search(operation_id):  # no message can carry a lone one
+        raise InvalidOperationId(f"{one_line(operation_id)!r} is no operation id: it is not text.", _EXAMPLE)
+    return operation_id
 
 
 def _held(value: object) -> Iterable[Any] | None:

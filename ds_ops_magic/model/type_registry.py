@@ -124,12 +124,12 @@ def _likely_first(folder: str, name: str) -> list[str]:
     """
     squeezed = name.lower()
 
-    def strangeness(file: str) -> tuple[bool, int, bool]:
+    def rank(file: str) -> tuple[bool, int, bool]:
         about = file.removesuffix(_STUB).removesuffix("_service").replace("_", "")
         return (about not in squeezed, -len(about), not file.endswith(f"_service{_STUB}"))
 
     stubs = [file for file in _listed(folder) if file.endswith(_STUB)]
-    return [os.path.join(folder, file) for file in sorted(stubs, key=strangeness)]
+    return [os.path.join(folder, file) for file in sorted(stubs, key=rank)]
 
 
 @functools.cache

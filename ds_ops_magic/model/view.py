@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.model.errors import operation_failed
-from ds_ops_magic.model.operation import Operation, Status
+from ds_ops_magic.model.outcome import Status
+from ds_ops_magic.util.public_names import PickledByName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,18 +15,11 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.model.errors import OperationsError
     from ds_ops_magic.model.estimates import Durations
-
-
-class ReturnWhen(enum.Enum):
-    """What ends a wait for several operations."""
-
-    ALL = "all"
-    FIRST = "first"
-    FIRST_FAILURE = "first failure"
+    from ds_ops_magic.model.operation import Operation
 
 
 @dataclass(frozen=True)
-class Update:
+class Update(PickledByName):
     """What became known about an operation: a newer snapshot, the end of the wait for it, or a refused cancel.
 
     Attributes:
@@ -50,7 +43,7 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(PickledByName):
     """What a Watch knows about one operation.
 
     Attributes:
@@ -81,7 +74,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Health:
+class Health(PickledByName):
     """What a service's channel has been saying lately.
 
     Attributes:
@@ -96,7 +89,7 @@ class Health:
 
 
 @dataclass(frozen=True)
-class View:
+class View(PickledByName):
     """A Watch at one moment: what a display draws from.
 
     Attributes:

@@ -1,12 +1,30 @@
-"""On what terms somebody waits: how long it may take, and what ends it."""
+"""What a wait was told: how long it may take, and what ends it."""
 
 from __future__ import annotations
 
+import enum
 import math
 from dataclasses import dataclass
+from typing import Any, Final
 
-from ds_ops_magic.model.view import ReturnWhen
+from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.threads import LONGEST_SLEEP
+
+
+class ReturnWhen(enum.Enum):
+    """What ends a wait for several operations."""
+
+    ALL = "all"
+    FIRST = "first"
+    FIRST_FAILURE = "first failure"
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        return restore, ("ReturnWhen", self.value)
+
+
+ALL: Final = ReturnWhen.ALL
+FIRST: Final = ReturnWhen.FIRST
+FIRST_FAILURE: Final = ReturnWhen.FIRST_FAILURE
 
 
 @dataclass(frozen=True)

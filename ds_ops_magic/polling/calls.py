@@ -95,7 +95,7 @@ class OperationServiceCalls:
     @property
     def answered(self) -> bool:
         """Whether the service has ever answered."""
-        return self._last_answer is not None
+        return self._last_answer is not None or self._connection.verified
 
     @property
     def health(self) -> Health:

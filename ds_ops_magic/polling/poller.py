@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer, WatchStopped
-from ds_ops_magic.model.grpc_codes import OnGet
+from ds_ops_magic.model.grpc_codes import OnGet, unavailable
 from ds_ops_magic.model.view import Update
 from ds_ops_magic.polling.calls import UNREADABLE_RETRIES, CallFailed, OperationServiceCalls, read
 from ds_ops_magic.polling.health import OutageDetector
@@ -72,7 +72,11 @@ class Poller:
         self._listeners = Listeners(lambda work: self._background.loop.call_soon(work))
         self._background = BackgroundLoop("ds_ops_magic poller", self._open, self._shut, self._died, owner)
         self.left_in_parent = False
-        fork.register(self)
+        fork.register(
+            before=self.before_fork,
+            after_in_parent=self.after_fork_in_parent,
+            after_in_child=self.after_fork_in_child,
+        )
 
     def start(self) -> None:
         """Start asking; nothing happens where that was done before. May be called again after an interrupt.
@@ -257,7 +261,7 @@ class Poller:
             raise
         except BaseException as error:  # of a schedule or a connection that a user has made
             _log.exception("asking about %r failed", followed.id)
-            self._end(followed, errors.fault(followed.id, error))
+            self._end(followed, errors.internal_error(followed.id, error))
         finally:
             followed.question = None
 
@@ -300,7 +304,7 @@ class Poller:
             await self._requests.refresh(credentials, followed.since)
             self._ask_again(followed, 0.0)
         elif self._silence.never_answered:
-            self._give_up(errors.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint))
+            self._give_up(unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint))
         else:
             followed.failures += 1
             if failed.code == "RESOURCE_EXHAUSTED":

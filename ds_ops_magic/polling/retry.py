@@ -128,7 +128,7 @@ class Requests:
                 self._pace.budget.slow_down(time.monotonic(), failed.retry_after)
             delay = max(failed.retry_after or 0.0, retry_delay(attempts, random.random()))  # noqa: S311  # jitter
             if time.monotonic() + delay >= deadline:
-                raise errors.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint)
+                raise grpc_codes.unavailable(f"{failed.code}: {failed.words}", self._connection.endpoint)
             await asyncio.sleep(delay)
 
     async def _turn(self, made: float) -> None:
@@ -152,10 +152,10 @@ class Requests:
     def _check_hope(self, made: float) -> None:
         now, health = time.monotonic(), self._calls.health
         if min(now - made, health.silent_for or 0.0) >= self._patience():
-            raise errors.unavailable(health.last_status or "", self._connection.endpoint)
+            raise grpc_codes.unavailable(health.last_status or "", self._connection.endpoint)
         if (blocked := self._pace.budget.blocked_for(now)) > self._patience():
             words = f"RESOURCE_EXHAUSTED: it wants no calls for another {duration(blocked)}"
-            raise errors.unavailable(words, self._connection.endpoint)
+            raise grpc_codes.unavailable(words, self._connection.endpoint)
 
     def _patience(self) -> float:
         return REQUEST_TIMEOUT if self._calls.answered else self._connect_timeout

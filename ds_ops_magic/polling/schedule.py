@@ -10,9 +10,11 @@ import heapq
 import itertools
 from dataclasses import dataclass
 
+from ds_ops_magic.util.public_names import PickledByName
+
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(PickledByName):
     """How long to leave an operation alone before asking about it again.
 
     An operation of age *a* is asked again after a fraction of *a*, so that the delay in noticing its end is a fixed

@@ -47,10 +47,13 @@ class Signal:
         if self._queue.empty():
             self._queue.put(None)
 
-    def wait(self, seconds: float) -> bool:
-        """Wait for so many seconds, and no longer than `LONGEST_SLEEP`; True where it was set."""
+    def wait(self, seconds: float | None) -> bool:
+        """Wait for so many seconds, and no longer than `LONGEST_SLEEP`; True where it was set.
+
+        None waits without limit: for a thread that nobody interrupts.
+        """
         try:
-            self._queue.get(timeout=max(0.0, min(seconds, LONGEST_SLEEP)))
+            self._queue.get(timeout=None if seconds is None else max(0.0, min(seconds, LONGEST_SLEEP)))
         except queue.Empty:
             return False
         with contextlib.suppress(queue.Empty):
@@ -201,14 +204,14 @@ class DaemonThreads(futures.Executor):
             return None
 
 
-def join_all(name: str, patience: float) -> None:
+def join_all(name: str, timeout: float) -> None:
     """Wait for the threads of every executor of a name.
 
     Args:
         name: Of the threads.
-        patience: The most seconds, for all of them together.
+        timeout: The most seconds, for all of them together.
     """
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     for thread in threading.enumerate():
         if thread.name == name:
             thread.join(max(0.0, deadline - time.monotonic()))

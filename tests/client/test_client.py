@@ -20,8 +20,9 @@ from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.local import LocalService
 from ds_ops_magic.model import errors
-from ds_ops_magic.model.operation import ErrorStatus, Operation, Status
+from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
+from ds_ops_magic.model.outcome import ErrorStatus, Status
 from ds_ops_magic.model.payload import to_plain
 from ds_ops_magic.polling.schedule import Schedule
 from tests.support.following import client_of, lasting, until

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from ds_ops_magic.model import errors
-from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.outcome import Status
 from tests.support.following import client_of, lasting, until
 from tests.support.scripted import Call, ScriptedServer, Stage, message, running_then
 

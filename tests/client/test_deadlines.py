@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from ds_ops_magic.client import FIRST, OperationClient
+from ds_ops_magic.client import OperationClient
 from ds_ops_magic.model import errors
+from ds_ops_magic.model.waiting import FIRST
+from ds_ops_magic.polling.health import CALL_TIMEOUT
 from ds_ops_magic.polling.schedule import Schedule
-from ds_ops_magic.polling.tracked import CALL_TIMEOUT
 from tests.support.following import BUSY, client_of, lasting, until
 from tests.support.scripted import Call, ScriptedServer, Stage, message
 

@@ -9,11 +9,11 @@ from typing import Any
 import grpc
 import pytest
 
-from ds_ops_magic.client import ALL, FIRST, FIRST_FAILURE, OperationClient
+from ds_ops_magic.client import OperationClient
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
-from ds_ops_magic.model.view import ReturnWhen
+from ds_ops_magic.model.waiting import ALL, FIRST, FIRST_FAILURE, ReturnWhen
 from tests.support.following import client_of, lasting, until
 from tests.support.scripted import Call, ScriptedServer, Stage, message
 

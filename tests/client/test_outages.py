@@ -13,7 +13,7 @@ import pytest
 
 from ds_ops_magic.client import CONNECT_TIMEOUT, OperationClient
 from ds_ops_magic.model import errors
-from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.polling.schedule import Schedule
 from tests.support.following import client_of, lasting, until
 from tests.support.ports import own_port

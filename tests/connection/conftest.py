@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ import pytest
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connection import yandex
 from ds_ops_magic.connection.credentials import Source
-from ds_ops_magic.connection.yandex_api import Cloud
 from ds_ops_magic.connector import connect
 from tests.support.certificates import Authority
 from tests.support.following import QUICK
 from tests.support.scripted import Stage
+from tests.support.sources import ClientBy, Connected, connection_by
 from tests.support.stand_ins import (
     VARIABLES,
     Clock,
@@ -56,11 +56,26 @@ def metadata() -> Iterator[MetadataStandIn]:
 
 
 @pytest.fixture
+def machine(metadata: MetadataStandIn, cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> MetadataStandIn:
+    """That metadata service, which the environment names, and whose token the cloud accepts."""
+    environment.setenv("YC_METADATA_ADDR", metadata.address)
+    cloud.accepted.add(metadata.token)
+    return metadata
+
+
+@pytest.fixture
 def yc(tmp_path: Path) -> CommandLineStandIn:
     """A program `yc`, which is not on the PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     return CommandLineStandIn(folder)
+
+
+@pytest.fixture
+def program(yc: CommandLineStandIn, environment: pytest.MonkeyPatch) -> CommandLineStandIn:
+    """That program, on the PATH."""
+    environment.setenv("PATH", path_with(yc.folder))
+    return yc
 
 
 @pytest.fixture(autouse=True)
@@ -75,12 +90,12 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
 
 
 @pytest.fixture
-def connected(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> Iterator[Callable[..., OperationClient]]:
+def connected(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> Iterator[Connected]:
     """Connect to that cloud, in more time than there really is unless a test says so; closed at the end."""
     clients = []
 
-    def make(patience: float = 20.0, **options: Any) -> OperationClient:
-        environment.setattr(yandex, "CONNECT_TIMEOUT", patience)
+    def make(timeout: float = 20.0, **options: Any) -> OperationClient:
+        environment.setattr(yandex, "CONNECT_TIMEOUT", timeout)
         clients.append(connect(discovery=cloud.address, ca=cloud.ca, **options))
         return clients[-1]
 
@@ -105,13 +120,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def client(cloud: CloudStandIn, clock: Clock) -> Callable[[Source], Any]:
+def client(cloud: CloudStandIn, clock: Clock) -> ClientBy:
     """Connect to that cloud by a source, and ask often."""
 
     @contextmanager
     def made(source: Source) -> Iterator[OperationClient]:
-        connection = yandex.connect(Cloud(cloud.address, cloud.ca.read_bytes()), [source], 20.0, clock)
-        with OperationClient(connection, schedule=QUICK) as client:
+        with OperationClient(connection_by(cloud, source, clock=clock), schedule=QUICK) as client:
             yield client
 
     return made

@@ -1,4 +1,4 @@
-"""Connections: what may be connected to, plaintext and TLS, tokens, and what a connection holds on to."""
+"""Connections to an address, and to the service of this process: plaintext and TLS."""
 
 from __future__ import annotations
 
@@ -12,123 +12,20 @@ from typing import Any
 import pytest
 
 from ds_ops_magic import local
-from ds_ops_magic.connection.addresses import is_address, is_on_this_host
-from ds_ops_magic.connection.connection import EndpointConnection
-from ds_ops_magic.connector import connect, connection_to
+from ds_ops_magic.connector import connect
 from ds_ops_magic.local import LocalService
-from ds_ops_magic.model.errors import NotConnected, ServiceUnavailable
+from ds_ops_magic.model.errors import ServiceUnavailable
 from tests.support.certificates import Authority
 from tests.support.following import client_of, lasting
 from tests.support.scripted import Call, ScriptedServer, message
 
 SECRET = "t1.s3cr3t-t0ken"
-UNREADABLE = [
-    ("/nowhere.pem", "No such file"),
-    ("/", "Is a directory"),
-    ("~nobody-of-that-name/x.pem", "nobody has that home folder"),
-    ("a\0b", "that is no path"),
-    ("\ud800", "that is no path"),
-]
 
 
 def with_token(call: Call) -> Any:
     """Answer with whether the token came, in the description."""
     came = {None: "no token", f"Bearer {SECRET}": "the token"}
     return message(call.id, done=True, description=came[call.metadata.get("authorization")])
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("localhost:1", True),
-        ("127.0.0.1:443", True),
-        ("[::1]:50051", True),
-        ("operation.api.cloud.yandex.net:443", True),
-        ("unix:/tmp/ops.sock", True),
-        ("dns:///host:1", False),
-        ("unix:relative", False),
-        ("unix:///tmp/ops.sock", True),
-        ("unix://tmp/ops.sock", False),
-        ("local", False),
-        ("host", False),
-        (":443", False),
-        ("host:", False),
-        ("host:https", False),
-        ("a host:1", False),
-        ("host\n:1", False),
-        ("\x1b[2J:1", False),
-        ("a\u3164host:1", False),
-        ("host" + "\u0301" * 50 + ":1", False),
-        ("", False),
-    ],
-)
-def test_what_is_an_address(text: str, expected: bool) -> None:
-    assert is_address(text) is expected
-
-
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [
-        ("127.0.0.1:443", True),
-        ("127.8.9.10:443", True),
-        ("[::1]:443", True),
-        ("localhost:443", True),
-        ("unix:/tmp/ops.sock", True),
-        ("127.0.0.1.example.org:443", False),
-        ("localhost.example.org:443", False),
-        ("notlocalhost:443", False),
-        ("10.0.0.1:443", False),
-        ("0.0.0.0:443", False),
-        ("[::]:443", False),
-        ("[2001:db8::1]:443", False),
-        ("operation.api.cloud.yandex.net:443", False),
-    ],
-)
-def test_what_stays_on_this_host(address: str, expected: bool) -> None:
-    assert is_on_this_host(address) is expected
-
-
-def test_connecting_by_what_a_user_names() -> None:
-    made = connection_to("127.0.0.1:1")
-    assert isinstance(made, EndpointConnection)
-    assert (made.endpoint, made.source) == ("127.0.0.1:1", "")
-    assert connection_to(made) is made
-    assert "127.0.0.1:1" in repr(made)
-
-
-@pytest.mark.parametrize("target", ["nowhere", "a b:1", 7, object(), "\x1b[2J"])
-def test_what_cannot_be_connected_to(target: object) -> None:
-    with pytest.raises(NotConnected, match="is nothing to connect to") as caught:
-        connect(target)
-    assert "\x1b" not in str(caught.value)
-
-
-@pytest.mark.parametrize("address", ["http://10.0.0.1:80", "grpc://operations.example.org:443/", "HTTP://[::]:1"])
-def test_plaintext_to_anywhere_else_is_refused_with_the_reason(address: str) -> None:
-    with pytest.raises(NotConnected, match="anyone on the way could read the token") as caught:
-        connect(address)
-    assert f"%op connect {address.partition('://')[2].rstrip('/')}" in str(caught.value)
-
-
-@pytest.mark.parametrize("address", ["http://127.0.0.1:80", "https://10.0.0.1:80", "grpcs://a:1"])
-def test_a_url_is_no_address(address: str) -> None:
-    with pytest.raises(NotConnected, match="is a URL, and an address is wanted"):
-        connect(address)
-
-
-@pytest.mark.parametrize("address", ["unix://tmp/ops.sock", "unix://"])
-def test_a_unix_socket_is_named_by_its_whole_path(address: str) -> None:
-    with pytest.raises(NotConnected, match="is a URL, and an address is wanted") as caught:
-        connect(address)
-    assert "unix:/path" in str(caught.value)
-    assert "%op connect unix:/" in str(caught.value)
-
-
-def test_three_slashes_before_a_path_are_one(tmp_path: Path) -> None:
-    """As gRPC has it; and the history has one name for the place."""
-    with LocalService(listen=f"unix:{tmp_path}/ops.sock") as service, connect(f"unix://{tmp_path}/ops.sock") as client:
-        assert client.connection.endpoint == service.address == f"unix:{tmp_path}/ops.sock"
-        assert client.wait(service.simulate(0)).done
 
 
 def test_plaintext_on_this_host(tmp_path: Path) -> None:
@@ -140,7 +37,7 @@ def test_plaintext_on_this_host(tmp_path: Path) -> None:
         assert client.get(service.simulate(0).id).done
 
 
-def test_plaintext_does_not_leave_this_host_by_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_for_plaintext(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", SECRET)
     with socket.create_server(("127.0.0.1", 0)) as proxy, ScriptedServer(with_token) as server:
         for name in ("grpc_proxy", "https_proxy", "http_proxy"):
@@ -153,17 +50,12 @@ def test_plaintext_does_not_leave_this_host_by_a_proxy(monkeypatch: pytest.Monke
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
-@pytest.fixture
 def tls_server(authority: Authority) -> Iterator[ScriptedServer]:
     with ScriptedServer(with_token, credentials=authority.server("127.0.0.1", "localhost")) as server:
         yield server
 
 
-def test_tls_with_a_certificate_authority_of_ones_own(
+def test_tls_with_a_given_authority(
     tls_server: ScriptedServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOKEN", SECRET)
@@ -174,7 +66,7 @@ def test_tls_with_a_certificate_authority_of_ones_own(
         assert SECRET not in repr(vars(client)) + repr(client.connection)
 
 
-def test_another_authority_is_not_trusted_and_grpc_says_so(tls_server: ScriptedServer, tmp_path: Path) -> None:
+def test_tls_of_another_authority(tls_server: ScriptedServer, tmp_path: Path) -> None:
     other = Authority(tmp_path, "another authority")
     with client_of(tls_server, ca=other.ca, connect_timeout=0.5) as client, lasting(0.0, 2.0):
         with pytest.raises(ServiceUnavailable, match=r"(?i)certificate|handshake") as caught:
@@ -183,7 +75,7 @@ def test_another_authority_is_not_trusted_and_grpc_says_so(tls_server: ScriptedS
     assert not tls_server.calls
 
 
-def test_plaintext_to_tls_and_tls_to_plaintext_do_not_connect(tls_server: ScriptedServer, authority: Authority) -> None:
+def test_plaintext_to_tls_and_tls_to_plaintext(tls_server: ScriptedServer, authority: Authority) -> None:
     with client_of(tls_server, connect_timeout=0.5) as client, pytest.raises(ServiceUnavailable, match="No answer"):
         client.get("a")
     with (
@@ -194,21 +86,6 @@ def test_plaintext_to_tls_and_tls_to_plaintext_do_not_connect(tls_server: Script
         client.get("a")
     assert not tls_server.calls
     assert not plain.calls
-
-
-@pytest.mark.parametrize(("path", "why"), UNREADABLE)
-def test_certificates_that_cannot_be_read(path: str, why: str) -> None:
-    for target in ("127.0.0.1:1", "yandex"):
-        with pytest.raises(NotConnected, match=f"^The certificates in '.*' cannot be read: {why}") as caught:
-            connect(target, ca=path)
-        assert str(caught.value).isprintable()
-
-
-@pytest.mark.parametrize(("path", "why"), UNREADABLE)
-def test_a_key_that_cannot_be_read(path: str, why: str) -> None:
-    with pytest.raises(NotConnected, match=f"the key in .*: it cannot be read: {why}") as caught:
-        connect(sa_key=path, discovery="127.0.0.1:1")
-    assert "\0" not in str(caught.value)
 
 
 def test_importing_the_connection_does_not_import_grpc() -> None:

@@ -1,106 +1,203 @@
-"""The token of an address: from a variable, read again when it was refused, and never shown."""
+"""Each source of credentials against a stand-in that speaks its protocol."""
 
 from __future__ import annotations
 
-import pickle
-import threading
-from typing import Any
+from pathlib import Path
 
-import grpc
 import pytest
 
-from ds_ops_magic.connection.connection import EndpointConnection
-from ds_ops_magic.connector import connect
-from ds_ops_magic.model.errors import AuthenticationError, NotConnected, PermissionDenied
-from tests.support.following import client_of, until
-from tests.support.scripted import Call, ScriptedServer, message
+from ds_ops_magic.model.errors import NotConnected
+from tests.support.following import lasting
+from tests.support.sources import Connected
+from tests.support.stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, ServiceAccountKey
 
 SECRET = "t1.s3cr3t-t0ken"
 
 
+@pytest.mark.parametrize("variable", ["YC_IAM_TOKEN", "YC_TOKEN", "YC_OAUTH_TOKEN"])
+def test_an_iam_token_of_the_environment(
+    variable: str, connected: Connected, cloud: CloudStandIn, environment: pytest.MonkeyPatch
+) -> None:
+    cloud.accepted.add(SECRET)
+    environment.setenv(variable, f" {SECRET}\n")  # as a file read by a shell gives it
+    client = connected()
+    assert client.connection.endpoint == cloud.address
+    assert client.connection.identity == f"the bearer of ${variable}"
+    assert client.wait("a").done
+    assert not cloud.issued
+
+
+@pytest.mark.parametrize("variable", ["YC_TOKEN", "YC_OAUTH_TOKEN"])
+def test_an_oauth_token_is_exchanged(
+    variable: str, connected: Connected, cloud: CloudStandIn, environment: pytest.MonkeyPatch
+) -> None:
+    cloud.oauth.add("y0_of-a-user")
+    environment.setenv(variable, "y0_of-a-user")
+    client = connected()
+    assert client.connection.source == f"${variable}"
+    assert client.wait("a").done
+    assert len(cloud.issued) == 1
+
+
+def test_a_given_variable_holds_an_iam_token(
+    connected: Connected, cloud: CloudStandIn, environment: pytest.MonkeyPatch
+) -> None:
+    cloud.accepted.add("t2.of-a-format-to-come")
+    environment.setenv("MINE", "t2.of-a-format-to-come")
+    environment.setenv("YC_IAM_TOKEN", "not asked for")
+    assert connected(token_env="MINE").connection.identity == "the bearer of $MINE"
+
+
+def test_the_service_account_of_the_machine(
+    connected: Connected, machine: MetadataStandIn, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("http_proxy", "http://127.0.0.1:1")  # a proxy is none of its business
+    client = connected()
+    assert client.connection.identity == (
+        f"the service account of this machine (the metadata service at {machine.address})"
+    )
+    assert client.wait("a").done
+    assert machine.asked == 1
+
+
 @pytest.mark.parametrize(
-    ("value", "why"),
+    ("how", "words"),
     [
-        (None, "unset or empty"),
-        ("", "unset or empty"),
-        (" \n", "unset or empty"),
-        ("a\nb", "no token"),
-        ("т", "no token"),
+        ({"status": 404}, "HTTP 404, no service account here"),
+        ({"status": 500}, "HTTP 500"),
+        ({"body": b"<html>"}, "what it holds is no JSON"),
+        ({"body": b"[" * 60_000}, "what it holds is no JSON"),
+        ({"body": b"[]"}, "what it holds is no JSON object"),
+        ({"body": b"{}"}, "it gave an empty token"),
+        ({"token": 3}, "it gave an empty token"),
+        ({"token": "two words"}, "what it gave is no token"),
+        ({"token": "a\r\nb: c"}, "what it gave is no token"),
     ],
 )
-def test_a_variable_without_a_token(value: str | None, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TOKEN", raising=False)
-    if value is not None:
-        monkeypatch.setenv("TOKEN", value)
-    for target in ("127.0.0.1:1", "yandex"):
-        with pytest.raises(NotConnected, match=r"\$TOKEN") as caught:
-            connect(target, token_env="TOKEN")
-        assert why in str(caught.value)
+def test_a_metadata_service_without_a_token(
+    how: dict[str, object], words: str, connected: Connected, metadata: MetadataStandIn, environment: pytest.MonkeyPatch
+) -> None:
+    vars(metadata).update(how)
+    environment.setenv("YC_METADATA_ADDR", metadata.address)
+    with lasting(0.0, 2.0), pytest.raises(NotConnected) as caught:
+        connected()
+    assert f"the metadata service at {metadata.address}: {words}" in str(caught.value)
 
 
-def test_a_token_is_read_again_when_it_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOKEN", f" {SECRET}\n")  # as a file read by a shell gives it
-    connection = EndpointConnection("127.0.0.1:1", token_env="TOKEN")
-    assert connection.metadata() == (("authorization", f"Bearer {SECRET}"),)
-    with pytest.raises(AuthenticationError, match=r"refused the token in \$TOKEN") as caught:
-        connection.refresh(0)
-    monkeypatch.setenv("TOKEN", "t1.fresh")
-    connection.refresh(0)
-    assert connection.token_generation == 1
-    assert connection.metadata() == (("authorization", "Bearer t1.fresh"),)
-    connection.refresh(0)  # another one is in use already
-    assert connection.token_generation == 1
-    monkeypatch.delenv("TOKEN")
-    with pytest.raises(AuthenticationError, match=r"\$TOKEN is unset") as later:
-        connection.refresh(1)
-    assert SECRET not in str(caught.value) + str(later.value)
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1:1",
+        "nowhere.invalid",
+        "127.0.0.1:port",
+        "127.0.0.1:99999",
+        "http://127.0.0.1:1",
+        "a b",
+        "[::1",
+        "\x1b[2J",
+    ],
+)
+def test_no_metadata_service(address: str, connected: Connected, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("YC_METADATA_ADDR", address)
+    with pytest.raises(NotConnected, match="the metadata service at") as caught:
+        connected()
+    assert "\x1b" not in str(caught.value)
 
 
-def test_credentials_that_were_never_given_cannot_be_refreshed() -> None:
-    connection = EndpointConnection("127.0.0.1:1")
-    assert connection.metadata() == ()
-    with pytest.raises(AuthenticationError, match="wants credentials, and none were given") as caught:
-        connection.refresh(0)
-    assert "--iam-token-env NAME" in str(caught.value)
+def test_yc(
+    connected: Connected, cloud: CloudStandIn, program: CommandLineStandIn, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("YC_IAM_TOKEN", "t1.refused-and-not-for-yc")
+    cloud.accepted.add("t1.of-yc")
+    program.does("echo 'A new version of yc is there' >&2", "echo t1.of-yc")
+    client = connected()
+    assert client.connection.identity == "the account of yc (yc iam create-token)"
+    assert client.wait("a").done
+    assert program.calls == ["iam create-token []"]
 
 
-def test_a_refusal_that_quotes_the_token_before_does_not_show_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOKEN", "opaque-number-one")
-    refreshed = threading.Event()
-
-    def get(call: Call) -> Any:
-        token = call.metadata["authorization"].removeprefix("Bearer ")
-        if call.id == "late":
-            refreshed.wait(10)
-            call.refuse(grpc.StatusCode.PERMISSION_DENIED, f"no role for {token}")
-        if token == "opaque-number-one":
-            call.refuse(grpc.StatusCode.UNAUTHENTICATED)
-        return message(call.id, done=True)
-
-    with ScriptedServer(get) as server, client_of(server, token_env="TOKEN") as client:
-        watch = client.watch("late")
-        until(lambda: server.gets("late"))
-        monkeypatch.setenv("TOKEN", "opaque-number-two")
-        assert client.get("a").done
-        refreshed.set()
-        with pytest.raises(PermissionDenied, match=r"no role for \(token\)") as caught:
-            watch.wait(20)
-    assert "opaque" not in str(caught.value)
+def test_yc_where_its_installer_puts_it(connected: Connected, yc: CommandLineStandIn, tmp_path: Path) -> None:
+    (tmp_path / "yandex-cloud").mkdir()  # which is the home folder
+    yc.folder.rename(tmp_path / "yandex-cloud" / "bin")
+    with pytest.raises(NotConnected, match="yc ended with code 1"):
+        connected(profile="mine")
 
 
-def test_a_pickle_holds_no_token_and_finds_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOKEN", SECRET)
+def test_yc_with_a_profile(connected: Connected, cloud: CloudStandIn, program: CommandLineStandIn) -> None:
+    cloud.accepted.add("t1.of-yc")
+    program.does("echo t1.of-yc")
+    client = connected(profile="the other; one")
+    assert client.connection.identity.startswith("the account of yc's profile the other; one")
+    assert program.calls == ["iam create-token --profile the other; one []"]
 
-    def get(call: Call) -> Any:
-        if call.metadata.get("authorization") != f"Bearer {SECRET}":
-            call.refuse(grpc.StatusCode.UNAUTHENTICATED)
-        return message(call.id, done=True)
 
-    with ScriptedServer(get) as server:
-        with client_of(server, token_env="TOKEN", rate=7.0) as client:
-            assert client.get("a").done
-            pickled = pickle.dumps(client)
-        assert SECRET.encode() not in pickled
-        with pickle.loads(pickled) as again:  # noqa: S301  # our own
-            assert again.wait("b").done
-            assert repr(again) == repr(client)
+@pytest.mark.parametrize(
+    ("does", "words"),
+    [
+        (("echo starting >&2", "echo 'ERROR: profile is not found' >&2", "exit 1"), "ERROR: profile is not found"),
+        (("echo 'ERROR: t1.9euelZqMyJ is bad' >&2", "exit 1"), "ERROR: (token) is bad"),
+        (("exit 3",), "yc ended with code 3"),
+        (("kill -9 $$",), "yc ended with code -9"),
+        (("exit 0",), "it gave an empty token"),
+        (("echo two words",), "what it gave is no token"),
+        (("head -c 10 /dev/urandom",), "no token"),
+    ],
+)
+def test_yc_without_a_token(
+    does: tuple[str, ...], words: str, connected: Connected, program: CommandLineStandIn
+) -> None:
+    program.does(*does)
+    with pytest.raises(NotConnected, match="yc iam create-token --profile mine: ") as caught:
+        connected(profile="mine")
+    assert words in str(caught.value)
+
+
+def test_yc_is_not_installed(connected: Connected) -> None:
+    with pytest.raises(NotConnected, match="yc is not installed"):
+        connected(profile="mine")
+
+
+def test_yc_cannot_be_run(connected: Connected, program: CommandLineStandIn) -> None:
+    (program.folder / "yc").write_bytes(b"\x7fELF of another machine")
+    (program.folder / "yc").chmod(0o755)
+    with pytest.raises(NotConnected, match="yc cannot be run: "):
+        connected(profile="mine")
+
+
+def test_the_key_of_a_service_account(
+    connected: Connected, cloud: CloudStandIn, key: ServiceAccountKey, tmp_path: Path
+) -> None:
+    path = key.write(tmp_path / "key.json")
+    client = connected(sa_key=path)  # the stand-in checks the signature, the audience and the key's id
+    assert client.connection.identity == f"service account {key.account} (the key in {path})"
+    assert client.wait("a").done
+    assert len(cloud.issued) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"id": None}, "missing key object id"),
+        ({"service_account_id": None}, "missing service account id"),
+        ({"private_key": None}, "missing private key"),
+        ({"private_key": "s3cr3t"}, "private key is in incorrect format"),
+        ({"private_key": "-----BEGIN PRIVATE KEY-----\ns3cr3t\n-----END PRIVATE KEY-----\n"}, "cannot be used"),
+        ({"id": "another"}, "JWT: unknown key"),
+    ],
+)
+def test_a_bad_key(
+    changes: dict[str, str | None], words: str, connected: Connected, key: ServiceAccountKey, tmp_path: Path
+) -> None:
+    path = key.write(tmp_path / "key.json", **changes)
+    with pytest.raises(NotConnected, match="the key in ") as caught:
+        connected(sa_key=path)
+    assert words in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_a_file_that_is_no_key(content: str, connected: Connected, tmp_path: Path) -> None:
+    path = tmp_path / "key.json"
+    path.write_text(content)
+    with pytest.raises(NotConnected, match="no JSON"):
+        connected(sa_key=path)

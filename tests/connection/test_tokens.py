@@ -9,22 +9,22 @@ from ds_ops_magic.connection.tokens import Token, Tokens
 
 def test_each_token_has_a_number_of_its_own() -> None:
     tokens = Tokens(Token("one"))
-    assert tokens.held == (0, Token("one"))
+    assert tokens.current == (0, Token("one"))
     tokens.use(Token("two"))
-    assert tokens.held == (1, Token("two"))
+    assert tokens.current == (1, Token("two"))
     tokens.use(Token("two", 60.0))  # the same one, for longer
-    assert tokens.held == (1, Token("two", 60.0))
+    assert tokens.current == (1, Token("two", 60.0))
     tokens.use(Token("one"))
-    assert tokens.held == (2, Token("one"))
+    assert tokens.current == (2, Token("one"))
     assert tokens.metadata == (("authorization", "Bearer one"),)
 
 
 def test_a_token_may_have_yet_to_come() -> None:
     tokens = Tokens()
-    assert (tokens.held, tokens.metadata) == ((0, None), ())
+    assert (tokens.current, tokens.metadata) == ((0, None), ())
     assert tokens.redacted("no token") == "no token"
     tokens.use(Token("one"))
-    assert tokens.held == (1, Token("one"))
+    assert tokens.current == (1, Token("one"))
 
 
 def test_earlier_tokens_are_hidden_too() -> None:
@@ -49,4 +49,4 @@ def test_nothing_of_it_is_shown_or_pickled() -> None:
     assert "s3cr3t" not in repr(tokens)
     pickled = pickle.dumps(tokens)
     assert b"s3cr3t" not in pickled
-    assert pickle.loads(pickled).held == (0, None)  # noqa: S301  # our own
+    assert pickle.loads(pickled).current == (0, None)  # noqa: S301  # our own

@@ -1,3 +1,5 @@
+"""Panels as HTML and text: hostile text, and sizes."""
+
 from __future__ import annotations
 
 import functools
@@ -10,6 +12,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import QuotaFailure
 
 from ds_ops_magic.display import render
+from ds_ops_magic.display.panel import MAX_STATIC_ROWS
 from ds_ops_magic.model.operation import Operation
 from tests.support.panels import packed, panel, snapshot
 
@@ -59,8 +62,8 @@ def tags_of(source: str) -> _Tags:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_stays_text(text):
-    operation = snapshot("op1", done=True, code=8, words=text, description=text, created_by=text)
+def test_hostile_text(text):
+    operation = snapshot("op1", done=True, code=8, message=text, description=text, created_by=text)
     shown = panel(operation, snapshot(text[:50], description=text), snapshot("b", done=True, name=text))
     for draw in DRAWINGS:
         found = tags_of(draw(shown))
@@ -70,11 +73,11 @@ def test_hostile_text_stays_text(text):
     assert not set(render.text(shown)) & set("\x00\x07\x1b\u202e\t")
 
 
-def test_html_of_every_status_is_well_formed_and_says_all_there_is():
+def test_html_of_every_status():
     shown = panel(
         snapshot("a", percent=40, description="Tune a model"),
-        snapshot("b", code=13, words="an instance is lost"),
-        snapshot("c", done=True, code=8, words="no room"),
+        snapshot("b", code=13, message="an instance is lost"),
+        snapshot("c", done=True, code=8, message="no room"),
         snapshot("d", done=True, code=1),
         snapshot("e", done=True),
     )
@@ -88,7 +91,7 @@ def test_html_of_every_status_is_well_formed_and_says_all_there_is():
         assert fact in render.text(shown)
 
 
-def test_the_full_name_of_a_type_may_break_after_its_dots_and_is_no_mathematics():
+def test_names_of_types():
     strange = AnyMessage(type_url="x/$a.b$<i>")
     shown = panel(snapshot("a", done=True), snapshot("b", metadata=strange))
     written = render.html(shown)
@@ -97,7 +100,7 @@ def test_the_full_name_of_a_type_may_break_after_its_dots_and_is_no_mathematics(
     assert "yandex.cloud.datasphere.v2.Project" in render.text(shown)
 
 
-def test_a_known_fraction_is_a_bar_with_a_value_and_an_unknown_one_has_none():
+def test_bars():
     known = render.part("live", panel(snapshot(percent=40)))
     assert 'aria-valuenow="40"' in known
     assert "width:40.0%" in known
@@ -105,32 +108,32 @@ def test_a_known_fraction_is_a_bar_with_a_value_and_an_unknown_one_has_none():
     assert "aria-valuenow" not in unknown
 
 
-def test_one_operation_needs_no_headline():
+def test_one_operation_has_no_head():
     assert render.text(panel(snapshot("a"))).startswith("● running  a · 2 min 10 s")
     assert render.text(panel(snapshot("a"), snapshot("b"))).startswith("2 operations: 2 running\n")
 
 
-def test_a_line_tells_one_operation_or_counts_many():
+def test_one_line():
     assert render.line(panel(snapshot("a", percent=40, description="Tune"))).startswith(
         "● running · Tune · a · 40% · step 40 of 100 · 2 min 10 s"
     )
     assert render.line(panel(snapshot("a"), snapshot("b", done=True))) == "2 operations · 1 running · 1 succeeded"
 
 
-def test_ten_megabytes_are_cut():
+def test_ten_megabytes():
     huge = "x" * 10_000_000
-    shown = panel(snapshot("a", done=True, code=8, words=huge, description=huge))
+    shown = panel(snapshot("a", done=True, code=8, message=huge, description=huge))
     assert len(render.html(shown)) < 10_000
     assert len(render.text(shown)) < 10_000
 
 
-def test_thousands_stay_under_a_hundred_kilobytes():
-    many = [snapshot(f"op{number}", done=True, code=8, words="w" * 500) for number in range(10_000)]
-    assert len(render.html(panel(*many, most=render.MOST_ROWS))) < 100_000
+def test_the_size_of_thousands():
+    many = [snapshot(f"op{number}", done=True, code=8, message="w" * 500) for number in range(10_000)]
+    assert len(render.html(panel(*many, max_rows=MAX_STATIC_ROWS))) < 100_000
 
 
 @pytest.mark.parametrize("character", "aя漢😀&$.\\")
-def test_the_limits_are_of_bytes_whatever_they_are_filled_with(character: str) -> None:
+def test_the_limits_are_of_bytes(character: str) -> None:
     def full(number: int, **how: Any) -> Operation:
         words = character * 2_000
         metadata = AnyMessage(type_url=f"x/{words}")
@@ -144,25 +147,19 @@ def test_the_limits_are_of_bytes_whatever_they_are_filled_with(character: str) -
     odd = full(0, done=True)
     unknown = odd.to_proto()
     unknown.response.type_url = f"x/{character * 100_000}"
-    failed = [full(number, done=True, code=8, words=character * 2_000) for number in range(render.MOST_ROWS)]
+    failed = [full(number, done=True, code=8, message=character * 2_000) for number in range(MAX_STATIC_ROWS)]
     named = full(0, done=True, name=character * 10_000)
     for one in (odd, named, Operation(unknown), failed[0]):
         assert len(render.html(panel(one)).encode()) <= 10_000
-    for many in (failed, [named] * render.MOST_ROWS):
-        written = render.html(panel(*many, most=render.MOST_ROWS))
-        assert len(written.encode()) <= render.MOST_BYTES
+    for many in (failed, [named] * MAX_STATIC_ROWS):
+        written = render.html(panel(*many, max_rows=MAX_STATIC_ROWS))
+        assert len(written.encode()) <= render.MAX_BYTES
         tags_of(written)
         assert written.count("<tr>") > 8
 
 
-def test_full_fields_of_any_alphabet_are_shown_whole() -> None:
+def test_full_fields_are_not_cut() -> None:
     for character in "aя漢":
-        [row] = panel(snapshot(description=character * 256, done=True, code=8, words=character * 300)).rows
+        [row] = panel(snapshot(description=character * 256, done=True, code=8, message=character * 300)).rows
         assert character * 256 in render.html(panel(snapshot(description=character * 256)))
-        assert row.error in render.html(panel(snapshot(done=True, code=8, words=character * 300)))
-
-
-def test_snapshots_that_nobody_watches_have_no_foot_but_for_what_was_never_seen():
-    assert render.panel_for([snapshot("a")]).foot == ""
-    assert render.panel_for([snapshot("a"), None]).foot == "1 never seen"
-    assert render.text(render.panel_for([None, None])) == "0 operations\n2 never seen"
+        assert row.error in render.html(panel(snapshot(done=True, code=8, message=character * 300)))

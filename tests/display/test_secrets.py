@@ -12,7 +12,7 @@ from yandex.cloud.datasphere.v2.project_pb2 import Project
 from ds_ops_magic.display import render, table
 from ds_ops_magic.display.table import Listing
 from ds_ops_magic.history.record import Record
-from ds_ops_magic.model import errors
+from ds_ops_magic.model import errors, group_errors
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.view import Entry
@@ -28,50 +28,50 @@ TOKENS = [
 LIKE_TOKENS = ["t1.of-a-job.7", "y0_job_number_7", "aq_" + "job-" * 9, "eyj-job.number.7"]
 
 
-def told(secret: str) -> list[Operation]:
-    """Make operations that repeat a secret wherever a service has words of its own."""
+def operations_with(secret: str) -> list[Operation]:
+    """Make operations that repeat a secret in every text of a service."""
     metadata = ExecuteProjectJobMetadata()
     metadata.progress.progress = 40
     metadata.progress.message = f"{secret} is used"
     metadata.job.id = secret
-    words = f"bad token {secret}, sorry"
-    common: dict[str, Any] = {"description": words, "created_by": secret, "metadata": packed(metadata)}
-    failed = snapshot("a", done=True, code=8, words=words, **common).to_proto()
+    text = f"bad token {secret}, sorry"
+    common: dict[str, Any] = {"description": text, "created_by": secret, "metadata": packed(metadata)}
+    failed = snapshot("a", done=True, code=8, message=text, **common).to_proto()
     failed.error.details.add().Pack(ErrorInfo(reason="R", metadata={"token": secret}))
-    failed.error.details.add().Pack(QuotaFailure(violations=[QuotaFailure.Violation(description=words)]))
+    failed.error.details.add().Pack(QuotaFailure(violations=[QuotaFailure.Violation(description=text)]))
     return [
         Operation(failed),
         snapshot("b", **common),
-        snapshot("c", code=8, words=words, **common),
-        snapshot("d", done=True, name=words, **common),
+        snapshot("c", code=8, message=text, **common),
+        snapshot("d", done=True, name=text, **common),
     ]
 
 
-def everything_shown(operations: list[Operation]) -> str:
-    shown = panel(*operations)
-    parts = [render.part(name, shown) for name in ("head", "live", "ended", "foot")]
+def everything_about(operations: list[Operation]) -> str:
+    several = panel(*operations)
+    parts = [render.part(name, several) for name in ("head", "live", "ended", "foot")]
     lines = [render.line(panel(one)) for one in operations]
     error = errors.operation_failed(operations[0])
-    group = errors.operations_failed(Operations(operations), {"a": error}, 4)
-    said = [str(error), str(group), str(panel(Entry("a", None, error)).rows[0].error)]
+    group = group_errors.operations_failed(Operations(operations), {"a": error}, 4)
+    messages = [str(error), str(group), str(panel(Entry("a", None, error)).rows[0].error)]
     reprs = [f"{operation!r} {operation.title} {operation.progress.text}" for operation in operations]
-    return "\n".join([render.html(shown), render.text(shown), *parts, *lines, *said, *reprs])
+    return "\n".join([render.html(several), render.text(several), *parts, *lines, *messages, *reprs])
 
 
 @pytest.mark.parametrize("secret", TOKENS)
-def test_no_token_is_shown(secret: str) -> None:
-    operations = told(secret)
-    shown = everything_shown(operations)
-    assert secret not in shown
-    assert "bad token (token), sorry" in shown
-    assert "(token) is used" in shown
+def test_tokens_of_a_service(secret: str) -> None:
+    operations = operations_with(secret)
+    text = everything_about(operations)
+    assert secret not in text
+    assert "bad token (token), sorry" in text
+    assert "(token) is used" in text
     assert operations[0].description == f"bad token {secret}, sorry"
     assert operations[0].error is not None
     assert secret in operations[0].error.message
 
 
 @pytest.mark.parametrize("secret", TOKENS)
-def test_no_token_is_listed_that_an_older_version_has_kept(secret: str) -> None:
+def test_tokens_in_the_history(secret: str) -> None:
     record = Record("host:1", "op1", 7.0, 7.0, "running", description=f"with {secret}")
     shown = Listing([record], [], 7.0, by_endpoint=True)
     for written in (table.text(shown), table.html(shown)):
@@ -80,21 +80,21 @@ def test_no_token_is_listed_that_an_older_version_has_kept(secret: str) -> None:
 
 
 @pytest.mark.parametrize("name", LIKE_TOKENS)
-def test_ids_types_addresses_and_links_stay_as_they_are(name: str) -> None:
+def test_ids_types_and_addresses_like_tokens(name: str) -> None:
     unknown = packed(ErrorInfo())
     unknown.type_url = f"type.googleapis.com/{name}"
-    failed = snapshot(name, done=True, code=8, words="no", metadata=unknown).to_proto()
+    failed = snapshot(name, done=True, code=8, message="no", metadata=unknown).to_proto()
     failed.error.details.append(unknown)
     failed.error.details.append(unknown)
     running, odd = snapshot(name), snapshot(name, done=True).to_proto()
     odd.response.CopyFrom(unknown)
-    shown = panel(Operation(failed), running, Operation(odd), hint="%op cancel {name}")
-    for written in (render.text(shown), render.text(panel(running, hint="%op cancel {name}"))):
+    shown = panel(Operation(failed), running, Operation(odd), hint="%op cancel {operation_id}")
+    for written in (render.text(shown), render.text(panel(running, hint="%op cancel {operation_id}"))):
         assert "(token)" not in written
         assert name in written
     assert render.text(panel(Operation(odd))).count(name) == 2
     error = errors.operation_failed(Operation(failed))
-    for said in (error, errors.operations_failed(Operations(), {name: error}, 2), errors.interrupted([name])):
+    for said in (error, group_errors.operations_failed(Operations(), {name: error}, 2), errors.interrupted([name])):
         assert name in str(said)
         assert "(token)" not in str(said)
     assert repr(running) == f"Operation({name!r}, running)"
@@ -103,7 +103,7 @@ def test_ids_types_addresses_and_links_stay_as_they_are(name: str) -> None:
     assert table.text(Listing([record], [], 7.0, by_endpoint=True)).count(name) == 3
 
 
-def test_a_link_to_the_console_stays_whole() -> None:
+def test_links_like_tokens() -> None:
     community = "y0_" + "c" * 20
     made = snapshot("a", done=True).to_proto()
     made.response.Pack(Project(id="p1", community_id=community))

@@ -18,7 +18,7 @@ def listed(*records: Record, by_endpoint: bool = False) -> Listing:
     return Listing(records, ["That is all."], NOW, by_endpoint=by_endpoint)
 
 
-def test_a_listing_as_text() -> None:
+def test_text() -> None:
     assert (
         table.text(listed(RUNNING, OLD, FAILED, BORN))
         == """\
@@ -33,14 +33,14 @@ That is all."""
     )
 
 
-def test_what_a_clock_said_that_was_ahead_is_no_time() -> None:
+def test_a_clock_that_was_ahead() -> None:
     """Neither "-100 d ago" nor a running time of 100 days, and not as if it was the state of now."""
     ahead = NOW + 8_640_000.0
     seen = Record("host:1", "op1", ahead, ahead, "running", False, "", "", "", NOW - 60.0, NOW - 30.0)
     never_seen = Record("host:1", "op2", ahead)
     skewed = Record("host:1", "op3", NOW + 2.0, NOW + 2.0, "running", False, "", "", "", NOW - 60.0, NOW - 30.0)
-    said = table.text(listed(seen, never_seen, skewed))
-    assert [line for line in said.splitlines() if line.startswith(("●", "?"))] == [
+    text = table.text(listed(seen, never_seen, skewed))
+    assert [line for line in text.splitlines() if line.startswith(("●", "?"))] == [
         "● running  op1 · when last seen, by a clock that was ahead",
         "? asked about  op2 · by a clock that was ahead, and never seen since",
         "● running  op3 · 1 min 02 s",
@@ -48,41 +48,41 @@ def test_what_a_clock_said_that_was_ahead_is_no_time() -> None:
     assert "ahead" in table.html(listed(seen))
 
 
-def test_where_each_is_when_that_is_asked() -> None:
-    said = table.text(listed(RUNNING, FAILED, BORN, by_endpoint=True))
-    assert [part.partition(" at ")[2] for part in said.splitlines()[1::2]] == ["host:1", "host:2", "Yandex Cloud"]
+def test_by_endpoint() -> None:
+    text = table.text(listed(RUNNING, FAILED, BORN, by_endpoint=True))
+    assert [part.partition(" at ")[2] for part in text.splitlines()[1::2]] == ["host:1", "host:2", "Yandex Cloud"]
 
 
-def test_a_listing_as_html_says_the_same_in_a_table() -> None:
+def test_html() -> None:
     written = table.html(listed(RUNNING, FAILED))
     assert written.count("<tr>") == 3
-    for said in ("running", "Train", "<code>op1</code>", "2 min 10 s", "INTERNAL", "That is all."):
-        assert said in written
+    for part in ("running", "Train", "<code>op1</code>", "2 min 10 s", "INTERNAL", "That is all."):
+        assert part in written
 
 
-def test_an_empty_listing_has_no_table() -> None:
+def test_empty() -> None:
     assert "<table>" not in table.html(listed())
     assert table.text(listed()) == "That is all."
 
 
-def test_what_a_server_called_it_is_hostile() -> None:
+def test_hostile_text() -> None:
     nasty = "<script>alert(1)</script>\x1b[31m\u202e$x$\n"
     record = Record(nasty, nasty[:40], NOW, NOW, nasty, False, nasty, nasty, nasty, 1.0, None)
     written = table.html(Listing([record], [nasty], NOW, by_endpoint=True))
-    said = table.text(Listing([record], [nasty], NOW, by_endpoint=True))
+    plain = table.text(Listing([record], [nasty], NOW, by_endpoint=True))
     assert "<script" not in written
     assert "$x$" not in written
-    for text in (written, said):
+    for text in (written, plain):
         assert "\x1b" not in text
         assert "\u202e" not in text
 
 
-def test_a_moment_that_no_calendar_holds_is_shown_as_the_nearest_that_one_does() -> None:
+def test_times_out_of_range() -> None:
     record = Record("host:1", "op1", NOW, NOW, "succeeded", True, "", KIND, "", -1e15, 253_402_300_800.0)
-    said = table.text(listed(record))
-    assert "1-01-01 00:00:00 UTC, ended 9999-12-31 23:59:59 UTC" in said
+    text = table.text(listed(record))
+    assert "1-01-01 00:00:00 UTC, ended 9999-12-31 23:59:59 UTC" in text
 
 
-def test_a_listing_is_a_sequence_of_records() -> None:
+def test_a_sequence_of_records() -> None:
     assert list(listed(RUNNING, OLD)) == [RUNNING, OLD]
     assert repr(listed(RUNNING)) == "<Listing of 1 operation>"

@@ -1,33 +1,17 @@
-"""The widget panel: what its drawings send, and which operation a press of a button is about."""
+"""The widget panel: which messages it sends, and which operation a press of a button reaches."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import comm
 import pytest
-from comm.base_comm import BaseComm
 
-from ds_ops_magic.display.widget import SPARE, WidgetPanel
+from ds_ops_magic.display.panel import Panel
+from ds_ops_magic.display.widget import MAX_SPARE_BUTTONS, WidgetPanel
 from ds_ops_magic.model.view import Entry
-from tests.support.panels import panel, snapshot
-
-Sent = Counter[str]
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """Counts the messages that widgets send from now on, by kind."""
-    kinds: Sent = Counter()
-
-    class Counting(BaseComm):
-        def publish_msg(self, msg_type: str, *_: Any, **__: Any) -> None:
-            kinds[msg_type] += 1
-
-    monkeypatch.setattr(comm, "create_comm", Counting)
-    return kinds
+from tests.support.panels import panel, press, snapshot
 
 
 @pytest.fixture
@@ -36,97 +20,88 @@ def pressed() -> list[str | None]:
 
 
 @pytest.fixture
-def shown(sent: Sent, pressed: list[str | None]) -> Iterator[WidgetPanel]:
-    made = WidgetPanel(pressed.append, lambda: None)
-    yield made
-    made.close()
-    assert sent["comm_open"] == sent["comm_close"]
+def widget(sent: list[str], pressed: list[str | None]) -> Iterator[WidgetPanel]:
+    widget = WidgetPanel(pressed.append, lambda: None)
+    yield widget
+    widget.close()
+    assert sent.count("comm_open") == sent.count("comm_close")
 
 
-def running(*names: str, **how: Any) -> Any:
-    return panel(*(snapshot(name, **how) for name in names))
+def running(*ids: str) -> Panel:
+    return panel(*map(snapshot, ids))
 
 
-def cost(shown: WidgetPanel, sent: Sent, what: Any) -> dict[str, int]:
-    """Return what a drawing sends, by kind; it says itself how much that is."""
-    before = Counter(sent)
-    said = shown.draw(what)
-    spent = sent - before
-    assert said == sum(spent.values())
-    return dict(spent)
+def messages_of(widget: WidgetPanel, sent: list[str], panel: Panel) -> dict[str, int]:
+    """Draw a panel, and count the messages by kind."""
+    before = len(sent)
+    messages = widget.draw(panel)
+    assert messages == len(sent) - before
+    return dict(Counter(sent[before:]))
 
 
-def press(button: Any) -> None:
-    """Have a press arrive from the page."""
-    button.comm.handle_msg({"content": {"data": {"method": "custom", "content": {"event": "click"}}}, "buffers": []})
-
-
-def buttons(shown: WidgetPanel) -> tuple[Any, ...]:
-    """Return the buttons that stand beside the rows, from the top."""
-    children: tuple[Any, ...] = shown.box.children[2].children[1].children
+def buttons(widget: WidgetPanel) -> tuple[Any, ...]:
+    """Return the buttons beside the rows, from the top."""
+    children: tuple[Any, ...] = widget.box.children[2].children[1].children
     return children
 
 
-def test_a_drawing_of_the_same_sends_nothing(shown: WidgetPanel, sent: Sent) -> None:
-    shown.draw(running("a", "b"))
-    assert cost(shown, sent, running("a", "b")) == {}
+def test_no_change_no_message(widget: WidgetPanel, sent: list[str]) -> None:
+    widget.draw(running("a", "b"))
+    assert messages_of(widget, sent, running("a", "b")) == {}
 
 
-def test_a_new_row_costs_one_message_besides_those_of_the_panel(shown: WidgetPanel, sent: Sent) -> None:
-    shown.draw(running("a", "b"))
+def test_the_messages_of_a_new_row(widget: WidgetPanel, sent: list[str]) -> None:
+    widget.draw(running("a", "b"))
     # The head, the live rows, and which buttons stand there.
-    assert cost(shown, sent, running("a", "c", "d")) == {"comm_open": 2, "comm_msg": 3}
-    assert cost(shown, sent, running("a", "c")) == {"comm_msg": 3}
+    assert messages_of(widget, sent, running("a", "c", "d")) == {"comm_open": 2, "comm_msg": 3}
+    assert messages_of(widget, sent, running("a", "c")) == {"comm_msg": 3}
 
 
-def test_a_button_changes_in_one_message(shown: WidgetPanel, sent: Sent) -> None:
-    shown.draw(running("a"))
+def test_the_messages_of_a_changed_button(widget: WidgetPanel, sent: list[str]) -> None:
+    widget.draw(running("a"))
     cancelling = panel(Entry("a", snapshot("a"), cancelling=True))
-    assert cost(shown, sent, cancelling) == {"comm_msg": 2 + 1}  # the row, its button, and that of all
-    [button] = buttons(shown)
+    assert messages_of(widget, sent, cancelling) == {"comm_msg": 2 + 1}  # the row, its button, and that of all
+    [button] = buttons(widget)
     assert (button.description, button.disabled) == ("cancelling…", True)
 
 
-def test_a_press_is_about_the_row_that_the_button_stood_beside_when_it_was_made(
-    shown: WidgetPanel, pressed: list[str | None]
-) -> None:
-    shown.draw(running("a", "b", "c"))
-    first, second, third = buttons(shown)
-    shown.draw(running("b", "d", "e"))
-    for button in (first, second, third, *buttons(shown)):  # the page may not have heard of the change yet
+def test_a_press_reaches_the_operation_of_the_button(widget: WidgetPanel, pressed: list[str | None]) -> None:
+    widget.draw(running("a", "b", "c"))
+    first, second, third = buttons(widget)
+    widget.draw(running("b", "d", "e"))
+    for button in (first, second, third, *buttons(widget)):  # the page may not have heard of the change yet
         press(button)
     assert pressed == ["a", "b", "c", "b", "d", "e"]
 
 
-def test_a_row_that_comes_back_has_its_button_again(shown: WidgetPanel, pressed: list[str | None]) -> None:
-    shown.draw(running("a"))
-    shown.draw(running("b"))
-    shown.draw(running("a"))
-    press(buttons(shown)[0])
+def test_a_row_that_comes_back(widget: WidgetPanel, pressed: list[str | None]) -> None:
+    widget.draw(running("a"))
+    widget.draw(running("b"))
+    widget.draw(running("a"))
+    press(buttons(widget)[0])
     assert pressed == ["a"]
 
 
-def test_the_buttons_of_rows_that_are_gone_are_not_kept_for_ever(shown: WidgetPanel, sent: Sent) -> None:
-    for number in range(SPARE + 10):
-        shown.draw(running("stays", f"op{number}"))
-    assert sent["comm_close"] == 9
-    stays, last = buttons(shown)
+def test_spare_buttons(widget: WidgetPanel, sent: list[str]) -> None:
+    for number in range(MAX_SPARE_BUTTONS + 10):
+        widget.draw(running("stays", f"op{number}"))
+    assert sent.count("comm_close") == 9
+    stays, last = buttons(widget)
     assert stays.comm is not None
     assert last.comm is not None
-    assert cost(shown, sent, running("stays", "next")) == {"comm_open": 1, "comm_msg": 2, "comm_close": 1}
+    assert messages_of(widget, sent, running("stays", "next")) == {"comm_open": 1, "comm_msg": 2, "comm_close": 1}
 
 
-def test_cancel_all_asks_once_more(sent: Sent) -> None:
-    asked: list[str | None] = []
-    woken: list[bool] = []
-    wake: Callable[[], None] = lambda: woken.append(True)  # noqa: E731
-    made = WidgetPanel(asked.append, wake)
-    made.draw(running("a", "b"))
-    everything = made.box.children[1].children[1]
-    press(everything)
-    assert (asked, woken) == ([], [True])
-    assert cost(made, sent, running("a", "b")) == {"comm_msg": 1}
-    assert everything.description == "Cancel 2 running?"
-    press(everything)
-    assert asked == [None]
-    made.close()
+def test_cancel_all_asks_for_confirmation(sent: list[str]) -> None:
+    cancelled: list[str | None] = []
+    redraws: list[bool] = []
+    widget = WidgetPanel(cancelled.append, lambda: redraws.append(True))
+    widget.draw(running("a", "b"))
+    cancel_all = widget.box.children[1].children[1]
+    press(cancel_all)
+    assert (cancelled, redraws) == ([], [True])
+    assert messages_of(widget, sent, running("a", "b")) == {"comm_msg": 1}
+    assert cancel_all.description == "Cancel 2 running?"
+    press(cancel_all)
+    assert cancelled == [None]
+    widget.close()

@@ -12,17 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from ds_ops_magic.history import database as history_file
-from ds_ops_magic.history.database import HistoryFile, Unusable, is_remote
+from ds_ops_magic.history.database import HistoryFile, Unusable
 from ds_ops_magic.history.record import Record
-
-DAY = 86400.0
-MOUNTS = """\
-/dev/sda1 / ext4 rw 0 0
-home:/users /home nfs4 rw 0 0
-disk /home/me/a\\040disk xfs rw 0 0
-bucket /mnt/bucket fuse.geesefs rw 0 0
-"""
+from ds_ops_magic.util import sqlite
 
 
 @pytest.fixture
@@ -45,38 +37,21 @@ def journal_of(path: Path) -> str:
         connection.close()
 
 
-def test_wal_where_it_works(file: HistoryFile, path: Path) -> None:
-    assert journal_of(path) == "wal"
-
-
-def test_a_rollback_journal_elsewhere(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_file, "is_remote", lambda _: True)
+@pytest.mark.parametrize(("remote", "journal"), [(False, "wal"), (True, "delete")])
+def test_either_journal_is_shared(path: Path, monkeypatch: pytest.MonkeyPatch, remote: bool, journal: str) -> None:
+    monkeypatch.setattr(sqlite, "is_remote", lambda _: remote)
     first, second = HistoryFile(path), HistoryFile(path)
     first.write([Record("host:1", "a", time.time())])
+    first.load()
     second.write([Record("host:1", "b", time.time())])
-    assert first.has_news()
+    assert first.has_changed()
     assert [record.id for record in first.load()] == ["a", "b"]
-    assert journal_of(path) == "delete"
+    assert journal_of(path) == journal
     first.close()
     second.close()
 
 
-@pytest.mark.parametrize(
-    ("path", "remote"),
-    [
-        ("/var/lib/x.sqlite", False),
-        ("/home/me/.ipython/x.sqlite", True),
-        ("/home/me/a disk/x.sqlite", False),
-        ("/mnt/bucket/x.sqlite", True),
-        ("/mnt/bucketful/x.sqlite", False),
-    ],
-)
-def test_what_is_a_file_system_of_another_machine(path: str, remote: bool) -> None:
-    assert is_remote(Path(path), MOUNTS) is remote
-    assert is_remote(Path(path), "") is False
-
-
-def test_what_is_read_is_what_was_written(file: HistoryFile) -> None:
+def test_round_trip(file: HistoryFile) -> None:
     whole = Record("host:1", "a", 1e9, 2e9, "failed", True, "INTERNAL", "kind", "it\0s \N{SNOWMAN}", 1.5, 2.5)
     file.write([whole, Record("", "b", 2e9)])
     assert file.load() == [whole, Record("", "b", 2e9)]
@@ -108,10 +83,8 @@ def seen(state: str, changed_at: float | None = None, *, used_at: float = 1.0, s
         (seen(""), seen("running", 10.0), "running"),
     ],
 )
-def test_what_counts_of_two_snapshots_goes_by_the_service(
-    file: HistoryFile, first: Record, second: Record, kept: str
-) -> None:
-    assert second.overtakes(first) is (kept == second.state)
+def test_which_of_two_snapshots_counts(file: HistoryFile, first: Record, second: Record, kept: str) -> None:
+    assert second.supersedes(first) is (kept == second.state)
     file.write([first])
     file.write([second])
     assert [record.state for record in file.load()] == [kept]
@@ -119,35 +92,16 @@ def test_what_counts_of_two_snapshots_goes_by_the_service(
     assert [record.state for record in file.load()] == [kept]
 
 
-def test_what_was_used_last_counts_in_whatever_order_it_is_written(file: HistoryFile) -> None:
+def test_the_last_use_counts(file: HistoryFile) -> None:
     for used_at in (1.0, 5.0, 3.0):
         file.write([seen("running", used_at=used_at)])
     assert [record.used_at for record in file.load()] == [5.0]
 
 
-def test_only_what_was_never_seen_is_forgotten(file: HistoryFile) -> None:
+def test_only_ids_never_seen_are_dropped(file: HistoryFile) -> None:
     file.write([Record("host:1", "typo", 1.0), Record("host:1", "seen", 1.0, 1.0, "running")])
     file.write([], [("host:1", "typo"), ("host:1", "seen"), ("host:1", "nowhere")])
     assert [record.id for record in file.load()] == ["seen"]
-
-
-def test_the_old_go_and_then_the_oldest_that_have_ended(file: HistoryFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = time.time()
-    records = [Record("host:1", f"ended{age}", now - 8 * DAY - age, 1.0, "succeeded", True) for age in range(4)]
-    records += [Record("host:1", f"running{age}", now - 9 * DAY - age, 1.0, "running") for age in range(3)]
-    file.write([*records, Record("host:1", "ancient", now - 100 * DAY)])
-    monkeypatch.setattr(history_file, "MOST", 5)
-    file.prune()
-    assert {record.id for record in file.load()} == {"ended0", "ended1", "running0", "running1", "running2"}
-
-
-def test_what_runs_is_never_too_much(file: HistoryFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = time.time()
-    running = [Record("host:1", f"running{age}", now - 100.0 - age, 1.0, "running") for age in range(8)]
-    file.write([*running, Record("host:1", "ended", now, 1.0, "succeeded", True)])
-    monkeypatch.setattr(history_file, "MOST", 5)
-    file.prune()
-    assert {record.id for record in file.load()} == {record.id for record in running}
 
 
 @pytest.mark.parametrize(
@@ -157,7 +111,7 @@ def test_what_runs_is_never_too_much(file: HistoryFile, monkeypatch: pytest.Monk
         ("PRAGMA application_id = 5", "something else"),
     ],
 )
-def test_what_is_not_of_this_version_is_left_as_it_is(path: Path, change: str, why: str) -> None:
+def test_another_version_is_left_alone(path: Path, change: str, why: str) -> None:
     HistoryFile(path).close()
     connection = sqlite3.connect(path)
     connection.execute(change)
@@ -166,13 +120,6 @@ def test_what_is_not_of_this_version_is_left_as_it_is(path: Path, change: str, w
     with pytest.raises(Unusable, match=why):
         HistoryFile(path)
     assert path.read_bytes() == before
-
-
-def test_what_is_no_database_is_left_as_it_is(path: Path) -> None:
-    path.write_bytes(b"my thesis, in plain text\n" * 100)
-    with pytest.raises(Unusable, match="damaged"):
-        HistoryFile(path)
-    assert path.read_bytes() == b"my thesis, in plain text\n" * 100
 
 
 def a_folder(path: Path) -> None:
@@ -214,7 +161,7 @@ def a_database_of_another_application(path: Path) -> None:
         (a_database_of_another_application, "it is the database of something else"),
     ],
 )
-def test_what_is_not_ours_keeps_its_mode_and_what_it_holds(make: Callable[[Path], None], why: str, path: Path) -> None:
+def test_other_files_are_left_alone(make: Callable[[Path], None], why: str, path: Path) -> None:
     make(path)
     path.chmod(0o755)
     before = path.read_bytes() if path.is_file() else b""
@@ -226,7 +173,7 @@ def test_what_is_not_ours_keeps_its_mode_and_what_it_holds(make: Callable[[Path]
 
 
 @pytest.mark.parametrize("is_empty", [True, False])
-def test_what_is_ours_is_made_private(path: Path, is_empty: bool) -> None:
+def test_the_file_is_made_private(path: Path, is_empty: bool) -> None:
     """An empty one may be that of a kernel which was killed as it made it."""
     if is_empty:
         path.touch()
@@ -239,7 +186,7 @@ def test_what_is_ours_is_made_private(path: Path, is_empty: bool) -> None:
     opened.close()
 
 
-def test_kernels_that_open_a_new_file_at_the_same_moment_all_have_it(tmp_path: Path) -> None:
+def test_opening_a_new_file_at_once(tmp_path: Path) -> None:
     together, troubles = threading.Barrier(3), list[Exception]()
 
     def open_each(number: int) -> None:

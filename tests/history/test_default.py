@@ -15,7 +15,7 @@ def no_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(default, "_profile", None)
 
 
-def test_a_name_comes_first_and_then_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_then_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DS_OPS_MAGIC_HISTORY", str(tmp_path / "environment.sqlite"))
     named, by_environment = history_in(str(tmp_path / "named.sqlite")), history_in()
     assert named
@@ -23,7 +23,7 @@ def test_a_name_comes_first_and_then_the_environment(tmp_path: Path, monkeypatch
     assert (named.path.name, by_environment.path.name) == ("named.sqlite", "environment.sqlite")
 
 
-def test_otherwise_it_is_beside_the_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DS_OPS_MAGIC_HISTORY")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     default = history_in()
@@ -35,7 +35,7 @@ def test_otherwise_it_is_beside_the_profile(tmp_path: Path, monkeypatch: pytest.
     assert mine.path == tmp_path / "profile_mine" / "ds_ops_magic.sqlite"
 
 
-def test_in_the_home_folder_when_nothing_says_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DS_OPS_MAGIC_HISTORY", "IPYTHONDIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -44,13 +44,13 @@ def test_in_the_home_folder_when_nothing_says_otherwise(tmp_path: Path, monkeypa
     assert found.path == tmp_path / ".ipython" / "profile_default" / "ds_ops_magic.sqlite"
 
 
-def test_none_keeps_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert history_in("none") is None
     monkeypatch.setenv("DS_OPS_MAGIC_HISTORY", "NONE")
     assert history_in() is None
     assert history_in(str(tmp_path / "named.sqlite")) is not None
 
 
-def test_a_file_has_one_history_however_it_is_named(tmp_path: Path) -> None:
+def test_one_history_a_file(tmp_path: Path) -> None:
     assert history_in(f"{tmp_path}/a.sqlite") is history_in(f"{tmp_path}/sub/../a.sqlite")
     assert list(tmp_path.iterdir()) == []  # nothing is made before something is kept

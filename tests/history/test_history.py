@@ -67,7 +67,7 @@ def all_of(history: History) -> list[Record]:
     return history.records()
 
 
-def test_an_id_is_kept_when_it_is_asked_about_and_its_state_when_it_is_seen(open_history: Open) -> None:
+def test_requests_and_snapshots(open_history: Open) -> None:
     history = open_history()
     here = history.of("host:1")
     here.record_request(["op1", "op2"])
@@ -80,19 +80,19 @@ def test_an_id_is_kept_when_it_is_asked_about_and_its_state_when_it_is_seen(open
     assert (second.error, second.done) == ("RESOURCE_EXHAUSTED", True)
 
 
-def test_no_token_comes_into_the_file(open_history: Open, path: Path) -> None:
+def test_no_token_is_written(open_history: Open, path: Path) -> None:
     secret = "t1." + "9euelZqM" * 40 + ".signature"
     history = open_history()
     for number, description in enumerate((f"with {secret}", "x " * 120 + secret, secret)):
         history.of("host:1").record_snapshot(snapshot(f"op{number}", description=description))
-        history.record(snapshot(f"born{number}", description=description))
+        history.record_created(snapshot(f"born{number}", description=description))
     assert "with (token)" in [record.description for record in all_of(history)]
     history.close()
     for file in path.parent.iterdir():
         assert b"9euelZqM" not in file.read_bytes()
 
 
-def test_the_last_moment_there_is_can_be_kept_and_shown(open_history: Open) -> None:
+def test_the_last_moment_of_the_calendar(open_history: Open) -> None:
     """The protobuf maximum, which services use for "never": a float rounds it up into a year that there is not."""
     last = snapshot("op1", done=True).to_proto()
     for moment in (last.created_at, last.modified_at):
@@ -106,7 +106,7 @@ def test_the_last_moment_there_is_can_be_kept_and_shown(open_history: Open) -> N
     assert "ended 9999-12-31 23:59:59 UTC" in table.text(Listing([record], [], time.time(), by_endpoint=False))
 
 
-def test_the_file_is_private_and_holds_no_payload_and_no_words_of_an_error(open_history: Open, path: Path) -> None:
+def test_no_payload_and_no_error_message_is_written(open_history: Open, path: Path) -> None:
     history = open_history()
     made = message("op1", done=True, error=(8, "hunter2"))
     made.metadata.Pack(CreateProjectMetadata(project_id="hunter2"))
@@ -119,14 +119,7 @@ def test_the_file_is_private_and_holds_no_payload_and_no_words_of_an_error(open_
     assert not any(b"hunter2" in file.read_bytes() for file in files)
 
 
-def test_a_file_that_others_could_read_is_made_private(open_history: Open, path: Path) -> None:
-    assert kept(open_history()) == {}
-    path.chmod(0o644)
-    assert kept(open_history()) == {}
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_the_end_is_kept_whatever_arrives_afterwards(open_history: Open) -> None:
+def test_an_end_is_final(open_history: Open) -> None:
     first, second = open_history(), open_history()
     second.of("host:1").record_snapshot(snapshot())
     assert kept(second)
@@ -136,7 +129,7 @@ def test_the_end_is_kept_whatever_arrives_afterwards(open_history: Open) -> None
     assert kept(second) == {("host:1", "op1"): "succeeded"}
 
 
-def test_progress_is_not_written_again_and_again(open_history: Open, path: Path) -> None:
+def test_progress_is_not_written(open_history: Open, path: Path) -> None:
     history = open_history()
     history.of("host:1").record_snapshot(snapshot())
     assert history.flush(10.0)
@@ -149,7 +142,7 @@ def test_progress_is_not_written_again_and_again(open_history: Open, path: Path)
     other.close()
 
 
-def test_kernels_see_what_others_have_written(open_history: Open) -> None:
+def test_other_processes_are_read(open_history: Open) -> None:
     first, second = open_history(), open_history()
     assert kept(first) == kept(second) == {}
     first.of("host:1").record_request(["op1"])
@@ -159,7 +152,7 @@ def test_kernels_see_what_others_have_written(open_history: Open) -> None:
     assert [record.id for record in second.records()] == ["op1"]
 
 
-def test_what_was_used_last_comes_first(open_history: Open) -> None:
+def test_order_of_records(open_history: Open) -> None:
     history = open_history()
     for name in ("a", "b", "c", "a"):
         history.of("host:1").record_request([name])
@@ -168,86 +161,69 @@ def test_what_was_used_last_comes_first(open_history: Open) -> None:
     assert [record.id for record in all_of(open_history())] == ["a", "c", "b"]
 
 
-def test_an_id_that_the_service_does_not_know_is_a_typing_error(open_history: Open) -> None:
+def test_an_unknown_id_is_dropped(open_history: Open) -> None:
     history = open_history()
     here = history.of("host:1")
     here.record_request(["typo", "gone"])
     here.record_snapshot(snapshot("gone"))
     assert history.flush(10.0)
     for name in ("typo", "gone"):
-        here.refused(error_for("NOT_FOUND", "no such thing", name), name)
+        here.record_error(name, error_for("NOT_FOUND", "no such thing", name))
     assert kept(history) == kept(open_history()) == {("host:1", "gone"): "running"}
 
 
-def test_what_the_service_does_not_know_any_more_says_how_it_stood(open_history: Open) -> None:
+def test_not_found_says_the_last_state(open_history: Open) -> None:
     history = open_history()
     here = history.of("host:1")
     here.record_snapshot(snapshot("gone", done=True))
     assert history.flush(10.0)
     error = error_for("NOT_FOUND", "no such thing", "gone")
-    here.refused(error, "gone")
-    here.on_updates([Update("gone", error=error)])
-    assert str(error).count("When last seen, ") == 1
-    assert str(error.args[0]).endswith(" UTC: succeeded.")
-    assert len(str(error).splitlines()) <= 3
+    before = error.args
+    said = here.record_error("gone", error)
+    assert str(said.args[0]).endswith(" UTC: succeeded.")
+    assert (type(said), len(str(said).splitlines())) == (type(error), len(before))
+    [update] = here.on_updates([Update("gone", error=error)])
+    assert str(update.error) == str(said)
+    assert error.args == before  # it may be of several watches
 
 
-def test_a_birth_is_on_the_disk_before_the_call_returns(open_history: Open) -> None:
+def test_other_errors_stay_as_they_are(open_history: Open) -> None:
     history = open_history()
-    history.record(snapshot("born"))
-    assert kept(open_history()) == {("", "born"): "running"}
+    here = history.of("host:1")
+    here.record_snapshot(snapshot("seen"))
+    here.record_request(["asked"])
+    assert history.flush(10.0)
+    refused, unknown = error_for("PERMISSION_DENIED", "no", "seen"), error_for("NOT_FOUND", "no such thing", "asked")
+    assert here.record_error("seen", refused) is refused
+    updates = [
+        Update("seen", after=snapshot("seen")),
+        Update("seen", cancel_error=refused),
+        Update("asked", error=unknown),
+    ]
+    assert here.on_updates(updates) == updates
+
+
+def test_a_created_operation_gets_its_endpoint_later(open_history: Open) -> None:
+    history = open_history()
+    history.record_created(snapshot("born"))
     assert history.endpoints_of("born") == ("",)
-
-
-def test_a_birth_gets_its_endpoint_from_the_first_answer(open_history: Open) -> None:
-    history = open_history()
-    history.record(snapshot("born"))
     here = history.of("host:1")
     here.record_request(["born"])
     assert kept(open_history()) == {("", "born"): "running"}  # it may not be of this endpoint
     here.record_snapshot(snapshot("born", done=True))
     assert kept(history) == kept(open_history()) == {("host:1", "born"): "succeeded"}
-    history.record(snapshot("born", done=True))
+    history.record_created(snapshot("born", done=True))
     assert kept(history) == {("host:1", "born"): "succeeded"}
 
 
-def test_how_long_a_kind_takes_is_known_from_earlier_kernels(open_history: Open) -> None:
-    history = open_history()
-    here = history.of("host:1")
-    for number, age in enumerate((120.0, 60.0, 180.0)):
-        here.record_snapshot(snapshot(f"op{number}", done=True, age=age))
-    here.record_snapshot(snapshot("failed", done=True, error=(8, ""), age=5.0))
-    here.record_snapshot(snapshot("running", age=5.0))
-    assert history.flush(10.0)
-    for known in (history, open_history()):
-        known.refresh()
-        assert known.of("host:1").durations[KIND].seconds == pytest.approx((60.0, 120.0, 180.0), abs=0.1)
-        assert KIND not in known.of("elsewhere").durations
-
-
-def test_a_run_counts_once_however_often_its_end_is_seen(open_history: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ds_ops_magic.history.record._SEEN_AGAIN", 0.0)  # so that each time is written
-    first, second = open_history(), open_history()
-    ended = [snapshot(name, done=True, age=60.0) for name in ("op1", "op2", "op3")]
-    for each in ended:
-        first.record(each)  # before anybody knows where
-    for known in (first, second, first):
-        known.refresh()
-        for _ in range(3):
-            for each in ended:
-                known.of("host:1").record_snapshot(each)
-        assert known.flush(10.0)
-        assert len(known.of("host:1").durations[KIND].seconds) == 3
-
-
-def test_what_was_asked_about_counts_and_not_what_the_answer_calls_it(open_history: Open) -> None:
+def test_the_id_asked_for_counts(open_history: Open) -> None:
     history = open_history()
     history.of("host:1").record_request(["op1", "op2"])
     history.of("host:1").on_updates([Update("op1", after=snapshot("")), Update("op2", after=snapshot("other"))])
     assert kept(history) == {("host:1", "op1"): "running", ("host:1", "op2"): "running"}
 
 
-def test_who_tells_never_waits_for_the_disk(open_history: Open, path: Path) -> None:
+def test_recording_does_not_wait_for_the_disk(open_history: Open, path: Path) -> None:
     history = open_history()
     assert kept(history) == {}
     blocker = sqlite3.connect(path, isolation_level=None)
@@ -257,7 +233,7 @@ def test_who_tells_never_waits_for_the_disk(open_history: Open, path: Path) -> N
         history.of("host:1").record_request([f"op{number}" for number in range(1000)])
         assert not history.flush(0.05)
         for number in range(100):  # one has waited in vain: nobody else does
-            history.record(snapshot(f"born{number}"))
+            history.record_created(snapshot(f"born{number}"))
         assert time.monotonic() - start < 4.0
     finally:
         blocker.execute("ROLLBACK")
@@ -281,14 +257,14 @@ history.close()
 """
 
 
-def test_a_forked_child_has_a_thread_of_its_own(open_history: Open, path: Path) -> None:
+def test_a_forked_child(open_history: Open, path: Path) -> None:
     with python(_FORKS, path) as process:
         _, errors = process.communicate(timeout=30)
         assert (process.returncode, errors) == (0, "")
     assert {name for _, name in kept(open_history())} == {"parent", "child", "afterwards"}
 
 
-def test_closing_writes_what_is_left_and_ends_the_thread(open_history: Open) -> None:
+def test_closing(open_history: Open) -> None:
     history = open_history()
     before = set(threading.enumerate())
     history.of("host:1").record_snapshot(snapshot())
@@ -299,13 +275,13 @@ def test_closing_writes_what_is_left_and_ends_the_thread(open_history: Open) -> 
     assert ("host:1", "later") in kept(history)
 
 
-def test_a_copy_is_of_the_same_file(open_history: Open, path: Path) -> None:
+def test_copies_and_repr(open_history: Open, path: Path) -> None:
     assert pickle.loads(pickle.dumps(open_history())).path == path  # noqa: S301
     assert repr(open_history()) == f"<History in {str(path)!r}>"
 
 
 def test_reading_makes_no_file(open_history: Open, path: Path) -> None:
     history = open_history()
-    history.read()
+    history.request_read()
     assert not path.exists()
     assert history.records() == []

@@ -103,7 +103,7 @@ def kept(history: History) -> set[str]:
     return ids
 
 
-def test_an_operation_is_kept_before_the_call_returns(projects: ProjectServiceStub, history: History) -> None:
+def test_an_operation_is_written_before_the_call_returns(projects: ProjectServiceStub, history: History) -> None:
     assert projects.Create(CreateProjectRequest(name="born")).id == "born"
     assert kept(history) == {"born"}
     (record,) = history.records()
@@ -112,7 +112,7 @@ def test_an_operation_is_kept_before_the_call_returns(projects: ProjectServiceSt
     assert not any(TOKEN.encode() in file.read_bytes() for file in history.path.parent.iterdir())
 
 
-def test_every_form_of_a_call_is_left_as_it_is(projects: ProjectServiceStub, history: History) -> None:
+def test_every_form_of_a_call(projects: ProjectServiceStub, history: History) -> None:
     answer, call = projects.Create.with_call(CreateProjectRequest(name="with_call"))
     assert (answer.id, call.code()) == ("with_call", grpc.StatusCode.OK)
     assert kept(history) == {"with_call"}
@@ -121,7 +121,7 @@ def test_every_form_of_a_call_is_left_as_it_is(projects: ProjectServiceStub, his
     until(lambda: kept(history) == {"with_call", "future"})
 
 
-def test_what_is_no_operation_is_none_of_its_business(projects: ProjectServiceStub, history: History) -> None:
+def test_other_answers_are_ignored(projects: ProjectServiceStub, history: History) -> None:
     assert projects.Get(GetProjectRequest(project_id="p1")).id == "p1"
     with pytest.raises(grpc.RpcError) as raised:
         projects.Create(CreateProjectRequest(name="refused"))
@@ -134,7 +134,7 @@ def test_what_is_no_operation_is_none_of_its_business(projects: ProjectServiceSt
     assert not history.path.exists()
 
 
-def test_a_history_that_cannot_be_kept_costs_one_warning(cloud: Cloud, authority: Authority, tmp_path: Path) -> None:
+def test_an_unusable_file_costs_one_warning(cloud: Cloud, authority: Authority, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     history = History(tmp_path / "file" / "history.sqlite")
     sdk = yandexcloud.SDK(
@@ -169,7 +169,7 @@ for number in range(300):
 """
 
 
-def test_a_kernel_that_dies_at_item_150_of_a_loop_has_lost_none(
+def test_a_killed_process_loses_none(
     cloud: Cloud, authority: Authority, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DS_OPS_MAGIC_HISTORY", str(history.path))
@@ -179,5 +179,5 @@ def test_a_kernel_that_dies_at_item_150_of_a_loop_has_lost_none(
     assert kept(history) == {f"item{number}" for number in range(150)}
 
 
-def test_it_is_found_under_its_public_name() -> None:
+def test_public_name() -> None:
     assert ds_ops_magic.recorder is recorder

@@ -13,7 +13,7 @@ from ds_ops_magic import local
 from ds_ops_magic.connector import connect
 from ds_ops_magic.local.connection import LocalConnection
 from ds_ops_magic.model.errors import OperationNotFound
-from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.outcome import Status
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from ds_ops_magic.local.ends import Ends
 from ds_ops_magic.local.repository import OperationRepository
 from ds_ops_magic.local.results import returned
 from ds_ops_magic.local.store import Store
-from ds_ops_magic.model.operation import Operation, Status
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.outcome import Status
 from tests.support.local_service import begun, calling, ended, script, until_told, wait_until
 
 

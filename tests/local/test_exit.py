@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ds_ops_magic.local import LocalService
-from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.outcome import Status
 from tests.support.local_service import script
 
 PROMPTLY = 10.0

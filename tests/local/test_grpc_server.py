@@ -13,7 +13,7 @@ from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceSt
 
 from ds_ops_magic.local import LocalService
 from ds_ops_magic.local.simulation import OUTCOMES
-from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.outcome import Status
 from tests.support.local_service import calling, wait_until
 
 _TOKEN = secrets.token_urlsafe()

@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from ds_ops_magic.local import LocalService, Reporter
-from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.model.payload import to_plain
 from tests.support.local_service import begun, count, ended, process_id, until_cancelled, wait_until
 

@@ -18,7 +18,8 @@ from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest,
 from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceStub
 
 from ds_ops_magic.local import LocalService
-from ds_ops_magic.model.operation import Operation, Status
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.outcome import Status
 from tests.support.local_service import calling, ended, wait_until
 
 _COMMAND = [sys.executable, "-m", "ds_ops_magic.local"]

@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import pytest
 
 from ds_ops_magic.local import JobCancelled, LocalService, Reporter
-from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.outcome import Status
 from tests.support.local_service import begun, count, die, ended, process_id, script, until_cancelled, wait_until
 
 

@@ -12,7 +12,8 @@ from ds_ops_magic.local.repository import OperationRepository, begin_work
 from ds_ops_magic.local.results import returned
 from ds_ops_magic.local.simulation import OUTCOMES, Simulation
 from ds_ops_magic.local.store import Store
-from ds_ops_magic.model.operation import Operation, Status
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.outcome import Status
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from ds_ops_magic.local import LocalService, Retention, owners
 from ds_ops_magic.local.repository import OperationRepository
 from ds_ops_magic.local.results import returned
 from ds_ops_magic.local.simulation import Simulation
-from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.outcome import Status
 from tests.support.local_service import ended, until_cancelled
 
 DAY = 86_400 * 10**9

@@ -17,8 +17,9 @@ import pytest
 
 from ds_ops_magic.local import LocalService
 from ds_ops_magic.model.errors import CancelNotSupported, InvalidOperationId, OperationNotFound, OperationsError
-from ds_ops_magic.model.operation import Operation, Status
+from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
+from ds_ops_magic.model.outcome import Status
 from tests.support.local_service import calling, ended, until_cancelled, wait_until
 
 

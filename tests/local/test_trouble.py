@@ -14,7 +14,7 @@ from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.local import LocalService, database, owners
 from ds_ops_magic.model.errors import OperationsError, ServiceRefused, ServiceUnavailable
-from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.outcome import Status
 from tests.support.local_service import calling, script, wait_until
 
 _IN_TROUBLE = """
@@ -166,7 +166,7 @@ def full(monkeypatch):
     monkeypatch.setattr(database, "BUSY", 0.05)
 
     def fill(service):
-        with service._running.ledger.store._database._writer.using() as connection:
+        with service._running.ledger.store._database._writer.use() as connection:
             connection.execute("PRAGMA max_page_count = 1").close()
 
     return fill

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ds_ops_magic import LocalService, WaitInterrupted, Watch, connect
-from ds_ops_magic.display import choice
+from ds_ops_magic.display import frontend
 from ds_ops_magic.display.text_display import Display
 from ds_ops_magic.magics.wait import wait_and_show
 
@@ -37,7 +37,7 @@ def test_stop_before_the_wait(watch: Watch, shell: Any, monkeypatch: pytest.Monk
     def show(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(choice, "show", show)
+    monkeypatch.setattr(frontend, "display_for", show)
     with pytest.raises(WaitInterrupted, match=f"%op wait {watch.ids[0]}"):
         wait_and_show(watch, shell, "none")
     assert watch.view().stopped
@@ -45,7 +45,7 @@ def test_stop_before_the_wait(watch: Watch, shell: Any, monkeypatch: pytest.Monk
 
 def test_stop_while_the_result_is_drawn(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     display = PressedTwice(watch)
-    monkeypatch.setattr(choice, "show", lambda *_: display)
+    monkeypatch.setattr(frontend, "display_for", lambda *_: display)
     with pytest.raises(WaitInterrupted, match="the operation goes on"):
         wait_and_show(watch, shell, "none")
     assert display.finished == 2
@@ -79,9 +79,11 @@ def test_an_error_of_the_panel_does_not_end_the_wait(
     def fail(_: Display) -> None:
         raise ModuleNotFoundError("No module named 'ipython_genutils'")
 
-    show = choice.show
+    display_for = frontend.display_for
     display = type("Broken", (Display,), {broken: fail})
-    monkeypatch.setattr(choice, "show", lambda *how: show(*how) if how[2] == "text" else display(how[0]))
+    monkeypatch.setattr(
+        frontend, "display_for", lambda *how: display_for(*how) if how[2] == "text" else display(how[0])
+    )
     with connect(operation_service.address) as client:
         wait_and_show(client.watch(operation_service.simulate(0.3).id), shell, "widget")
     printed = capsys.readouterr()

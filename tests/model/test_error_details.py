@@ -18,9 +18,9 @@ from google.rpc.error_details_pb2 import (
     RetryInfo,
 )
 
-from ds_ops_magic.model.error_details import sentence
+from ds_ops_magic.model.error_details import describe
 from ds_ops_magic.model.errors import operation_failed
-from ds_ops_magic.model.payload import in_words
+from ds_ops_magic.model.payload import to_line
 from tests.support.sample_errors import HOSTILE, failed
 
 Violation = BadRequest.FieldViolation
@@ -66,7 +66,7 @@ def retry(seconds: int, nanos: int = 0) -> RetryInfo:
     ids=lambda value: type(value).__name__,
 )
 def test_details_read_as_sentences(detail: Message, words: str) -> None:
-    assert sentence(detail) == in_words(detail) == words
+    assert describe(detail) == to_line(detail) == words
     assert f"RESOURCE_EXHAUSTED: no quota ({words})" in str(operation_failed(failed(8, "no quota", detail)))
 
 
@@ -74,12 +74,12 @@ def test_details_read_as_sentences(detail: Message, words: str) -> None:
     "detail", [BadRequest(), ErrorInfo(), Help(), LocalizedMessage(), RequestInfo(), ResourceInfo()]
 )
 def test_a_detail_that_says_nothing_is_named_by_its_type(detail: Message) -> None:
-    assert sentence(detail) is None
-    assert in_words(detail) == detail.DESCRIPTOR.name
+    assert describe(detail) is None
+    assert to_line(detail) == detail.DESCRIPTOR.name
 
 
 def test_any_other_detail_reads_as_its_fields() -> None:
-    assert in_words(DebugInfo(detail="line 3")) == "DebugInfo: detail line 3"
+    assert to_line(DebugInfo(detail="line 3")) == "DebugInfo: detail line 3"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_any_other_detail_reads_as_its_fields() -> None:
     ids=lambda detail: type(detail).__name__,
 )
 def test_a_hostile_detail_is_one_safe_line(detail: Message) -> None:
-    words = in_words(detail)
+    words = to_line(detail)
     assert words
     assert words.isprintable()
     assert len(words) <= 160

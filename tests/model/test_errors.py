@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 import ds_ops_magic
 from ds_ops_magic.model import errors
-from ds_ops_magic.model.errors import OperationsError
-from tests.support.sample_errors import HOSTILE, every_error, refused_id
+from ds_ops_magic.model.errors import OperationsError, operation_failed
+from ds_ops_magic.model.grpc_codes import unavailable
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.operations import Operations
+from tests.support.sample_errors import HOSTILE, RUNNING, every_error, failed
 
 TREE: dict[type[BaseException], tuple[type[BaseException], ...]] = {
     OperationsError: (Exception,),
@@ -91,25 +97,6 @@ def test_every_error_says_what_to_do_next(error: Any) -> None:
     assert all(error.args)
 
 
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("", ["empty", "%op wait ID"]),
-        ("x" * 51, ["51 characters", "at most 50", "%op wait"]),
-        ("\udcff", ["no operation id", "%op wait"]),
-    ],
-)
-def test_an_id_that_no_operation_has(text: str, parts: list[str]) -> None:
-    said = str(refused_id(text))
-    assert all(part in said for part in parts)
-    said.encode()  # any stream can print it
-
-
-@pytest.mark.parametrize("operation_id", ["a", "x" * 50, "идентификатор", "с пробелом"])
-def test_any_other_id_may_be_asked_about(operation_id: str) -> None:
-    assert errors.check_id(operation_id) == operation_id
-
-
 @pytest.mark.parametrize("error", every_error("op"), ids=lambda error: type(error).__name__)
 def test_pickles_and_copies_keep_everything(error: Any) -> None:
     for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301  # our own
@@ -123,20 +110,97 @@ def test_pickles_and_copies_keep_everything(error: Any) -> None:
 def test_a_notebook_shows_the_lines_first_and_all_of_it_on_request() -> None:
     code = """
 from IPython.core.interactiveshell import InteractiveShell
-from ds_ops_magic.model import errors
+from ds_ops_magic.model import errors, grpc_codes
 shell = InteractiveShell()
 shell.run_line_magic("colors", "nocolor")
-shell.user_ns["errors"] = errors
-for cell in ("raise errors.unavailable('tls', 'host:1')", "%tb", "raise errors.interrupted(['a'])", "%tb"):
+shell.user_ns.update(errors=errors, grpc_codes=grpc_codes)
+for cell in ("raise grpc_codes.unavailable('tls', 'host:1')", "%tb", "raise errors.interrupted(['a'])", "%tb"):
     assert shell.run_cell(cell, store_history=True).success is cell.startswith("%")
     print("=====")
 """
     home = Path(ds_ops_magic.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    raised = (errors.unavailable("tls", "host:1"), errors.interrupted(["a"]))
+    raised = (unavailable("tls", "host:1"), errors.interrupted(["a"]))
     shown = [part.strip() for part in done.stdout.split("=====")]
     for error, short, long in zip(raised, shown[0:4:2], shown[1:4:2], strict=True):
         assert short == f"{type(error).__name__}: {error}"
         assert long.startswith("Traceback (most recent call last):")
         assert long.endswith(f"{type(error).__module__}.{short}")
+
+
+INFO = ErrorInfo(reason="Q")
+
+
+@pytest.mark.parametrize(
+    ("error", "parts"),
+    [
+        (
+            operation_failed(failed()),
+            ["Operation op1 (train) failed.\n", "RESOURCE_EXHAUSTED: no quota\n", "%op get op1"],
+        ),
+        (operation_failed(failed(8, "no", INFO, BadRequest())), [": no (reason Q)\n"]),
+        (operation_failed(failed(description="d" * 256)), ["op1 (" + "d" * 79 + "…) failed"]),
+        (operation_failed(failed(5, " ", description="")), ["Operation op1 failed.\n", "NOT_FOUND\n", "%op get op1"]),
+        (operation_failed(failed(1, "by user")), ["Operation op1 (train) was cancelled.\n", "CANCELLED: by user\n"]),
+        (operation_failed(failed(99)), ["failed", "CODE_99: no quota"]),
+        (errors.not_cancelled(failed(name="op9")), ["op9 was not cancelled", "succeeded before", "%op get op9"]),
+        (errors.unreadable("op1", 1, "cut"), ["op1: the answer of 1 byte cannot be read: cut.\n", "%op get op1"]),
+        (errors.unreadable("op1", None, "cut"), ["op1: the answer cannot be read: cut.\n", "%op get op1"]),
+        (errors.interrupted(["a"]), ["the operation goes on", "%op wait a\n", "%op cancel a"]),
+        (errors.interrupted(list("abc")), ["3 operations go on", "%op wait a b c\n", "%op cancel a b c"]),
+        (errors.interrupted([]), ["every operation had already ended"]),
+        (errors.stopped(["a"]), ["stopped before the end", "the operation goes on", "%op wait a"]),
+        (errors.stopped(list("abcd")), ["stopped before the end", "4 operations go on", "%op wait with their ids"]),
+        (errors.stopped([]), ["stopped before the end", "the operations go on", "%op wait with their ids"]),
+        (errors.not_watched(["a"]), ["This watch does not follow a.", "%op cancel a"]),
+        (errors.not_watched(list("abcd")), ["not follow a, b, c and 1 more.", "%op cancel with their ids"]),
+        (errors.closed(), ["This client is closed", "go on", "connect() makes another", "%op connect"]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_messages(error: Any, parts: list[str]) -> None:
+    assert re.search(".*".join(map(re.escape, parts)), str(error), re.DOTALL)
+
+
+def test_the_operation_and_its_status_come_along() -> None:
+    operation = failed()
+    error = operation_failed(operation)
+    assert (error.operation, error.status) == (operation, operation.error)
+    went_through = Operation(OperationMessage(id="op1", done=True))
+    assert errors.not_cancelled(went_through).operation is went_through
+
+
+def test_an_operation_without_an_error_did_not_fail() -> None:
+    with pytest.raises(ValueError, match="has no error"):
+        operation_failed(RUNNING)
+
+
+def test_a_timeout_tells_done_from_not_done() -> None:
+    operations = Operations([failed(), RUNNING, None])
+    error = errors.timed_out(["op2", "op3"], operations, 600, "UNAVAILABLE: reset")
+    assert error.args == (
+        "Stopped waiting after 10 min 00 s: 2 of 3 operations are not done. Nothing was cancelled.",
+        "The service does not answer: UNAVAILABLE: reset",
+        "To go on waiting: %op wait op2 op3",
+    )
+    assert (error.operations, error.last_status) == (operations, "UNAVAILABLE: reset")
+    assert (error.errno, error.strerror, error.filename) == (None, None, None)
+    alone = errors.timed_out(["op2"], Operations([RUNNING]), 5, None)
+    assert str(alone).startswith("Stopped waiting after 5.0 s: the operation is not done.")
+    assert (len(alone.args), alone.last_status) == (2, None)
+    once = errors.timed_out(["op2"], Operations([RUNNING]), 0, None)
+    assert str(once).startswith("Asked once: the operation is not done. Nothing was cancelled.")
+
+
+def test_a_command_for_many_ids_names_none_that_would_be_left_out() -> None:
+    many = list("abcdefgh")
+    waited = errors.timed_out(many, Operations([None] * 9), 5, None)
+    assert "8 of 9 operations are not done" in str(waited)
+    assert waited.args[-1] == "To go on waiting: %op wait with their ids or a variable that holds them"
+    interrupted = errors.interrupted(many)
+    assert interrupted.args == (
+        "Stopped waiting; 8 operations go on.",
+        "To go on waiting: %op wait with their ids or a variable that holds them",
+        "To cancel: %op cancel with their ids or a variable that holds them",
+    )

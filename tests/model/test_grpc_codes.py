@@ -9,7 +9,7 @@ import pytest
 
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import OperationsError
-from ds_ops_magic.model.grpc_codes import CODES, Meaning, OnCancel, OnGet, error_for, meaning_of
+from ds_ops_magic.model.grpc_codes import CODES, Meaning, OnCancel, OnGet, error_for, meaning_of, unavailable
 
 RETRIED = Meaning(OnGet.RETRY, OnCancel.RETRY, errors.ServiceUnavailable)
 REFUSED = Meaning(OnGet.FAIL, OnCancel.RAISE, errors.ServiceRefused)
@@ -65,8 +65,10 @@ def test_a_code_from_tomorrow_ends_the_wait() -> None:
         (error_for("UNKNOWN", "it broke", "op1"), ["failed to answer", "UNKNOWN: it broke\n", "%op wait op1"]),
         (error_for("DATA_LOSS", "gone", "op1"), ["op1: the service refused to answer", "DATA_LOSS: gone\n", "%op get"]),
         (error_for("FAILED_PRECONDITION", " ", "op1", "cancel"), ["to cancel it", "FAILED_PRECONDITION\n", "%op get"]),
+        (unavailable("tls", "host:1"), ["No answer from host:1.\n", "tls\n", "%op connect"]),
+        (unavailable(" ", "host:1"), ["host:1", "silent"]),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_words(error: OperationsError, parts: list[str]) -> None:
+def test_messages(error: OperationsError, parts: list[str]) -> None:
     assert re.search(".*".join(map(re.escape, parts)), str(error), re.DOTALL)

@@ -1,4 +1,4 @@
-"""Operation: what each state reads as, every field of the message, and the value that it is."""
+"""Operation: every field of the message, and the value that it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
-from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -26,23 +25,12 @@ from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 import ds_ops_magic
 from ds_ops_magic.model.errors import OperationCancelled, OperationFailed, OperationsError
-from ds_ops_magic.model.operation import ErrorStatus, Operation, Status
-from ds_ops_magic.model.payload import UnknownPayload
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.outcome import ErrorStatus
 from ds_ops_magic.model.progress import Progress
+from tests.support.messages import UNKNOWN, error, operation, packed
 
 START = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
-UNKNOWN = AnyMessage(type_url="x/vendor.v1.Secret", value=b"123")
-HOSTILE = "\x1b[2J\u202e\nevil\x00\u2028"
-
-
-def packed(message: Any) -> AnyMessage:
-    payload = AnyMessage()
-    payload.Pack(message)
-    return payload
-
-
-def error(code: int, words: str = "", *details: Any) -> StatusMessage:
-    return StatusMessage(code=code, message=words, details=[packed(detail) for detail in details])
 
 
 def at(seconds: float) -> Timestamp:
@@ -53,57 +41,12 @@ def repickled(given: Any) -> Any:
     return pickle.loads(pickle.dumps(given))  # noqa: S301  # our own
 
 
-def operation(**fields: Any) -> Operation:
-    return Operation(OperationMessage(**{"id": "op1", **fields}))
-
-
 def full(**fields: Any) -> OperationMessage:
     """Make a message with all nine fields set; ``error`` in place of the response where it is given."""
     text: dict[str, Any] = {"id": "op1", "description": "create a project", "created_by": "user1"}
     metadata = packed(CreateProjectMetadata(project_id="p1"))
     result = fields or {"response": packed(Project(id="p1", name="mine"))}
     return OperationMessage(**text, created_at=at(0), modified_at=at(90), done=True, metadata=metadata, **result)
-
-
-RESPONSE = packed(Project(id="p1"))
-
-
-@pytest.mark.parametrize(
-    ("fields", "status", "word", "response"),
-    [
-        ({}, Status.RUNNING, "running", None),
-        ({"response": RESPONSE}, Status.RUNNING, "running", None),  # set too early
-        ({"error": error(0)}, Status.RUNNING, "running", None),
-        ({"error": error(9, "no quota")}, Status.FAILING, "failing", None),
-        ({"error": error(1)}, Status.FAILING, "cancelling", None),
-        ({"done": True, "response": RESPONSE}, Status.SUCCEEDED, "succeeded", Project(id="p1")),
-        ({"done": True, "response": packed(Empty())}, Status.SUCCEEDED, "succeeded", None),
-        ({"done": True, "response": UNKNOWN}, Status.SUCCEEDED, "succeeded", UnknownPayload(UNKNOWN.type_url, 3)),
-        ({"done": True}, Status.SUCCEEDED, "succeeded", None),  # neither
-        ({"done": True, "response": AnyMessage()}, Status.SUCCEEDED, "succeeded", None),
-        ({"done": True, "error": error(0)}, Status.SUCCEEDED, "succeeded", None),  # OK, and no words
-        ({"done": True, "error": error(0, "it broke")}, Status.FAILED, "failed", None),
-        ({"done": True, "error": error(8, "no quota")}, Status.FAILED, "failed", None),
-        ({"done": True, "error": error(99)}, Status.FAILED, "failed", None),
-        ({"done": True, "error": error(-1)}, Status.FAILED, "failed", None),
-        ({"done": True, "error": error(1, "cancelled by user")}, Status.CANCELLED, "cancelled", None),
-    ],
-)
-def test_status_table(fields: dict[str, Any], status: Status, word: str, response: object) -> None:
-    found = operation(**fields)
-    assert (found.status, found.status_word, found.response) == (status, word, response)
-    assert status is not Status.SUCCEEDED or found.result() == response
-    assert found.status.done is found.done
-    assert (found.error is None) is (status in (Status.RUNNING, Status.SUCCEEDED))
-
-
-@pytest.mark.parametrize(("code", "name"), [(1, "CANCELLED"), (5, "NOT_FOUND"), (99, "CODE_99"), (-7, "CODE_-7")])
-def test_error(code: int, name: str) -> None:
-    details = [UNKNOWN, packed(ErrorInfo(reason="R")), AnyMessage()]  # what cannot be read hides nothing else
-    found = operation(error=StatusMessage(code=code, message="words", details=details)).error
-    assert found == ErrorStatus(code, "words", (UnknownPayload(UNKNOWN.type_url, 3), ErrorInfo(reason="R")))
-    assert found.name == name
-    assert hash(found) == hash(ErrorStatus(code, "words"))
 
 
 @pytest.mark.parametrize(("code", "kind"), [(8, OperationFailed), (1, OperationCancelled)])
@@ -114,7 +57,7 @@ def test_result_raises_what_became_of_it(code: int, kind: type[OperationFailed])
     assert (type(caught.value), caught.value.operation, caught.value.status) == (kind, found, found.error)
 
 
-@pytest.mark.parametrize("fields", [{}, {"response": RESPONSE}, {"error": error(8)}])
+@pytest.mark.parametrize("fields", [{}, {"response": packed(Project())}, {"error": error(8)}])
 def test_result_of_what_is_not_done_raises(fields: dict[str, Any]) -> None:
     with pytest.raises(OperationsError, match=r"op1 is not done yet \((running|failing)\)\.\n.*%op wait op1"):
         operation(**fields).result()

@@ -22,14 +22,14 @@ from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 from yandex.cloud.logging.v1.export_service_pb2 import RunExportMetadata
 from yandex.cloud.mdb.postgresql.v1.database_service_pb2 import CreateDatabaseMetadata
 
-from ds_ops_magic.model.payload import UnknownPayload, decode, in_words, target_id, to_plain, type_words
+from ds_ops_magic.model.payload import UnknownPayload, decode, target_id, to_line, to_plain, type_words
 from tests.support.fresh import fresh
+from tests.support.messages import UNKNOWN, packed
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 GOOGLE = "type.googleapis.com/"
-UNKNOWN = AnyMessage(type_url="x/vendor.v1.Secret", value=b"123")
 BROKEN = AnyMessage(type_url="x/google.rpc.ErrorInfo", value=b"\xff")
 VIOLATION = BadRequest.FieldViolation(field="имя")
 HOSTILE = [
@@ -41,12 +41,6 @@ HOSTILE = [
     *("x/" + "." * 100_000, "x/" + "A." * 1_000_000 + "Thing"),
     *("x/yandex.cloud." + "a" * 300 + ".Thing", "x/yandex.cloud." + "a." * 5_000 + "Thing"),
 ]
-
-
-def packed(message: Message) -> AnyMessage:
-    payload = AnyMessage()
-    payload.Pack(message)
-    return payload
 
 
 def wrapped(payload: AnyMessage, times: int) -> AnyMessage:
@@ -61,6 +55,7 @@ def test_a_type_inside_a_payload_is_found_without_being_imported_first() -> None
 import json, sys
 from google.protobuf.any_pb2 import Any
 from ds_ops_magic.model.payload import to_plain
+from tests.support.messages import packed
 print(json.dumps(to_plain(Any.FromString(bytes.fromhex(input())))))
 """
     plain = fresh(code, packed(Status(code=5, details=[inner])).SerializeToString().hex())
@@ -143,7 +138,7 @@ def test_what_the_mapping_refuses_becomes_type_and_size(message: Message, plain:
 def test_nesting_without_end_is_no_error() -> None:
     bottomless = wrapped(packed(Empty()), 2_000)
     assert to_plain(bottomless) == {"@type": GOOGLE + "google.protobuf.Any", "size": len(bottomless.value)}
-    assert in_words(bottomless).endswith("bytes")
+    assert to_line(bottomless).endswith("bytes")
 
 
 @pytest.mark.parametrize(
@@ -160,8 +155,8 @@ def test_nesting_without_end_is_no_error() -> None:
         (Status(details=[BROKEN]), "google.rpc.Status, 29 bytes"),
     ],
 )
-def test_a_payload_in_words(payload: Message | UnknownPayload, words: str) -> None:
-    assert in_words(payload) == words
+def test_a_payload_as_one_line(payload: Message | UnknownPayload, words: str) -> None:
+    assert to_line(payload) == words
 
 
 @pytest.mark.parametrize(
@@ -172,8 +167,8 @@ def test_a_payload_in_words(payload: Message | UnknownPayload, words: str) -> No
         ErrorInfo(reason="b" * 300),
     ],
 )
-def test_a_payload_in_words_is_one_safe_line(payload: Message | UnknownPayload) -> None:
-    words = in_words(payload)
+def test_a_hostile_payload_is_one_safe_line(payload: Message | UnknownPayload) -> None:
+    words = to_line(payload)
     assert words.isprintable()
     assert len(words) <= 160
 

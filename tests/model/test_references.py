@@ -15,8 +15,8 @@ from yandexcloud.operations import OperationResult
 
 from ds_ops_magic import Operation, Operations
 from ds_ops_magic.model.errors import NotAnOperation, OperationsError, operation_failed, timed_out
-from ds_ops_magic.model.references import id_of, ids_in, ids_of, only_id_of
-from tests.support.sample_errors import failed, group
+from ds_ops_magic.model.references import check_id, id_of, ids_in, ids_of, only_id_of
+from tests.support.sample_errors import failed, group, refused_id
 from tests.support.scripted import message
 
 REST = {
@@ -137,3 +137,22 @@ def test_a_coroutine_is_to_be_awaited() -> None:
 def test_a_collection_is_not_one_operation(value: Any) -> None:
     with pytest.raises(NotAnOperation, match=f"is no operation but a {type(value).__name__}"):
         only_id_of(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", ["empty", "%op wait ID"]),
+        ("x" * 51, ["51 characters", "at most 50", "%op wait"]),
+        ("\udcff", ["no operation id", "%op wait"]),
+    ],
+)
+def test_an_id_that_no_operation_has(text: str, parts: list[str]) -> None:
+    said = str(refused_id(text))
+    assert all(part in said for part in parts)
+    said.encode()  # any stream can print it
+
+
+@pytest.mark.parametrize("operation_id", ["a", "x" * 50, "идентификатор", "с пробелом"])
+def test_any_other_id_may_be_asked_about(operation_id: str) -> None:
+    assert check_id(operation_id) == operation_id

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from ds_ops_magic.model import errors
-from ds_ops_magic.model.view import ReturnWhen
-from ds_ops_magic.model.waiting import LONGEST_SLEEP, Deadline
+from ds_ops_magic.model.waiting import Deadline, ReturnWhen
+from ds_ops_magic.util.threads import LONGEST_SLEEP
 from tests.support.following import client_of
 from tests.support.scripted import ScriptedServer, Stage, message, running_then
 

@@ -16,11 +16,11 @@ from google.rpc.status_pb2 import Status
 from ds_ops_magic.connection.connection import EndpointConnection, Options
 from ds_ops_magic.model.errors import UnreadableAnswer
 from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.view import Health
 from ds_ops_magic.polling.calls import (
     LONGEST_RETRY,
     MAX_ANSWER,
     CallFailed,
-    Health,
     OperationServiceCalls,
     is_over_the_limit,
     read,

@@ -12,7 +12,7 @@ import pytest
 
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.estimates import Durations
-from ds_ops_magic.model.operation import Status
+from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.model.view import Update
 from ds_ops_magic.polling.calls import MAX_ANSWER
 from ds_ops_magic.polling.schedule import Schedule

@@ -1,4 +1,4 @@
-"""Views made by hand, for the tests of what a panel says."""
+"""Snapshots and panels for the tests of displays."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def snapshot(
     *,
     done: bool = False,
     code: int = 0,
-    words: str = "",
+    message: str = "",
     age: float = 130.0,
     took: float = 130.0,
     percent: int | None = None,
@@ -32,19 +32,19 @@ def snapshot(
     **fields: Any,
 ) -> Operation:
     """Make an operation that was created `age` seconds before NOW and last changed `took` seconds after that."""
-    message = OperationMessage(id=operation_id, done=done, **fields)
-    message.created_at.FromDatetime(NOW - timedelta(seconds=age))
-    message.modified_at.FromDatetime(NOW - timedelta(seconds=age - took))
+    proto = OperationMessage(id=operation_id, done=done, **fields)
+    proto.created_at.FromDatetime(NOW - timedelta(seconds=age))
+    proto.modified_at.FromDatetime(NOW - timedelta(seconds=age - took))
     if percent is not None:
         metadata = ExecuteProjectJobMetadata()
         metadata.progress.progress = percent
         metadata.progress.message = f"step {percent} of 100"
-        message.metadata.Pack(metadata)
+        proto.metadata.Pack(metadata)
     if code:
-        message.error.CopyFrom(StatusMessage(code=code, message=words, details=[packed(ErrorInfo(reason="QUOTA"))]))
+        proto.error.CopyFrom(StatusMessage(code=code, message=message, details=[packed(ErrorInfo(reason="QUOTA"))]))
     elif done:
-        message.response.Pack(Project(id="p1", name=name, community_id="c1"))
-    return Operation(message)
+        proto.response.Pack(Project(id="p1", name=name, community_id="c1"))
+    return Operation(proto)
 
 
 def packed(message: Any) -> AnyMessage:
@@ -54,7 +54,16 @@ def packed(message: Any) -> AnyMessage:
 
 
 def panel(
-    *known: Operation | Entry, health: Health | None = None, stopped: bool = False, most: int = 20, hint: str = ""
+    *operations: Operation | Entry,
+    health: Health | None = None,
+    stopped: bool = False,
+    max_rows: int = 20,
+    hint: str = "",
 ) -> Panel:
-    entries = tuple(one if isinstance(one, Entry) else Entry(one.id, one) for one in known)
-    return panel_of(View(entries, health or Health(), stopped), NOW, most, hint)
+    entries = tuple(one if isinstance(one, Entry) else Entry(one.id, one) for one in operations)
+    return panel_of(View(entries, health or Health(), stopped), NOW, max_rows, hint)
+
+
+def press(button: Any) -> None:
+    """Deliver a press of a widget's button as a page would."""
+    button.comm.handle_msg({"content": {"data": {"method": "custom", "content": {"event": "click"}}}, "buffers": []})

@@ -11,7 +11,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic.model import errors
+from ds_ops_magic.model import errors, group_errors, grpc_codes, references
 from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
@@ -34,12 +34,12 @@ def failed(
 def group(*names: str) -> errors.OperationsFailed:
     operations: Operations[Operation | None] = Operations([*(failed(name=name) for name in names), RUNNING])
     several = {name: errors.operation_failed(failed(name=name)) for name in names}
-    return errors.operations_failed(operations, several, len(operations))
+    return group_errors.operations_failed(operations, several, len(operations))
 
 
 def refused_id(text: str) -> OperationsError:
     with pytest.raises(errors.InvalidOperationId) as caught:
-        errors.check_id(text)
+        references.check_id(text)
     return caught.value
 
 
@@ -57,11 +57,11 @@ def every_error(text: str) -> list[OperationsError | errors.WaitInterrupted]:
         *(errors.operation_failed(failed(code, text, name=text, description=text)) for code in (0, 1, 8, 99)),
         errors.operation_failed(failed(8, text, ErrorInfo(reason=text, metadata={text: text}))),
         errors.operation_failed(failed(8, text, AnyMessage(type_url=f"x/{text}"))),
-        errors.unavailable(text, text),
+        grpc_codes.unavailable(text, text),
         errors.unreadable(text, 17_000_000, text),
         group(text),
-        errors.operations_failed(Operations([None]), {text: error_for("NOT_FOUND", text, text)}, 1),
-        errors.operations_failed(
+        group_errors.operations_failed(Operations([None]), {text: error_for("NOT_FOUND", text, text)}, 1),
+        group_errors.operations_failed(
             Operations(), {text + name: errors.operation_failed(failed(8, text)) for name in "abc"}, 3
         ),
         errors.timed_out([text], Operations([None]), 5, text),

@@ -211,7 +211,7 @@ class CommandLineStandIn:
         self.does("exit 1")
 
     def does(self, *lines: str) -> None:
-        """Make it do this when it is run, in shell; its words go into its log first, with the tokens it could see."""
+        """Make it do this when it is run, in shell; first it logs its arguments and the tokens it could see."""
         seen = 'echo "$* [$YC_IAM_TOKEN$YC_TOKEN$YC_OAUTH_TOKEN]" >>"$(dirname "$0")/calls"'
         program = self.folder / "yc.new"
         program.write_text("\n".join(["#!/bin/sh", seen, *lines, ""]))

@@ -54,7 +54,7 @@ def _wait_for_cancelled(invocation: Invocation, watch: Watch) -> None:
         WaitInterrupted: Stop was pressed.
     """
     from ds_ops_magic.model import errors
-    from ds_ops_magic.model.operation import Status
+    from ds_ops_magic.model.outcome import Status
 
     # Whoever waits for a result takes cancelled for a failure; here it is what was asked for.
     with contextlib.suppress(OperationFailed, OperationsFailed):

@@ -11,13 +11,13 @@ from ds_ops_magic.magics.options import add_notify, add_output, add_targets, add
 from ds_ops_magic.magics.subcommand import Subcommand
 from ds_ops_magic.magics.targets import resolve_value
 from ds_ops_magic.magics.wait import wait_and_show
+from ds_ops_magic.model.waiting import ReturnWhen
 
 if TYPE_CHECKING:
     import argparse
 
     from ds_ops_magic.magics.invocation import Invocation
     from ds_ops_magic.magics.targets import Targets
-    from ds_ops_magic.model.view import ReturnWhen
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +51,6 @@ def _run(invocation: Invocation) -> Any:
 
 
 def _return_when(options: argparse.Namespace) -> ReturnWhen:
-    from ds_ops_magic.model.view import ReturnWhen
-
     if options.any:
         return ReturnWhen.FIRST
     return ReturnWhen.FIRST_FAILURE if options.fail_fast else ReturnWhen.ALL

@@ -25,7 +25,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(invocation: Invocation) -> Watch:
-    from ds_ops_magic.display.choice import show_freely
+    from ds_ops_magic.display.frontend import show_in_background
 
     targets = invocation.targets()
     callbacks = notify.callbacks(invocation.options.notify, invocation.config.on_end, invocation.scope.evaluate)
@@ -34,7 +34,7 @@ def _run(invocation: Invocation) -> Watch:
     invocation.session.add_watch(watch)
     invocation.assign(watch)
     mode = invocation.display_mode
-    if mode == "none" or show_freely(watch, invocation.shell, mode):
+    if mode == "none" or show_in_background(watch, invocation.shell, mode):
         invocation.session.displayed.append(watch)
     else:
         watch.wait_until(lambda: watch.view().all_seen, _FIRST_ANSWERS_TIMEOUT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ds_ops_magic.history.database import HistoryFile
-from ds_ops_magic.history.record import MOST
+from ds_ops_magic.history.retention import MAX_RECORDS
 from tests.support.following import python
 from tests.support.kernels import started
 
@@ -68,7 +68,7 @@ def test_no_recorded_id_is_missing(tmp_path: Path) -> None:
         assert [kernel.cell(cell).status for kernel, cell in cells] == ["ok", "ok"]
     recorded = [*(tmp_path / "kernel.ids").read_text().split(), *(tmp_path / "victim.ids").read_text().split()]
     assert {name.partition("-")[0] for name in recorded} >= {"kernel0", "kernel1"}
-    assert len(recorded) < MOST  # else the oldest of them are dropped
+    assert len(recorded) < MAX_RECORDS  # else the oldest of them are dropped
     history = HistoryFile(tmp_path / "history.sqlite")
     kept = {record.id for record in history.load()}
     history.close()

@@ -143,7 +143,7 @@ def test_the_live_display_is_replaced_by_a_static_one(kernel: Kernel, server: Sc
     assert cell.kinds.count("comm_open") == cell.kinds.count("comm_close")
     seen = len(kernel.messages)
     wait_until(
-        lambda: not kernel.value("[one.name for one in __import__('threading').enumerate() if 'drawer' in one.name]")
+        lambda: not kernel.value("[one.name for one in __import__('threading').enumerate() if 'redraw' in one.name]")
     )
     assert {message["msg_type"] for message in kernel.messages[seen:]} == {"status"}  # nothing is drawn any more
 

@@ -106,7 +106,7 @@ def test_limits_that_are_none(op: Op, line: str) -> None:
 
 def test_other_endpoints_are_listed_when_they_are_asked_for(op: Op, begin: Op, earlier: History, shell: Any) -> None:
     earlier.of("far.example:443").record_snapshot(snapshot("far1", age=60.0))
-    earlier.record(snapshot("born1"))
+    earlier.record_created(snapshot("born1"))
     assert earlier.flush(10.0)
     known = begin(0)
     op(f"get {known}")

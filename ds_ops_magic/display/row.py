@@ -1,0 +1,193 @@
+"""One operation as a row of a panel or of the table of ``%op list``: every text that is shown about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timezone
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from ds_ops_magic.display.status_style import STATUS_STYLES, StatusStyle
+from ds_ops_magic.model.outcome import Status
+from ds_ops_magic.model.payload import UnknownPayload, to_line, to_plain
+from ds_ops_magic.services.console import console_link
+from ds_ops_magic.util.text import duration, one_line, tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from ds_ops_magic.model.estimates import Durations
+    from ds_ops_magic.model.operation import Operation
+    from ds_ops_magic.model.view import Entry
+
+_NO_DURATIONS: Mapping[str, Durations] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Row:
+    """One operation. All text is one line, safe to print, and not yet escaped for HTML.
+
+    Attributes:
+        id: The operation.
+        title: What it is.
+        status: Its status in a word or two.
+        style: Symbol and colour of the status.
+        note: The progress message, how long it has taken, and how much is left, or how long it usually takes.
+        facts: What a reader needs months later: label and text.
+        fraction: 0..1 where the service says it, else None.
+        error: Code and message of what went wrong, empty where nothing did.
+        details: What else is known about the error, a line each.
+        result: The response as plain data, None where there is none.
+        link: Address of the result in the console, None where there is none.
+        ended: Whether nothing more will happen.
+        cancellable: Whether a Cancel button makes sense.
+        age: Seconds since it was created, 0 where that is not known.
+    """
+
+    id: str
+    title: str
+    status: str
+    style: StatusStyle
+    note: str
+    facts: tuple[tuple[str, str], ...]
+    fraction: float | None = None
+    error: str = ""
+    details: tuple[str, ...] = ()
+    result: Any = None
+    link: str | None = None
+    ended: bool = False
+    cancellable: bool = False
+    age: float = 0.0
+
+
+def row_of(
+    entry: Entry, now: datetime, durations: Mapping[str, Durations] = _NO_DURATIONS, watched_for: float = 0.0
+) -> Row:
+    """Compute the row of one operation of a watch.
+
+    Args:
+        entry: What the watch knows about it.
+        now: The time now, aware.
+        durations: How long operations take, by kind.
+        watched_for: Seconds since the watch was made.
+    """
+    operation = entry.operation
+    response = operation.response if operation else None
+    return Row(
+        id=tidy(entry.id, 50),
+        title=operation.title if operation else tidy(entry.id, 50),
+        status=_status(entry),
+        style=_style(entry),
+        note=_note(entry, now, durations, watched_for),
+        facts=_facts(operation) if operation else (),
+        fraction=operation.progress.fraction if operation else None,
+        error=_error(entry),
+        details=_details(operation),
+        result=_result(response),
+        link=console_link(response) if response is not None and not isinstance(response, UnknownPayload) else None,
+        ended=entry.ended,
+        cancellable=not entry.ended and not entry.cancelling and entry.cancel_error is None,
+        age=(operation.elapsed_at(now) if operation else None) or 0.0,
+    )
+
+
+def non_empty(facts: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the facts that are known, as label and text."""
+    return tuple((label, text) for label, text in facts.items() if text)
+
+
+def utc_time(moment: datetime | None) -> str:
+    """Write a time as static results show it; empty for None."""
+    return f"{moment.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC" if moment else ""
+
+
+def _status(entry: Entry) -> str:
+    if entry.error is None and entry.operation is not None and entry.cancelling and not entry.ended:
+        return "cancelling"
+    return _last_status(entry)
+
+
+def _style(entry: Entry) -> StatusStyle:
+    return STATUS_STYLES[_last_status(entry)]  # a cancel that was asked for here changes the word only
+
+
+def _last_status(entry: Entry) -> str:
+    if entry.error is not None:
+        return "unknown"
+    return entry.operation.status_word if entry.operation else "asking"
+
+
+def _note(entry: Entry, now: datetime, durations: Mapping[str, Durations], watched_for: float) -> str:
+    operation = entry.operation
+    if operation is None:
+        return ""
+    time = _time_taken(operation, now, watched_for)
+    if operation.done:
+        return f"{'in' if operation.status is Status.SUCCEEDED else 'after'} {time}" if time else ""
+    if entry.cancel_error is not None:
+        return " · ".join(filter(None, (entry.cancel_error.args[0], time)))
+    if operation.status is Status.FAILING:
+        return "error reported, still stopping" if operation.status_word == "failing" else "stopping"
+    left = _time_left(operation, now) or _usual_time(operation, now, durations)
+    return " · ".join(part for part in (operation.progress.text, time, left) if part)
+
+
+def _time_taken(operation: Operation, now: datetime, watched_for: float) -> str:
+    """Word how long it has taken, or how long it was watched where the service does not say when it began."""
+    taken = operation.elapsed_at(now)
+    if taken is not None:
+        return duration(taken, ticking=not operation.done)
+    watched = not operation.done and watched_for >= 1.0
+    return f"watched for {duration(watched_for, ticking=True)}" if watched else ""
+
+
+def _time_left(operation: Operation, now: datetime) -> str:
+    """Word the time left at the rate so far; empty while there is too little to go by."""
+    fraction, seen = operation.progress.fraction, operation.modified_at or now
+    taken = operation.elapsed_at(seen)  # the fraction is as old as the snapshot
+    if not fraction or not taken or not 0.05 <= fraction < 1.0 or taken < 5.0:
+        return ""
+    left = taken * (1.0 - fraction) / fraction - (now - seen).total_seconds()
+    return f"about {duration(left, ticking=True)} left" if left >= 1.0 else ""
+
+
+def _usual_time(operation: Operation, now: datetime, durations: Mapping[str, Durations]) -> str:
+    taken = operation.elapsed_at(now)
+    return durations[operation.kind].words(taken) if taken is not None and operation.kind in durations else ""
+
+
+def _error(entry: Entry) -> str:
+    if entry.error is not None:
+        return tidy(" ".join(str(line) for line in entry.error.args[:2]), 300)
+    error = entry.operation.error if entry.operation else None
+    if error is None:
+        return ""
+    return ": ".join(filter(None, (error.name, one_line(error.message, 300))))
+
+
+def _details(operation: Operation | None) -> tuple[str, ...]:
+    if operation is None or operation.error is None:
+        return ()
+    return tuple(to_line(detail) for detail in operation.error.details[:4])
+
+
+def _facts(operation: Operation) -> tuple[tuple[str, str], ...]:
+    return non_empty(
+        {
+            "created": utc_time(operation.created_at),
+            "ended" if operation.done else "changed": utc_time(operation.modified_at),
+            "by": one_line(operation.created_by, 64),
+            "kind": tidy(operation.kind, 120),
+            "resource": one_line(operation.resource_id or "", 64),
+        }
+    )
+
+
+def _result(response: Any) -> Any:
+    if response is None:
+        return None
+    if isinstance(response, UnknownPayload):
+        return {"@type": tidy(response.type_url), "size": response.size}
+    plain = to_plain(response)
+    return {"@type": response.DESCRIPTOR.full_name, **(plain if isinstance(plain, dict) else {"value": plain})}

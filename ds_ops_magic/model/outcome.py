@@ -1,0 +1,85 @@
+"""How an operation stands, and how that follows from its message.
+
+Rules that read the outcome of some response types belong here too: they are told apart by the type of the message.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from google.rpc import code_pb2
+
+from ds_ops_magic.model.payload import Payload, decode
+from ds_ops_magic.util.public_names import PickledByName, restore
+
+if TYPE_CHECKING:
+    from google.rpc.status_pb2 import Status as StatusMessage
+
+
+class Status(enum.Enum):
+    """The five states an operation can be in; the value is the word a user reads."""
+
+    RUNNING = "running"
+    FAILING = "failing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will happen: FAILING has an error and is not done."""
+        return self not in (Status.RUNNING, Status.FAILING)
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        return restore, ("Status", self.value)
+
+
+@dataclass(frozen=True)
+class ErrorStatus(PickledByName):
+    """A ``google.rpc.Status``, decoded.
+
+    Attributes:
+        code: Number of the code; any number a server sends is kept.
+        message: The service's message, as it came: hostile until escaped.
+        details: The decoded details, typed where their type is installed.
+    """
+
+    code: int
+    message: str
+    details: tuple[Payload, ...] = field(default=(), hash=False)  # messages have no hash
+
+    @classmethod
+    def from_proto(cls, status: StatusMessage) -> ErrorStatus:
+        """Decode a ``google.rpc.Status``."""
+        details = tuple(found for found in map(decode, status.details) if found is not None)
+        return cls(status.code, status.message, details)
+
+    @property
+    def name(self) -> str:
+        """Name of the code (``RESOURCE_EXHAUSTED``), or ``CODE_99`` for a number that has none."""
+        try:
+            return str(code_pb2.Code.Name(self.code))
+        except ValueError:
+            return f"CODE_{self.code}"
+
+
+def error_of(status: StatusMessage) -> ErrorStatus | None:
+    """Decode an operation's error; None for code 0, which is OK, without a message: that says nothing."""
+    return ErrorStatus.from_proto(status) if status.code or status.message else None
+
+
+def status_of(done: bool, error: ErrorStatus | None) -> Status:
+    """Return how an operation stands: done with neither an error nor a response counts as succeeded."""
+    if error is None:
+        return Status.SUCCEEDED if done else Status.RUNNING
+    if not done:
+        return Status.FAILING
+    return Status.CANCELLED if error.code == code_pb2.CANCELLED else Status.FAILED
+
+
+def status_word(status: Status, error: ErrorStatus | None) -> str:
+    """Return the word a user reads: that of the status, or ``cancelling`` while a cancellation winds down."""
+    cancelling = status is Status.FAILING and error is not None and error.code == code_pb2.CANCELLED
+    return "cancelling" if cancelling else status.value

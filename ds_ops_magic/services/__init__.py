@@ -1,0 +1,1 @@
+"""What particular services offer beyond Get and Cancel."""

@@ -1,0 +1,133 @@
+"""Which source of credentials is used, and what is said when none is accepted."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from ds_ops_magic.connection import yandex
+from ds_ops_magic.connection.tokens import NoToken, Token
+from ds_ops_magic.model.errors import NotConnected
+from tests.support.following import lasting
+from tests.support.sources import Connected, ScriptedSource, connection_by
+from tests.support.stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, path_with
+
+
+@pytest.mark.parametrize(
+    ("available", "used"),
+    [
+        ({"YC_IAM_TOKEN": "t1.iam", "YC_TOKEN": "y0_user", "metadata": "", "yc": ""}, "$YC_IAM_TOKEN"),
+        ({"YC_IAM_TOKEN": " ", "YC_TOKEN": "y0_user", "YC_OAUTH_TOKEN": "t1.iam", "metadata": ""}, "$YC_TOKEN"),
+        ({"YC_OAUTH_TOKEN": "t1.iam", "metadata": "", "yc": ""}, "$YC_OAUTH_TOKEN"),
+        ({"metadata": "", "yc": ""}, "the metadata service at "),
+        ({"yc": ""}, "yc iam create-token"),
+    ],
+)
+def test_the_order_of_the_sources(
+    available: dict[str, str],
+    used: str,
+    connected: Connected,
+    cloud: CloudStandIn,
+    metadata: MetadataStandIn,
+    yc: CommandLineStandIn,
+    environment: pytest.MonkeyPatch,
+) -> None:
+    cloud.accepted.update(("t1.iam", "t1.yc", metadata.token))
+    cloud.oauth.add("y0_user")
+    yc.does("echo t1.yc")
+    for name, value in available.items():
+        environment.setenv(
+            *{"metadata": ("YC_METADATA_ADDR", metadata.address), "yc": ("PATH", path_with(yc.folder))}.get(
+                name, (name, value)
+            )
+        )
+    for target in (None, "yandex"):
+        connection = connected(target=target).connection
+        assert connection.source.startswith(used)
+        assert connection.rejected_sources == ()
+
+
+def test_refused_sources_are_named(
+    connected: Connected,
+    cloud: CloudStandIn,
+    metadata: MetadataStandIn,
+    program: CommandLineStandIn,
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("YC_IAM_TOKEN", "t1.has-run-out")
+    environment.setenv("YC_TOKEN", "y0_unknown")
+    environment.setenv("YC_METADATA_ADDR", metadata.address)
+    program.does("echo t1.yc")
+    cloud.accepted.add("t1.yc")
+    connection = connected().connection
+    assert connection.source == "yc iam create-token"
+    assert connection.rejected_sources == (
+        "$YC_IAM_TOKEN: refused: UNAUTHENTICATED: bad token",
+        "$YC_TOKEN: the token service (IAM) said UNAUTHENTICATED: OAuth token is invalid",
+        f"the metadata service at {metadata.address}: refused: UNAUTHENTICATED: bad token",
+    )
+
+
+def test_no_source_is_accepted(
+    connected: Connected, metadata: MetadataStandIn, program: CommandLineStandIn, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("YC_IAM_TOKEN", "t1.has-run-out")
+    environment.setenv("YC_OAUTH_TOKEN", "y0_unknown")
+    environment.setenv("YC_METADATA_ADDR", metadata.address)
+    metadata.hangs = True
+    program.does("sleep 60")
+    with lasting(0.0, 2.0), pytest.raises(NotConnected) as caught:
+        connected(yandex.CONNECT_TIMEOUT)
+    first, tried, hint = caught.value.args
+    assert first.startswith("Not connected to Yandex Cloud: none of its credentials were accepted.")
+    assert tried.split("; ")[:4] == [
+        "$YC_IAM_TOKEN: refused: UNAUTHENTICATED: bad token",
+        "$YC_TOKEN: unset or empty",
+        "$YC_OAUTH_TOKEN: the token service (IAM) said UNAUTHENTICATED: OAuth token is invalid",
+        f"the metadata service at {metadata.address}: no answer within 1.0 s",
+    ]
+    assert tried.split("; ")[4].startswith("yc iam create-token: no answer ")
+    assert "--sa-key FILE" in hint
+
+
+def test_a_given_source_is_the_only_one(
+    connected: Connected, cloud: CloudStandIn, environment: pytest.MonkeyPatch
+) -> None:
+    cloud.accepted.add("t1.good")
+    environment.setenv("YC_IAM_TOKEN", "t1.good")
+    environment.setenv("MINE", "t1.bad")
+    with pytest.raises(NotConnected) as caught:
+        connected(token_env="MINE")
+    assert caught.value.args[0] == "Not connected to Yandex Cloud by $MINE: refused: UNAUTHENTICATED: bad token."
+
+
+def test_a_slow_source_keeps_its_place(cloud: CloudStandIn) -> None:
+    cloud.accepted.update(("t1.first", "t1.second"))
+    second_asked = threading.Event()
+
+    def first() -> Token:
+        if not second_asked.wait(15):
+            raise NoToken("the second was not asked meanwhile")
+        return Token("t1.first")
+
+    def second() -> Token:
+        second_asked.set()
+        return Token("t1.second")
+
+    sources = [ScriptedSource("first", first), ScriptedSource("second", second)]
+    connection = connection_by(cloud, *sources)
+    assert connection.source == "first"
+
+
+def test_no_source_after_the_accepted_one(cloud: CloudStandIn) -> None:
+    cloud.accepted.add("t1.first")
+    asked: list[str] = []
+
+    def second() -> Token:
+        asked.append("second")
+        return Token("t1.first")
+
+    sources = [ScriptedSource("first", lambda: Token("t1.first")), ScriptedSource("second", second)]
+    assert connection_by(cloud, *sources).source == "first"
+    assert not asked

@@ -1,0 +1,102 @@
+"""The request with an empty id, which tells whether a service accepts the credentials: sent once per connect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import pytest
+import yandexcloud
+
+from ds_ops_magic.connector import connect
+from ds_ops_magic.model.errors import ServiceRefused
+from tests.support.certificates import Authority
+from tests.support.following import until
+from tests.support.scripted import Call, ScriptedServer, message
+from tests.support.sources import Connected
+from tests.support.stand_ins import CloudStandIn
+
+TOKEN = "t1.of-a-user"
+
+
+@pytest.fixture(autouse=True)
+def token(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> None:
+    cloud.accepted.add(TOKEN)
+    environment.setenv("YC_IAM_TOKEN", TOKEN)
+
+
+def probes(cloud: CloudStandIn) -> int:
+    return cloud.server.gets("")
+
+
+@pytest.mark.parametrize("target", ["--discovery {0.address}", "{0.address} --iam-token-env YC_IAM_TOKEN", "sdk"])
+def test_the_magic_sends_one(target: str, cloud: CloudStandIn, authority: Authority, shell: Any) -> None:
+    shell.user_ns["sdk"] = yandexcloud.SDK(
+        iam_token=TOKEN, endpoint=cloud.address, root_certificates=authority.certificate
+    )
+    ca = "" if target == "sdk" else f" --ca '{cloud.ca}'"
+    shell.run_line_magic("op", f"connect {target.format(cloud)}{ca}")
+    assert probes(cloud) == 1
+    assert shell.run_line_magic("op", "get a").done
+    assert probes(cloud) == 1
+
+
+def test_a_script_sends_one_to_choose_credentials(connected: Connected, cloud: Any) -> None:
+    assert connected().get("a").done
+    assert probes(cloud) == 1
+
+
+def test_a_script_sends_none_to_an_address(cloud: CloudStandIn) -> None:
+    with connect(cloud.address, ca=cloud.ca, token_env="YC_IAM_TOKEN") as client:
+        assert not cloud.server.calls
+        assert client.get("a").done
+    assert not probes(cloud)
+
+
+@pytest.mark.parametrize(
+    ("code", "details"),
+    [
+        (grpc.StatusCode.UNIMPLEMENTED, ""),
+        (grpc.StatusCode.DATA_LOSS, "broken"),
+        (grpc.StatusCode.UNKNOWN, "Received http2 header with status: 504"),
+    ],
+)
+def test_an_answer_of_something_else_is_refused(
+    code: grpc.StatusCode, details: str, cloud: CloudStandIn, shell: Any
+) -> None:
+    cloud.server.get = lambda call: call.refuse(code, details)
+    with pytest.raises(ServiceRefused, match="does not answer as an OperationService"):
+        shell.run_line_magic("op", f"connect --discovery {cloud.address} --ca '{cloud.ca}'")
+
+
+def test_a_service_that_is_overloaded_is_asked_again(cloud: CloudStandIn, shell: Any) -> None:
+    answer = cloud.server.get
+
+    def get(call: Call) -> Any:
+        if call.number == 1:
+            call.refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, "quota")
+        return answer(call)
+
+    cloud.server.get = get
+    shell.run_line_magic("op", f"connect --discovery {cloud.address} --ca '{cloud.ca}'")
+    assert probes(cloud) == 2
+
+
+def test_a_service_that_gives_an_operation_is_asked_again(cloud: CloudStandIn, shell: Any) -> None:
+    cloud.server.get = lambda call: message(call.id, done=True)  # which tells nothing about the token
+    shell.run_line_magic("op", f"connect --discovery {cloud.address} --ca '{cloud.ca}'")
+    assert probes(cloud) == 2
+
+
+def test_a_service_that_has_answered_it_may_be_away_later(
+    connected: Connected, cloud: CloudStandIn, authority: Authority
+) -> None:
+    """It is there: its silence is an outage, and not that of a service that was never there."""
+    client = connected()
+    cloud.server.stop()
+    watch = client.watch("a")
+    until(lambda: (watch.view().health.silent_for or 0.0) > 3.0)  # longer than the connect timeout
+    assert not watch.view().entries[0].ended
+    again = {"port": cloud.server.port, "credentials": authority.server("localhost", "127.0.0.1")}
+    with ScriptedServer(cloud.server.get, **again):
+        assert watch.wait(20).succeeded

@@ -1,0 +1,146 @@
+"""What may be named to connect to, and the options that go with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ds_ops_magic.connection.connection import EndpointConnection
+from ds_ops_magic.connector import connect
+from ds_ops_magic.local import LocalService
+from ds_ops_magic.model.errors import NotConnected
+from tests.support.certificates import Authority
+from tests.support.stand_ins import CloudStandIn
+
+IAM, OAUTH, OF_YC = "t1.iam.s3cr3t", "y0_oauth-s3cr3t", "t1.yc.s3cr3t"
+UNREADABLE = [
+    ("/nowhere.pem", "No such file"),
+    ("/", "Is a directory"),
+    ("~nobody-of-that-name/x.pem", "nobody has that home folder"),
+    ("a\0b", "that is no path"),
+    ("\ud800", "that is no path"),
+]
+
+
+def test_an_address_and_a_connection() -> None:
+    made = connect("127.0.0.1:1").connection
+    assert isinstance(made, EndpointConnection)
+    assert (made.endpoint, made.source) == ("127.0.0.1:1", "")
+    assert connect(made).connection is made
+    assert "127.0.0.1:1" in repr(made)
+
+
+@pytest.mark.parametrize("target", ["nowhere", "a b:1", 7, object(), "\x1b[2J"])
+def test_no_target(target: object) -> None:
+    with pytest.raises(NotConnected, match="is nothing to connect to") as caught:
+        connect(target)
+    assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["http://10.0.0.1:80", "grpc://operations.example.org:443/", "HTTP://[::]:1"])
+def test_plaintext_to_another_host(address: str) -> None:
+    with pytest.raises(NotConnected, match="anyone on the way could read the token") as caught:
+        connect(address)
+    assert f"%op connect {address.partition('://')[2].rstrip('/')}" in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:80", "https://10.0.0.1:80", "grpcs://a:1"])
+def test_a_url(address: str) -> None:
+    with pytest.raises(NotConnected, match="is a URL, and an address is wanted"):
+        connect(address)
+
+
+@pytest.mark.parametrize("address", ["unix://tmp/ops.sock", "unix://"])
+def test_a_unix_socket_without_its_whole_path(address: str) -> None:
+    with pytest.raises(NotConnected, match="is a URL, and an address is wanted") as caught:
+        connect(address)
+    assert "unix:/path" in str(caught.value)
+    assert "%op connect unix:/" in str(caught.value)
+
+
+def test_a_unix_socket_with_three_slashes(tmp_path: Path) -> None:
+    """As gRPC has it; and the history has one name for the place."""
+    with LocalService(listen=f"unix:{tmp_path}/ops.sock") as service, connect(f"unix://{tmp_path}/ops.sock") as client:
+        assert client.connection.endpoint == service.address == f"unix:{tmp_path}/ops.sock"
+        assert client.wait(service.simulate(0)).done
+
+
+def test_endpoint_discovery_of_the_environment(
+    cloud: CloudStandIn, authority: Authority, environment: pytest.MonkeyPatch
+) -> None:
+    cloud.accepted.add("t1.good")
+    environment.setenv("YC_IAM_TOKEN", "t1.good")
+    environment.setenv("YC_ENDPOINT", cloud.address)
+    with connect(ca=authority.ca) as client:
+        assert client.connection.endpoint == cloud.address
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "words"),
+    [
+        ("local", {"discovery": "a"}, "--discovery does not go with local"),
+        ("127.0.0.1:1", {"sa_key": "key.json"}, "--sa-key does not go with an address"),
+        (None, {"sa_key": "key.json", "profile": "mine"}, "--profile and --sa-key exclude each other"),
+        (None, {"ca": __file__}, "holds no certificate"),
+        (None, {"discovery": "http://api.cloud.yandex.net"}, "asks for plaintext"),
+        (None, {"discovery": "https://api.cloud.yandex.net"}, "is a URL"),
+        (None, {"discovery": "unix:/socket"}, "is no host"),
+        (None, {"discovery": "a b"}, "is no host"),
+    ],
+)
+def test_options_that_do_not_go_together(target: Any, options: dict[str, str], words: str) -> None:
+    with pytest.raises(NotConnected) as caught:
+        connect(target, **options)  # type: ignore[arg-type]
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(("path", "why"), UNREADABLE)
+def test_unreadable_certificates(path: str, why: str) -> None:
+    for target in ("127.0.0.1:1", "yandex"):
+        with pytest.raises(NotConnected, match=f"^The certificates in '.*' cannot be read: {why}") as caught:
+            connect(target, ca=path)
+        assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(("path", "why"), UNREADABLE)
+def test_an_unreadable_key(path: str, why: str) -> None:
+    with pytest.raises(NotConnected, match=f"the key in .*: it cannot be read: {why}") as caught:
+        connect(sa_key=path, discovery="127.0.0.1:1")
+    assert "\0" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (None, "unset or empty"),
+        ("", "unset or empty"),
+        (" \n", "unset or empty"),
+        ("a\nb", "no token"),
+        ("т", "no token"),
+    ],
+)
+def test_a_variable_without_a_token(value: str | None, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TOKEN", raising=False)
+    if value is not None:
+        monkeypatch.setenv("TOKEN", value)
+    for target in ("127.0.0.1:1", "yandex"):
+        with pytest.raises(NotConnected, match=r"\$TOKEN") as caught:
+            connect(target, token_env="TOKEN")
+        assert why in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "what"),
+    [
+        (IAM, {}, "to connect to"),
+        (None, {"token_env": IAM}, "for --iam-token-env"),
+        (None, {"sa_key": OAUTH}, "for --sa-key"),
+        (None, {"profile": OF_YC}, "for --profile"),
+    ],
+)
+def test_a_token_where_a_name_belongs(target: str | None, options: dict[str, Any], what: str) -> None:
+    with pytest.raises(NotConnected, match=f"What was given {what} looks like a token") as caught:
+        connect(target, **options)
+    assert "s3cr3t" not in str(caught.value)

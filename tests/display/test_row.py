@@ -1,0 +1,87 @@
+"""The texts of a row, and how its status looks."""
+
+from __future__ import annotations
+
+import pytest
+
+from ds_ops_magic.display.row import row_of
+from ds_ops_magic.model.estimates import Durations
+from ds_ops_magic.model.grpc_codes import error_for
+from ds_ops_magic.model.view import Entry
+from tests.support.panels import NOW, snapshot
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "symbol", "color", "note"),
+    [
+        (snapshot(), "running", "●", "run", "2 min 10 s"),
+        (snapshot(age=3.7), "running", "●", "run", "3 s"),
+        (snapshot(percent=40), "running", "●", "run", "step 40 of 100 · 2 min 10 s · about 3 min 15 s left"),
+        (snapshot(code=13, message="lost"), "failing", "▲", "warn", "error reported, still stopping"),
+        (snapshot(code=1), "cancelling", "▲", "warn", "stopping"),
+        (snapshot(done=True, took=3.21), "succeeded", "✓", "ok", "in 3.2 s"),
+        (snapshot(done=True, code=8, took=12), "failed", "✕", "bad", "after 12 s"),
+        (snapshot(done=True, code=1, took=260), "cancelled", "–", "off", "after 4 min 20 s"),
+    ],
+)
+def test_the_statuses(operation, status, symbol, color, note):
+    row = row_of(Entry(operation.id, operation), NOW)
+    assert (row.status, row.style.symbol, row.style.css_class, row.note) == (status, symbol, f"dsops-{color}", note)
+
+
+def test_a_fraction_of_the_service():
+    assert row_of(Entry("op1", snapshot(percent=40)), NOW).fraction == pytest.approx(0.4)
+    assert row_of(Entry("op1", snapshot()), NOW).fraction is None
+
+
+def test_the_facts():
+    row = row_of(Entry("op1", snapshot(done=True, percent=100, created_by="ajetester")), NOW)
+    assert dict(row.facts) == {
+        "created": "2026-03-04 11:57:50 UTC",
+        "ended": "2026-03-04 12:00:00 UTC",
+        "by": "ajetester",
+        "kind": "yandex.cloud.datasphere.v2.jobs.ExecuteProjectJobMetadata",
+    }
+    assert row.result == {
+        "@type": "yandex.cloud.datasphere.v2.Project",
+        "id": "p1",
+        "name": "nlp-demo",
+        "community_id": "c1",
+    }
+    assert row.link == "https://datasphere.yandex.cloud/communities/c1/projects/p1"
+
+
+def test_an_error():
+    row = row_of(Entry("op1", snapshot(done=True, code=8, message="no room")), NOW)
+    assert row.error == "RESOURCE_EXHAUSTED: no room"
+    assert row.details == ("reason QUOTA",)
+
+
+def test_an_entry_with_an_error_is_unknown():
+    row = row_of(Entry("nope", error=error_for("NOT_FOUND", "no such thing", "nope")), NOW)
+    assert (row.status, row.ended, row.cancellable) == ("unknown", True, False)
+    assert "NOT_FOUND: no such thing" in row.error
+
+
+def test_a_cancel_and_its_refusal():
+    asked = row_of(Entry("op1", snapshot(), cancelling=True), NOW)
+    assert (asked.status, asked.cancellable) == ("cancelling", False)
+    no = error_for("UNIMPLEMENTED", "", "op1", "cancel")
+    refusal = row_of(Entry("op1", snapshot(), cancel_error=no), NOW)
+    assert (refusal.status, refusal.cancellable) == ("running", False)
+    assert refusal.note.startswith("op1 cannot be cancelled")
+
+
+def test_before_the_first_answer():
+    row = row_of(Entry("op1"), NOW)
+    assert (row.status, row.title, row.note, row.fraction) == ("asking", "op1", "", None)
+
+
+def test_the_usual_time() -> None:
+    kind = snapshot(percent=0).kind
+    durations = {kind: Durations((120.0, 180.0, 240.0, 300.0))}
+    note = row_of(Entry("op1", snapshot(percent=0)), NOW, durations).note
+    assert note == "step 0 of 100 · 2 min 10 s · usually 3-4 min (4 earlier runs)"
+    assert "usually" not in row_of(Entry("op1", snapshot(percent=50)), NOW, durations).note
+    assert "usually" not in row_of(Entry("op1", snapshot(percent=0)), NOW, {"other": durations[kind]}).note
+    assert "usually" not in row_of(Entry("op1", snapshot(done=True)), NOW, {"": durations[kind]}).note

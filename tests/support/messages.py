@@ -1,0 +1,27 @@
+"""Protobuf messages of operations, made of what a test says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc.status_pb2 import Status
+from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
+
+from ds_ops_magic.model.operation import Operation
+
+UNKNOWN = AnyMessage(type_url="x/vendor.v1.Secret", value=b"123")
+
+
+def packed(message: Any) -> AnyMessage:
+    payload = AnyMessage()
+    payload.Pack(message)
+    return payload
+
+
+def error(code: int, message: str = "", *details: Any) -> Status:
+    return Status(code=code, message=message, details=[packed(detail) for detail in details])
+
+
+def operation(**fields: Any) -> Operation:
+    return Operation(OperationMessage(**{"id": "op1", **fields}))

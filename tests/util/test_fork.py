@@ -1,0 +1,78 @@
+"""What is registered to be called at a fork: in which order, for how long, and whatever the others do."""
+
+from __future__ import annotations
+
+from tests.support import REPOSITORY
+from tests.support.following import python
+
+SETUP = """
+import gc, os
+from ds_ops_magic.util import fork
+
+told = []
+
+class Told:
+    def __init__(self, name):
+        self.name = name
+        fork.register(before=self.before, after_in_parent=self.after, after_in_child=self.after)
+    def before(self):
+        told.append(f"before {self.name}")
+    def after(self):
+        told.append(f"after {self.name}")
+
+def forked():
+    pid = os.fork()
+    if pid:
+        assert os.waitpid(pid, 0)[1] == 0
+    print(pid == 0, told, flush=True)
+    told.clear()
+    return pid == 0
+"""
+
+
+def said(code: str) -> list[str]:
+    with python(SETUP + code) as process:
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    return [*out.splitlines(), *err.splitlines()]
+
+
+def test_the_last_registered_is_first_before_a_fork_and_last_after_it() -> None:
+    order = ["before b", "before a", "after a", "after b"]
+    assert said("a, b = Told('a'), Told('b')\nif forked(): os._exit(0)\n") == [f"True {order}", f"False {order}"]
+
+
+def test_a_child_tells_at_its_own_forks_too() -> None:
+    order = ["before a", "after a"]
+    code = "a = Told('a')\nif forked():\n    if forked(): os._exit(0)\n    os._exit(0)\n"
+    assert said(code) == [f"True {order}", f"True {order}", f"False {order}", f"False {order}"]
+
+
+def test_a_method_does_not_keep_its_object_alive() -> None:
+    code = "a, b = Told('a'), Told('b')\ndel a\nif forked(): os._exit(0)\nassert len(fork._before) == 1\n"
+    assert said(code) == [f"{is_child} ['before b', 'after b']" for is_child in (True, False)]
+
+
+def test_one_that_raises_keeps_no_other_from_being_called() -> None:
+    code = """
+class Raises(Told):
+    def before(self):
+        super().before()
+        raise ValueError(self.name)
+    after = before
+
+all = Told('a'), Raises('b'), Told('c')
+if forked(): os._exit(0)
+"""
+    lines = said(code)
+    order = "['before c', 'before b', 'before a', 'after a', 'before b', 'after c']"
+    assert [line for line in lines if "before" in line and line.startswith(("True", "False"))] == [
+        f"True {order}",
+        f"False {order}",
+    ]
+    assert sum(line == "ValueError: b" for line in lines) == 3
+
+
+def test_nothing_else_registers_with_python() -> None:
+    modules = (REPOSITORY / "ds_ops_magic").rglob("*.py")
+    assert [path.name for path in modules if "register_at_fork(" in path.read_text()] == ["fork.py"]
