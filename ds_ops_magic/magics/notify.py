@@ -70,9 +70,7 @@ def call_when_over(watch: Watch, functions: list[Callback], outcome: Callable[[]
     """
 
     def run() -> None:
-        for _change in watch:
-            pass
-        if watch.done:
+        if watch.wait_until(lambda: watch.done):
             call(functions, outcome())
 
     if not functions:
