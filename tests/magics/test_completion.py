@@ -95,7 +95,8 @@ def test_what_can_be_connected_to_and_what_there_is_help_for() -> None:
     assert completed("%op help w") == ["wait", "watch"]
 
 
-def test_nothing_for_a_subcommand_that_there_is_not() -> None:
+def test_nothing_to_offer() -> None:
+    assert completed("%op list ") == []
     assert completed("%op frobnicate ") == []
 
 
