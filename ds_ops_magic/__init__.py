@@ -146,10 +146,12 @@ def find(name: str) -> Any:
     return getattr(importlib.import_module(home_of(name)), name, None)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return find(name)
+if not TYPE_CHECKING:  # type checkers take it for a sign that every name is there
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return find(name)
 
 
 def __dir__() -> list[str]:

@@ -154,7 +154,7 @@ def _time_left(operation: Operation, now: datetime) -> str:
 
 def _usual_time(operation: Operation, now: datetime, durations: Mapping[str, Durations]) -> str:
     taken = operation.elapsed_at(now)
-    return durations[operation.kind].words(taken) if taken is not None and operation.kind in durations else ""
+    return durations[operation.kind].describe(taken) if taken is not None and operation.kind in durations else ""
 
 
 def _error(entry: Entry) -> str:

@@ -1,1 +1,1 @@
-"""What was followed from here, by earlier kernels too, and how long it took."""
+"""The history of the operations that were followed, kept in a file that all processes of a user share."""

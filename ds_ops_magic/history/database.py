@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-BUSY = 5.0
+BUSY_TIMEOUT = 5.0
 """Seconds to wait for another process that is writing."""
 _DAMAGED = "it is damaged, or no history"
 _FORMAT = sqlite.Format(
@@ -96,12 +96,12 @@ class HistoryFile:
         timeout: Seconds to wait for another process that is writing.
 
     Raises:
-        Unusable: That is no such place, or it is another user's, something else, damaged, or of a newer version.
+        Unusable: The path is not absolute, or the file is another user's, damaged, of a newer version, or no history.
         OSError: It cannot be made or opened.
         sqlite3.OperationalError: It cannot be used now.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time, timeout: float = BUSY) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time, timeout: float = BUSY_TIMEOUT) -> None:
         if not path.is_absolute():
             is_home = str(path).startswith("~")
             raise Unusable(f"nobody has the home folder {path.parts[0]}" if is_home else "the current folder is gone")
@@ -130,14 +130,14 @@ class HistoryFile:
         self._version = -1
 
     def is_gone(self) -> bool:
-        """Tell whether the file was removed, or another put in its place: what is written now nobody would find."""
+        """Tell whether the file was removed or replaced: nobody would find what is written now."""
         try:
             return self._path.stat().st_ino != self._inode
         except FileNotFoundError:
             return True
 
     def load(self) -> list[Record]:
-        """Return all that is kept, what was used last at the end; without what is no record."""
+        """Return all records, what was used last at the end; rows that are damaged are left out."""
         with self._connection.use() as connection:
             self._version = _data_version(connection)
             rows = connection.execute(_LOAD).fetchall()
@@ -165,7 +165,7 @@ class HistoryFile:
             connection.executemany("DELETE FROM operation WHERE endpoint = ? AND id = ?", found)
 
     def prune(self) -> None:
-        """Drop what is no record, what is too old, and what is too much (`ds_ops_magic.history.retention`)."""
+        """Drop damaged rows, and what is too old or too much (`ds_ops_magic.history.retention`)."""
         with self._connection.use() as connection, sqlite.transaction(connection, "IMMEDIATE"):
             connection.execute(_DROP_DAMAGED)
             connection.execute(

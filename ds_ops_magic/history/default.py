@@ -1,4 +1,4 @@
-"""Which file the history of this process is in, and the one History of each file."""
+"""The history of this process: which file it is in, and one `History` for each file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _open: dict[Path, History] = {}
 _profile: Path | None = None
 
 
-def history_in(name: str = "") -> History | None:
+def default_history(name: str = "") -> History | None:
     """Return the history of this process, the same one each time.
 
     Args:
         name: Path of its file, or ``none``. When it is empty: what the environment variable ``DS_OPS_MAGIC_HISTORY``
-            says; else a file in the IPython profile of this process, or in the default one.
+            says; else ``ds_ops_magic.sqlite`` in the IPython profile of this process, or in the default one.
 
     Returns:
         The history; None where none is to be kept.
@@ -33,7 +33,7 @@ def history_in(name: str = "") -> History | None:
 
 
 def use_profile(folder: str | os.PathLike[str]) -> None:
-    """Say which IPython profile this process has; the history is kept beside it."""
+    """Set the folder of the IPython profile of this process: the history is a file in it."""
     global _profile
     _profile = Path(folder)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model.estimates import LEAST, Durations
+from ds_ops_magic.model.estimates import MIN_RUNS, Durations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,5 +50,5 @@ class RecordedDurations:
 
     def _publish(self, endpoint: str, kind: str) -> None:
         runs = self._seconds[endpoint, kind]
-        if len(runs) >= LEAST:
+        if len(runs) >= MIN_RUNS:
             self._durations.setdefault(endpoint, {})[kind] = Durations(tuple(sorted(runs)))

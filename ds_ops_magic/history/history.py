@@ -230,7 +230,7 @@ class History:
 
 
 class EndpointHistory:
-    """The history of one endpoint: what a client tells it, and what it asks it for."""
+    """The history of one endpoint, for a client of it."""
 
     def __init__(self, history: History, endpoint: str) -> None:
         self._history = history

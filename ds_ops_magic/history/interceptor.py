@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from ds_ops_magic.history.default import history_in
+from ds_ops_magic.history.default import default_history
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.util.public_names import set_home
 
@@ -21,10 +21,10 @@ _log = logging.getLogger(__name__)
 
 
 def recorder(history: History | None = None) -> grpc.UnaryUnaryClientInterceptor:
-    """Make an interceptor that keeps the operations which the calls of an SDK return: ``SDK(interceptor=recorder())``.
+    """Make an interceptor that records the operations that the calls of an SDK return: ``SDK(interceptor=recorder())``.
 
-    An operation is on the disk before the call that gave birth to it returns; of a call that was made with
-    ``.future()``, right after its answer. Whatever keeps the history from being written costs a second at most, once,
+    An operation is on the disk before the call that made it returns; where the call was made with ``.future()``, right
+    after its answer. Whatever keeps the history from being written costs a second at most, once,
     and one warning. An interceptor that is given to ``SDK.client`` itself takes the place of this one.
 
     Args:
@@ -63,6 +63,6 @@ class _Recorder(grpc.UnaryUnaryClientInterceptor):
         # By name: a message of another package that has the same descriptor is another class.
         if getattr(getattr(answer, "DESCRIPTOR", None), "full_name", "") != _OPERATION or not answer.id:
             return
-        history = self._history or history_in()
+        history = self._history or default_history()
         if history is not None:
             history.record_created(Operation.from_bytes(answer.SerializeToString()), wait=wait)

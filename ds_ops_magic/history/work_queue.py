@@ -19,7 +19,7 @@ _GATHER = 0.5  # seconds in which work that is not urgent is gathered
 class WorkQueue:
     """Callables in the order in which they were put there.
 
-    An interrupt may come in any method: the work is there or not, or the thread hears of it with what comes next.
+    An interrupt may come in any method: the work is in the queue or not, and the thread may see it only with the next.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class WorkQueue:
             try:
                 self._works[0]()
             except Exception:  # whatever it is: the others are to be done
-                _log.exception("the history could not do what it was told")
+                _log.exception("work of the history failed")
             self._works.popleft()  # only now: an interrupt may have come in it
 
     def _wait(self, timeout: float | None) -> bool:

@@ -11,7 +11,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.history.database import BUSY, HistoryFile
+from ds_ops_magic.history.database import BUSY_TIMEOUT, HistoryFile
 from ds_ops_magic.history.work_queue import WorkQueue
 from ds_ops_magic.util import fork, threads
 
@@ -28,11 +28,11 @@ _EXIT_TIMEOUT = 1.0  # seconds that the end of the process waits
 class HistoryWriter:
     """Writes records into a file, on a daemon thread that starts with the first work. A forked child has its own.
 
-    Where no thread can be started, who submits work does it, but for the file: what that is to hold stays in memory
+    Where no thread can be started, `submit` does the work itself, but leaves the file alone: records wait in memory
     until a thread can be started, which is tried each time, or until the end of the process.
 
-    An interrupt may come at any moment in a caller: what was submitted is done then with what is submitted next. (The
-    thread is not asked whether it is alive: interrupted in that, Python up to 3.12 may take it for dead from then on.)
+    An interrupt may come at any moment in a caller: the work is then done with the next that is submitted. (The thread
+    is not asked whether it is alive: interrupted in that, Python up to 3.12 may take it for dead from then on.)
 
     Args:
         path: The file.
@@ -114,7 +114,7 @@ class HistoryWriter:
         thread.join(0.0 if self._is_late else timeout)
 
     def take_error(self) -> Exception | None:
-        """Return, once, what keeps the file from being written; `ThreadLimitReached` where that is the reason."""
+        """Return, once, the error that keeps the file from being written, `ThreadLimitReached` among them."""
         if self._error is None or self._error_was_taken:
             return None
         self._error_was_taken = True
@@ -226,7 +226,7 @@ class HistoryWriter:
     def _has_work(self) -> bool:
         return bool(self._records or self._dropped)
 
-    def _synchronize(self, timeout: float = BUSY) -> None:
+    def _synchronize(self, timeout: float = BUSY_TIMEOUT) -> None:
         """Write what is to be written, and read what others have written."""
         if time.monotonic() < self._retry_at:
             return

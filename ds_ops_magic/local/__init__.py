@@ -1,7 +1,7 @@
-"""An OperationService of one's own: a real gRPC server of the same service, on durable SQLite.
+"""A local OperationService: a gRPC server of the same service, on durable SQLite.
 
-With it a notebook runs with no cloud, a test suite has something true to talk to, and background work of one's own
-gets ids, progress, cancel and history::
+With it a notebook runs without a cloud, a test suite talks to a real server, and background jobs get ids, progress,
+cancel and history::
 
     from ds_ops_magic import LocalService, connect
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JobCancelled", "LocalService", "Reporter", "Retention", "close_shared", "shared"]
 
-_HOMES = {
+_MODULES = {
     "JobCancelled": "results",
     "LocalService": "service",
     "Reporter": "jobs",
@@ -39,9 +39,9 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     # Found on first use (PEP 562), so that importing the package costs nothing.
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -25,10 +25,10 @@ _DEMO = (
     ("no-cancel", 60.0, 12, "Copy a bucket"),
 )
 
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ABOUT = (
     "A yandex.cloud.operation.OperationService on a SQLite file, until SIGINT or SIGTERM. It listens on loopback or a "
-    "unix socket only, and asks for a bearer token that it writes to a file."
+    "unix socket only, and requires a bearer token that it writes to a file."
 )
 
 
@@ -46,11 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 after a signal, 1 when the service cannot be started. Bad arguments exit with 2.
     """
-    # Before there are other threads, which inherit it: a signal waits for `sigwait` then, and cannot come amid a lock.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    # Before there are other threads, which inherit it: a signal then waits for `sigwait`, and interrupts no lock.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     parser = _parser()
     options = parser.parse_args(arguments)
-    # Not before the signals are taken care of: it is most of the time of starting.
+    # Not before the signals are blocked: this import is most of the startup time.
     from ds_ops_magic.model.errors import OperationsError
 
     try:
@@ -83,14 +83,14 @@ def _parser() -> _Parser:
         type=int,
         default=10_000,
         metavar="N",
-        help="how many of the newest are kept, those that go on apart (10000)",
+        help="how many of the newest are kept (10000); those that still run always are",
     )
     token = parser.add_mutually_exclusive_group()
     token.add_argument("--no-token", action="store_true", help="ask for no bearer token")
     token.add_argument(
         "--token-file", metavar="FILE", help="where to write the token (default: FILE.token beside the database)"
     )
-    parser.add_argument("--demo", action="store_true", help="begin a simulated operation of each outcome")
+    parser.add_argument("--demo", action="store_true", help="add a simulated operation of each outcome")
     return parser
 
 
@@ -108,28 +108,28 @@ def _serve(parser: _Parser, options: argparse.Namespace, database: str) -> None:
         token_file = Path(options.token_file or f"{Path(database).expanduser()}.token")
         if token is not None:
             _write_private(token_file, token)
-        _say(f"listening on {service.address}")
+        _print(f"listening on {service.address}")
         if token is not None:
-            _say(f"token in {token_file}")
+            _print(f"token in {token_file}")
         if options.demo:
-            _begin_demo(service)
-        signal.sigwait(_ENDING)
+            _add_demo(service)
+        signal.sigwait(_STOP_SIGNALS)
 
 
-def _begin_demo(service: LocalService) -> None:
+def _add_demo(service: LocalService) -> None:
     for outcome, duration, steps, description in _DEMO:
         operation = service.simulate(duration, steps, outcome, description)
-        _say(f"{operation.id}  {outcome:<9}  {description}")
+        _print(f"{operation.id}  {outcome:<9}  {description}")
 
 
-def _say(line: str) -> None:
-    # Who started this may read the address and close the pipe; the service goes on.
+def _print(line: str) -> None:
+    # The parent may read the address and close the pipe; the service goes on.
     with contextlib.suppress(BrokenPipeError):
         print(line, flush=True)
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write a file of mode 0600 whole: nobody reads half of it, and one of another mode is replaced."""
+    # A new file of mode 0600 takes the name, so that none is read in part, and one of another mode is replaced.
     from ds_ops_magic.model.errors import OperationsError
 
     try:
@@ -146,14 +146,13 @@ def _write_private(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def _database(named: str | None) -> Iterator[str]:
-    """Give the database; where nobody named one, it is in a folder that is removed with all that is in it."""
-    if named is not None:
-        yield named
+def _database(path: str | None) -> Iterator[str]:
+    if path is not None:
+        yield path
         return
-    from ds_ops_magic.local import folders
+    from ds_ops_magic.local import temporary_folder
 
-    folder = folders.make()
+    folder = temporary_folder.create()
     try:
         yield str(folder.path / "operations.sqlite")
     finally:

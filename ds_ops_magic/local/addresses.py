@@ -1,4 +1,4 @@
-"""Where a service may listen: loopback, or a unix socket. Nothing here is encrypted, so nothing else may be."""
+"""Where a service may listen: on loopback or a unix socket, because nothing here is encrypted."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _umask = threading.Lock()
 
 
 def check(listen: str) -> str:
-    """Return an address in the form that is listened on: ``unix:PATH``, or ``HOST:PORT`` with a numeric host.
+    """Return an address in the form to listen on: ``unix:PATH``, or ``HOST:PORT`` with a numeric host.
 
     Raises:
-        ValueError: It is no such address, or reachable from other machines.
+        ValueError: It is invalid, or reachable from other machines.
     """
     if listen.startswith(_UNIX):
         path = _socket_path(listen)
@@ -75,14 +75,14 @@ def check_free(listen: str) -> None:
 
 @contextlib.contextmanager
 def bound_privately(listen: str) -> Iterator[None]:
-    """Have a unix socket that is bound in the meantime closed to other users from its first moment on.
+    """Make a unix socket that is bound in this context inaccessible to other users from the beginning.
 
-    The umask is the whole process's: what another thread makes meanwhile is closed to others too, which does no harm.
+    The umask is the whole process's: files that other threads make meanwhile are private too, which does no harm.
     """
     if not listen.startswith(_UNIX):
         yield
         return
-    with _umask:  # two that overlap would take the other's umask for the one to go back to
+    with _umask:  # two that overlap would restore each other's umask
         before = os.umask(0o077)
         try:
             yield
@@ -91,7 +91,7 @@ def bound_privately(listen: str) -> Iterator[None]:
 
 
 def with_port(listen: str, port: int) -> str:
-    """Return an address with the real port in the place of 0."""
+    """Return an address with the actual port instead of 0."""
     return listen if listen.startswith(_UNIX) else f"{listen.rpartition(':')[0]}:{port}"
 
 

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class LocalConnection(EndpointConnection):
-    """The LocalService of this process, which is started when it does not run yet, and outlives the connection.
+    """The LocalService of this process, which is started if it is not, and outlives the connection.
 
     Attributes:
-        service: That service: ``submit`` and ``simulate`` make operations.
+        service: That service.
     """
 
     service: LocalService
@@ -32,8 +32,8 @@ class LocalConnection(EndpointConnection):
         return "local"
 
     def stop_service(self) -> None:
-        """Stop the service of this process, whoever else uses it; its operations stay in its file."""
+        """Stop the service of this process, also for other clients; its operations stay in its file."""
         local.close_shared()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return restore, ("LocalConnection",)  # that of the process in which it is read
+        return restore, ("LocalConnection",)  # of the process that unpickles it

@@ -22,18 +22,18 @@ _VERSION = 1
 
 
 class Damaged(Exception):
-    """What the file holds cannot be read: it is not as it was written."""
+    """The content of the file cannot be read: it is not as it was written."""
 
 
 class Database:
     """The file. Threads may share a Database, processes share the file, and a forked child may go on.
 
-    Reading and writing have a connection each, so that nobody who reads waits for somebody who waits to write.
+    Reading and writing have a connection each, so that reading never waits for what waits to write.
 
     Args:
         path: Absolute path of the file.
-        schema: What makes its table where there is none.
-        create: Make the file (mode 0600) where there is none.
+        schema: Statement that creates its table.
+        create: Create the file (mode 0600) if it does not exist.
 
     Raises:
         OSError: The file cannot be created or opened, or another user may have put it there.
@@ -50,33 +50,33 @@ class Database:
         try:
             with self._reader.use() as connection:
                 sqlite.prepare(connection, path, sqlite.Format(_APPLICATION, _VERSION, schema), _is_ours, BUSY)
-            self._refuse_foreign()  # once more: somebody may have been quicker than this process, or than SQLite
+            self._refuse_foreign()  # again: the file may have been made by another user meanwhile
         except BaseException:
             self.close()
             raise
         make_private(path)
 
     def reading(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
-        """Give the connection that reads."""
+        """Return the connection for reading, as a context."""
         return self._reader.use()
 
     @contextlib.contextmanager
-    def writing(self, durable: bool, patience: float | None = None) -> Iterator[sqlite3.Connection]:
-        """Give the connection that writes, in a transaction that no other thread or process can come between.
+    def writing(self, durable: bool, timeout: float | None = None) -> Iterator[sqlite3.Connection]:
+        """Give the connection for writing, in a transaction of its own.
 
         Args:
-            durable: Whether it must outlive a power failure, and not only a kill of the process.
-            patience: Seconds to wait for another process that is writing; None: `BUSY`; 0: for no thread either.
+            durable: Whether the change must survive a power failure, and not only a kill of the process.
+            timeout: Seconds to wait for another process that is writing; None: `BUSY`; 0: for no thread either.
         """
-        if patience == 0 and self._writer.is_in_use:
+        if timeout == 0 and self._writer.is_in_use:
             raise sqlite3.OperationalError("another thread is writing")
         with self._writer.use() as connection:
-            wait = BUSY if patience is None else patience
-            connection.execute(f"PRAGMA busy_timeout = {round(1000 * wait)}").close()
+            seconds = BUSY if timeout is None else timeout
+            connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}").close()
             # In WAL mode a commit has reached the kernel when it returns, so a killed process loses none either way.
             # FULL also waits for the disk: a third of a millisecond and up instead of 16 us, each. That is worth it
-            # for the beginning and the end of real work, which must not be undone by a power failure; progress and
-            # simulated courses are not worth it, and the next FULL commit takes all earlier ones along.
+            # for the beginning and the end of a job, which a power failure must not undo; progress and simulations are
+            # not worth it, and the next FULL commit includes all earlier ones.
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             with sqlite.transaction(connection, "IMMEDIATE"):
                 yield connection
@@ -101,7 +101,7 @@ def _text(raw: bytes) -> str:
 
 
 def _is_ours(header: sqlite.Header) -> bool:
-    """Tell a file of operations from an empty one; anything else raises."""
+    # False where it is empty.
     if header.application_id == _APPLICATION and header.version != _VERSION:
         raise sqlite3.DatabaseError(f"it is of version {header.version}, and this is version {_VERSION}")
     if header.application_id != _APPLICATION and (header.application_id or header.tables):

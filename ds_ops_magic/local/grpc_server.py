@@ -13,9 +13,9 @@ from yandex.cloud.operation import operation_service_pb2
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 
-from ds_ops_magic.local import addresses, answering
-from ds_ops_magic.local.answering import AnsweringThreads
-from ds_ops_magic.local.refusals import Refusal
+from ds_ops_magic.local import addresses, request_threads
+from ds_ops_magic.local.errors import StatusError
+from ds_ops_magic.local.request_threads import RequestThreads
 from ds_ops_magic.model.errors import OperationsError, thread_limit
 from ds_ops_magic.util.text import one_line
 
@@ -33,24 +33,24 @@ _OPTIONS = (
 
 
 class TokenInterceptor(grpc.ServerInterceptor):
-    """Refuses calls that do not carry ``authorization: Bearer TOKEN``, before their request is there."""
+    """Refuses calls without ``authorization: Bearer TOKEN``, before their request has arrived."""
 
     def __init__(self, token: str) -> None:
         self._expected = f"Bearer {token}".encode()
         # Not unary_unary: gRPC would wait for the request before it calls the handler.
-        self._refusal: grpc.RpcMethodHandler[Any, Any] = grpc.stream_unary_rpc_method_handler(_unauthenticated)
+        self._refuse: grpc.RpcMethodHandler[Any, Any] = grpc.stream_unary_rpc_method_handler(_unauthenticated)
 
     def intercept_service(self, continuation: Callable[..., Any], handler_call_details: Any) -> Any:
-        """Let a call through, or answer UNAUTHENTICATED."""
+        """Accept a call, or answer UNAUTHENTICATED."""
         given = [value for key, value in handler_call_details.invocation_metadata if key == "authorization"]
         if len(given) == 1 and hmac.compare_digest(given[0].encode(), self._expected):
             return continuation(handler_call_details)
-        return self._refusal
+        return self._refuse
 
 
 @dataclass
-class Served:
-    """A server that runs.
+class GrpcServer:
+    """A started gRPC server.
 
     Attributes:
         address: Where it listens, with the real port.
@@ -58,47 +58,47 @@ class Served:
 
     address: str
     _server: grpc.Server
-    _threads: AnsweringThreads
+    _threads: RequestThreads
 
-    def stop(self, patience: float) -> None:
-        """Take no more calls, and end those that are not answered in so many seconds."""
+    def stop(self, timeout: float) -> None:
+        """Accept no more calls, and end those that are not answered after ``timeout`` seconds."""
         try:
-            self._server.stop(patience).wait()
+            self._server.stop(timeout).wait()
         except RuntimeError:
             # gRPC waits on a thread of its own, and Python 3.12 starts none when the process ends: then without.
             self._server.stop(None).wait()
         self._threads.shutdown()
 
 
-def serve(ledger: OperationRepository, listen: str, token: str | None) -> Served:
+def start(repository: OperationRepository, listen: str, token: str | None) -> GrpcServer:
     """Start a server.
 
     Args:
-        ledger: What it serves.
-        listen: An address that `addresses.check` has passed; port 0 means any free one.
-        token: The bearer token to ask for, None for none.
+        repository: The operations that it serves.
+        listen: An address that `addresses.check` returned; port 0 means any free one.
+        token: The bearer token that calls must carry, None for none.
 
     Raises:
         OperationsError: The address cannot be listened on, or no thread can be started.
     """
     addresses.check_free(listen)
     with contextlib.ExitStack() as undo:
-        answering_threads = AnsweringThreads("ds_ops_magic service", answering.PATIENCE, answering.MOST)
-        undo.callback(answering_threads.shutdown)
+        executor = RequestThreads("ds_ops_magic service", request_threads.REQUEST_TIMEOUT, request_threads.MAX_THREADS)
+        undo.callback(executor.shutdown)
         server = grpc.server(
-            answering_threads,  # type: ignore[arg-type]  # any executor will do (its documentation)
+            executor,  # type: ignore[arg-type]  # any executor will do (its documentation)
             options=_OPTIONS,
             interceptors=[TokenInterceptor(token)] if token is not None else [],
         )
         methods = {
-            "Get": _method(ledger.get, GetOperationRequest, answering_threads),
-            "Cancel": _method(ledger.cancel, CancelOperationRequest, answering_threads),
+            "Get": _method(repository.get, GetOperationRequest, executor),
+            "Cancel": _method(repository.cancel, CancelOperationRequest, executor),
         }
         server.add_registered_method_handlers(_SERVICE, methods)
         port = _bind(server, listen)
-        _begin(server)
+        _start(server)
         undo.pop_all()
-    return Served(addresses.with_port(listen, port), server, answering_threads)
+    return GrpcServer(addresses.with_port(listen, port), server, executor)
 
 
 def _bind(server: grpc.Server, listen: str) -> int:
@@ -109,12 +109,12 @@ def _bind(server: grpc.Server, listen: str) -> int:
         raise OperationsError(f"Cannot listen on {listen}: {one_line(str(error))}") from error
 
 
-def _begin(server: grpc.Server) -> None:
+def _start(server: grpc.Server) -> None:
     try:
         server.start()
     except RuntimeError as error:
-        # It has begun, but for the one thread that would ever end it; without an end its memory is never given up, and
-        # whoever collects it waits for ever. So it is ended here, by what that thread does.
+        # It has started, but for the one thread that could end it. Left so, its memory is never released, and garbage
+        # collection waits for it for ever. So it is ended here, by what that thread does.
         from grpc import _server
 
         state = cast("Any", server)._state
@@ -125,25 +125,21 @@ def _begin(server: grpc.Server) -> None:
 
 def _method(
     ask: Callable[[str], OperationMessage],
-    kind: type[GetOperationRequest | CancelOperationRequest],
-    answering_threads: AnsweringThreads,
+    request_type: type[GetOperationRequest | CancelOperationRequest],
+    executor: RequestThreads,
 ) -> grpc.RpcMethodHandler[Any, Any]:
-    """Make the handler of a method.
-
-    It reads its one request itself, and only so can be told to stop waiting for it.
-    """
-
+    # A handler of a stream, because only what reads its request itself can stop waiting for it.
     def answer(requests: Iterator[bytes], context: grpc.ServicerContext) -> OperationMessage:
-        received = answering_threads.wait_for(requests, context.cancel)
+        received = executor.receive(requests, context.cancel)
         try:
-            request = kind.FromString(received or b"")
+            request = request_type.FromString(received or b"")
             if received is not None:
                 return ask(request.operation_id)
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The request is missing")
         except DecodeError:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The request cannot be read")
-        except Refusal as refusal:
-            context.abort(grpc.StatusCode[refusal.code], refusal.words)
+        except StatusError as error:
+            context.abort(grpc.StatusCode[error.code], error.message)
 
     return grpc.stream_unary_rpc_method_handler(answer, response_serializer=OperationMessage.SerializeToString)
 

@@ -16,10 +16,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import JobProgress
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
 
-from ds_ops_magic.local import ends, owners
-from ds_ops_magic.local.refusals import TROUBLE, Refusal, refusing
-from ds_ops_magic.local.repository import begin_work, packed
-from ds_ops_magic.local.results import ABORTED, CANCELLED, JobCancelled, Outcome, clean, failed, raised, returned
+from ds_ops_magic.local import pending_outcomes, process_lock
+from ds_ops_magic.local.errors import DATABASE_ERRORS, StatusError, database_status
+from ds_ops_magic.local.repository import begin_job, packed
+from ds_ops_magic.local.results import ABORTED, CANCELLED, JobCancelled, Outcome, clean
 from ds_ops_magic.local.store import Row, Store
 from ds_ops_magic.model.errors import thread_limit
 from ds_ops_magic.util.public_names import restore
@@ -35,22 +35,23 @@ if TYPE_CHECKING:
 
 _MAX_MESSAGE = 256
 _THREADS = "ds_ops_magic job"
-_LAST_PATIENCE = 2.0
-"""Seconds that the end of the process waits for callables that were asked to stop; then they are cut off."""
+_EXIT_TIMEOUT = 2.0
+"""Seconds that the end of the process waits for callables that were cancelled."""
 
-# Functions run at exit in reverse order: after the services are closed, which ask, and before the locks of `owners` go.
-atexit.register(join_all, _THREADS, _LAST_PATIENCE)
+# Functions run at exit in reverse order: after the services are closed, which cancel, and before the locks of
+# `process_lock` are released.
+atexit.register(join_all, _THREADS, _EXIT_TIMEOUT)
 
 
 class Reporter:
-    """What a callable tells about itself, and learns: its progress, and whether a cancel was asked for.
+    """Records the progress of a callable, and tells it whether a cancel was requested.
 
-    It may be pickled, so that it works in another process of this machine, and threads may share it. Where the database
-    cannot be reached, progress goes nowhere and nothing is ever cancelled: work does not fail for want of a report.
+    It may be pickled, so that it works in another process of this machine, and threads may share it. If the database
+    cannot be used, progress is dropped and `cancelled` is False: a job does not fail because of its reporter.
 
     Args:
         path: The database.
-        operation_id: The operation that the callable is.
+        operation_id: The operation of the callable.
     """
 
     def __init__(self, path: Path, operation_id: str) -> None:
@@ -58,57 +59,57 @@ class Reporter:
         self.operation_id = operation_id
         self._store: Store | None = None
         self._lock = threading.Lock()
-        self._said: tuple[int, str] | None = None
+        self._reported: tuple[int, str] | None = None
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """Say how far the work is; what is said twice in a row is written once.
+        """Record the progress; the same twice in a row is written once.
 
         Args:
-            fraction: 0.0 to 1.0; what lies outside is clamped, and NaN leaves what was said before.
+            fraction: 0.0 to 1.0; what lies outside is clamped, and NaN leaves what was recorded before.
             message: A few words, for example ``epoch 3 of 5``.
         """
-        before = self._said[0] if self._said else 0
-        said = (_percent(fraction, before), clean(message, _MAX_MESSAGE))
-        if said == self._said:
+        before = self._reported[0] if self._reported else 0
+        report = (_percent(fraction, before), clean(message, _MAX_MESSAGE))
+        if report == self._reported:
             return
         now = time.time_ns()
         stamp = Timestamp()
         stamp.FromNanoseconds(now)
-        progress = JobProgress(progress=said[0], message=said[1], create_time=stamp)
+        progress = JobProgress(progress=report[0], message=report[1], create_time=stamp)
         metadata = packed(ExecuteProjectJobMetadata(progress=progress))
 
         def write(row: Row) -> Row | None:
             return None if row.done else row._replace(metadata=metadata, modified_at=max(now, row.modified_at))
 
-        with contextlib.suppress(*TROUBLE):
-            self._opened().update(self.operation_id, write)
-            self._said = said
+        with contextlib.suppress(*DATABASE_ERRORS):
+            self._open().update(self.operation_id, write)
+            self._reported = report
 
     @property
     def cancelled(self) -> bool:
-        """Whether a cancel was asked for, here or in another process."""
-        with contextlib.suppress(*TROUBLE):
-            row = self._opened().read(self.operation_id)
+        """Whether a cancel was requested, in this process or another."""
+        with contextlib.suppress(*DATABASE_ERRORS):
+            row = self._open().read(self.operation_id)
             return row is not None and row.cancel_requested is not None
         return False
 
     def check(self) -> None:
-        """Stop here if a cancel was asked for.
+        """Raise if a cancel was requested.
 
         Raises:
-            JobCancelled: It was; let it pass, and the operation ends cancelled.
+            JobCancelled: It was; if it is not caught, the operation ends cancelled.
         """
         if self.cancelled:
             raise JobCancelled(f"operation {self.operation_id} was cancelled")
 
     def close(self) -> None:
-        """Close the connection to the database; the next report opens it again."""
+        """Close the database; the next report opens it again."""
         with self._lock:
             if self._store is not None:
                 self._store.close()
                 self._store = None
 
-    def _opened(self) -> Store:
+    def _open(self) -> Store:
         with self._lock:
             if self._store is None:
                 self._store = Store(self.path, create=False)
@@ -119,49 +120,49 @@ class Reporter:
 
 
 class Call(NamedTuple):
-    """A callable on its way to an executor, picklable if it is."""
+    """A callable as it is given to an executor; picklable if the callable is."""
 
     path: Path
     operation_id: str
     function: Callable[..., object]
     args: tuple[object, ...]
     kwargs: Mapping[str, object]
-    reports: bool
+    wants_reporter: bool
 
 
 def run(call: Call) -> Outcome | None:
-    """Run a callable where the executor put it, and record its end there.
+    """Run a callable in a thread or process of the executor, and record its outcome there.
 
     Returns:
-        The end, for whoever submitted it to record where the database cannot be written from here (an executor may
-        run it on another machine); None when it is recorded, or was cancelled before its turn came.
+        The outcome, for the submitter to record, if the database cannot be written from here (an executor may run it
+        on another machine); None if it is recorded, or was cancelled before it started.
     """
     with contextlib.closing(Reporter(call.path, call.operation_id)) as reporter:
         try:
-            store = reporter._opened()
-            if not begin_work(store, call.operation_id):
+            store = reporter._open()
+            if not begin_job(store, call.operation_id):
                 return None
-        except TROUBLE:
-            return _outcome(call, reporter)
-        end = _outcome(call, reporter)
-        recorded = ends.of(call.path).record(store, call.operation_id, end, time.time_ns())
-        return None if recorded else end
+        except DATABASE_ERRORS:
+            return _run_function(call, reporter)
+        outcome = _run_function(call, reporter)
+        recorded = pending_outcomes.for_database(call.path).record(store, call.operation_id, outcome, time.time_ns())
+        return None if recorded else outcome
 
 
 class Jobs:
-    """The callables that one service was given.
+    """The jobs of one service.
 
     Args:
-        ledger: Where their operations are.
-        executor: What runs them; None for threads of our own.
+        repository: Their operations.
+        executor: Runs them; None for threads of the service's own.
     """
 
-    def __init__(self, ledger: OperationRepository, executor: futures.Executor | None = None) -> None:
-        self._ledger = ledger
-        self._given = executor
-        self._own: futures.Executor | None = None
+    def __init__(self, repository: OperationRepository, executor: futures.Executor | None = None) -> None:
+        self._repository = repository
+        self._executor = executor
+        self._own_executor: futures.Executor | None = None
         self._lock = threading.Lock()
-        self._going: dict[str, futures.Future[Outcome | None]] = {}
+        self._futures: dict[str, futures.Future[Outcome | None]] = {}
 
     def submit(
         self, function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], description: str
@@ -171,88 +172,89 @@ class Jobs:
         Raises:
             TypeError: It cannot be called, or is a coroutine function.
             ValueError: The description is too long, or no string.
-            Refusal: It cannot be recorded.
+            StatusError: It cannot be recorded.
         """
         if not callable(function) or inspect.iscoroutinefunction(function):
             raise TypeError(f"submit takes a callable that is no coroutine function, not {clean(repr(function), 100)}.")
-        path = self._ledger.store.path
-        with refusing(path):
-            owner = owners.current_owner(path)
-        message = self._ledger.add_work(owner, description)
+        path = self._repository.store.path
+        with database_status(path):
+            owner = process_lock.current_owner(path)
+        message = self._repository.add_job(owner, description)
         call = Call(path, message.id, function, args, kwargs, _wants_reporter(function, args, kwargs))
         try:
-            future = self._executor().submit(run, call)
+            future = self._get_executor().submit(run, call)
         except ThreadLimitReached as error:
-            self._take_back(message.id)
+            self._remove(message.id)
             raise thread_limit(error) from None
         except BaseException:
-            self._take_back(message.id)
+            self._remove(message.id)
             raise
         with self._lock:
-            self._going[message.id] = future
+            self._futures[message.id] = future
         future.add_done_callback(functools.partial(self._done, message.id))
         return message
 
-    def close(self, patience: float) -> None:
-        """Ask what runs on threads of our own to stop, and drop what waits there; leave another's executor alone.
+    def close(self, timeout: float) -> None:
+        """Cancel the jobs on the service's own threads; those on an executor that was given go on.
 
         Args:
-            patience: The most seconds to wait for them. A callable that does not look at its reporter goes on.
+            timeout: The most seconds to wait for them. A callable that does not look at its reporter goes on.
         """
         with self._lock:
-            own, self._own = self._own, None
-            going = dict(self._going)
+            own, self._own_executor = self._own_executor, None
+            submitted = dict(self._futures)
         if own is None:
             return
         own.shutdown(wait=False, cancel_futures=True)
-        left = {operation_id: future for operation_id, future in going.items() if not future.done()}
-        # Where the file cannot be written none of them hears of it.
-        with contextlib.suppress(Refusal):
-            for operation_id in left:
-                self._ledger.cancel(operation_id, patience)
-        futures.wait(left.values(), timeout=patience)
+        unfinished = {operation_id: future for operation_id, future in submitted.items() if not future.done()}
+        with contextlib.suppress(StatusError):  # the file cannot be written: none of them can learn of it
+            for operation_id in unfinished:
+                self._repository.cancel(operation_id, timeout)
+        futures.wait(unfinished.values(), timeout=timeout)
 
-    def _take_back(self, operation_id: str) -> None:
+    def _remove(self, operation_id: str) -> None:
         try:
-            self._ledger.store.delete(operation_id)
-        except TROUBLE:
-            self._ledger.end(operation_id, failed(ABORTED))
+            self._repository.store.delete(operation_id)
+        except DATABASE_ERRORS:
+            self._repository.record_outcome(operation_id, Outcome.from_status(ABORTED))
 
-    def _executor(self) -> futures.Executor:
-        if self._given is not None:
-            return self._given
+    def _get_executor(self) -> futures.Executor:
+        if self._executor is not None:
+            return self._executor
         with self._lock:
-            if self._own is None:
-                self._own = DaemonThreads(_THREADS)
-            return self._own
+            if self._own_executor is None:
+                self._own_executor = DaemonThreads(_THREADS)
+            return self._own_executor
 
     def _done(self, operation_id: str, future: futures.Future[Outcome | None]) -> None:
-        """Record what `run` could not: that it never ran, that its process died, or that it ran too far away."""
+        # What `run` could not record: it never ran, its process died, or it ran on another machine.
         with self._lock:
-            self._going.pop(operation_id, None)
-        end = _end_of(future)
-        if end is not None:
-            self._ledger.end(operation_id, end)
+            self._futures.pop(operation_id, None)
+        outcome = _outcome_of(future)
+        if outcome is not None:
+            self._repository.record_outcome(operation_id, outcome)
 
 
-def _end_of(future: futures.Future[Outcome | None]) -> Outcome | None:
+def _outcome_of(future: futures.Future[Outcome | None]) -> Outcome | None:
     try:
         return future.result()
     except futures.CancelledError:
-        return failed(CANCELLED)
+        return Outcome.from_status(CANCELLED)
     except futures.BrokenExecutor:
-        return failed(ABORTED)
+        return Outcome.from_status(ABORTED)
     except BaseException as error:  # above all: the callable cannot be pickled
-        return raised(error.with_traceback(None))
+        return Outcome.from_exception(error.with_traceback(None))
 
 
-def _outcome(call: Call, reporter: Reporter) -> Outcome:
-    extra = {"reporter": reporter} if call.reports else {}
+def _run_function(call: Call, reporter: Reporter) -> Outcome:
+    extra = {"reporter": reporter} if call.wants_reporter else {}
     try:
-        return returned(call.function(*call.args, **call.kwargs, **extra))
+        return Outcome.from_value(call.function(*call.args, **call.kwargs, **extra))
     except BaseException as error:  # a SystemExit of the callable ends it and not the worker
         first = error.__traceback__
-        return raised(error.with_traceback(first.tb_next if first else None))  # the first frame is this one
+        return Outcome.from_exception(
+            error.with_traceback(first.tb_next if first else None)
+        )  # the first frame is this one
 
 
 def _wants_reporter(function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> bool:

@@ -1,4 +1,4 @@
-"""What is true of an operation now: rows of the store, moved on by the clock, by cancels, and by processes that end."""
+"""Operations as they are now: rows of the store, advanced by the clock, by cancels, and by processes that ended."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic.local import ends, owners
+from ds_ops_magic.local import pending_outcomes, process_lock
 from ds_ops_magic.local.database import Damaged
-from ds_ops_magic.local.refusals import Refusal, refusing
-from ds_ops_magic.local.results import ABORTED, CANCELLED, CANCELLING, failed
-from ds_ops_magic.local.retention import Pruning, Retention
+from ds_ops_magic.local.errors import StatusError, database_status
+from ds_ops_magic.local.results import ABORTED, CANCELLED, CANCELLING, Outcome
+from ds_ops_magic.local.retention import Pruner, Retention
 from ds_ops_magic.local.simulation import Simulation, state_at
 from ds_ops_magic.local.store import Row, Store
 from ds_ops_magic.model.ids import MAX_ID_LENGTH
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from google.protobuf.message import Message
-
-    from ds_ops_magic.local.results import Outcome
 
 MAX_DESCRIPTION = 256
 """The most characters of a description, as at the real service (``operation.proto``)."""
@@ -52,30 +50,30 @@ class OperationRepository:
     ) -> None:
         self.store = store
         self._clock = clock
-        self._ends = ends.of(store.path)
-        self._pruning = Pruning(store, retention or Retention(), clock, self._current)
+        self._pending = pending_outcomes.for_database(store.path)
+        self._pruner = Pruner(store, retention or Retention(), clock, self._current)
 
-    def add_simulation(self, course: Simulation, description: str = "") -> OperationMessage:
-        """Begin a simulated operation.
+    def add_simulation(self, simulation: Simulation, description: str = "") -> OperationMessage:
+        """Add a simulated operation.
 
         Raises:
             ValueError: The description is no string, or over `MAX_DESCRIPTION` characters.
-            Refusal: The service's own trouble (`refusing`).
+            StatusError: The database cannot be used (`database_status`).
         """
-        row = self._new(description)._replace(course=course.to_json())
+        row = self._new(description)._replace(simulation=simulation.to_json())
         self._insert(row, durable=False)
-        return _message(_going(row, row.created_at))
+        return _message(_with_state(row, row.created_at))
 
-    def add_work(self, owner: str, description: str = "") -> OperationMessage:
-        """Record work that waits for its turn.
+    def add_job(self, owner: str, description: str = "") -> OperationMessage:
+        """Add a job that has not started.
 
         Args:
-            owner: The process that has it.
-            description: What it is.
+            owner: The process of the job.
+            description: At most `MAX_DESCRIPTION` characters.
 
         Raises:
             ValueError: The description is no string, or over `MAX_DESCRIPTION` characters.
-            Refusal: The service's own trouble (`refusing`).
+            StatusError: The database cannot be used (`database_status`).
         """
         row = self._new(description)._replace(owner=owner, metadata=packed(ExecuteProjectJobMetadata()))
         self._insert(row, durable=True)
@@ -85,55 +83,55 @@ class OperationRepository:
         """Answer Get.
 
         Raises:
-            Refusal: INVALID_ARGUMENT or NOT_FOUND; or the service's own trouble (`refusing`).
+            StatusError: INVALID_ARGUMENT or NOT_FOUND; or the database cannot be used (`database_status`).
         """
-        with refusing(self.store.path):
+        with database_status(self.store.path):
             return _message(self._current(self._read(operation_id)))
 
-    def cancel(self, operation_id: str, patience: float | None = None) -> OperationMessage:
-        """Answer Cancel: the state of what is over; of anything else, that it is being cancelled.
+    def cancel(self, operation_id: str, timeout: float | None = None) -> OperationMessage:
+        """Answer Cancel: the result of an operation that is done, else that it is being cancelled.
 
         Args:
-            operation_id: Which one.
-            patience: Seconds to wait for another process that is writing, None for the usual ones.
+            operation_id: The operation.
+            timeout: Seconds to wait for another process that is writing, None for the default.
 
         Raises:
-            Refusal: INVALID_ARGUMENT, NOT_FOUND, or UNIMPLEMENTED by a course that cannot be cancelled; or the
-                service's own trouble (`refusing`).
+            StatusError: INVALID_ARGUMENT, NOT_FOUND, or UNIMPLEMENTED by a simulation that cannot be cancelled; or the
+                database cannot be used (`database_status`).
         """
-        with refusing(self.store.path):
+        with database_status(self.store.path):
             current = self._current(self._read(operation_id))
             if current.done:
                 return _message(current)
-            asked = self.store.update(operation_id, self._ask, patience=patience) or current
-            # As of the request: however long the answer takes, it is that the cancelling has begun.
-            return _message(_going(asked, asked.cancel_requested or self._clock()))
+            requested = self.store.update(operation_id, self._request_cancel, timeout=timeout) or current
+            # As of the request: however long the answer takes, it says that the cancelling has begun.
+            return _message(_with_state(requested, requested.cancel_requested or self._clock()))
 
     def list(self) -> list[OperationMessage]:
         """Return every operation, the newest first.
 
         Raises:
-            Refusal: The service's own trouble (`refusing`).
+            StatusError: The database cannot be used (`database_status`).
         """
-        with refusing(self.store.path):
+        with database_status(self.store.path):
             return [_message(self._current(row)) for row in self.store.rows()]
 
-    def end(self, operation_id: str, end: Outcome) -> None:
-        """Record how work ended, unless it is over already: at once, or when the file can be written again."""
-        self._ends.record(self.store, operation_id, end, self._clock())
+    def record_outcome(self, operation_id: str, outcome: Outcome) -> None:
+        """Record the outcome of a job, unless it has one: at once, or when the file can be written again."""
+        self._pending.record(self.store, operation_id, outcome, self._clock())
 
-    def write_ends(self) -> None:
-        """Try once more to write what could not be written."""
-        self._ends.write()
+    def write_pending(self) -> None:
+        """Try once more to write outcomes that could not be written."""
+        self._pending.write()
 
     def prune(self) -> None:
-        """Remove what is over and need not be kept."""
-        self._pruning.prune()
+        """Remove operations that are done and need not be kept."""
+        self._pruner.prune()
 
     def _insert(self, row: Row, *, durable: bool) -> None:
-        with refusing(self.store.path):
+        with database_status(self.store.path):
             self.store.insert(row, durable=durable)
-        self._pruning.after_insert()
+        self._pruner.after_insert()
 
     def _new(self, description: str) -> Row:
         if not isinstance(description, str):
@@ -146,64 +144,64 @@ class OperationRepository:
         now = self._clock()
         operation_id = "loc" + "".join(secrets.choice(_LETTERS) for _ in range(17))
         # Protobuf refuses the lone surrogates a Python string can hold.
-        kept = description.encode("utf-8", "replace").decode("utf-8")
-        return Row(operation_id, kept, created_at=now, created_by=_user(), modified_at=now)
+        text = description.encode("utf-8", "replace").decode("utf-8")
+        return Row(operation_id, text, created_at=now, created_by=_user(), modified_at=now)
 
     def _read(self, operation_id: str) -> Row:
         if not operation_id or len(operation_id) > MAX_ID_LENGTH:
-            raise Refusal("INVALID_ARGUMENT", f"An operation id has 1 to {MAX_ID_LENGTH} characters")
+            raise StatusError("INVALID_ARGUMENT", f"An operation id has 1 to {MAX_ID_LENGTH} characters")
         row = self.store.read(operation_id)
         if row is None:
-            raise Refusal("NOT_FOUND", f"Operation {tidy(operation_id)} not found")
+            raise StatusError("NOT_FOUND", f"Operation {tidy(operation_id)} not found")
         return row
 
-    def _current(self, row: Row, patience: float | None = None) -> Row:
-        """Return a row as it is now; an end that is seen for the first time is written down, and stays."""
-        kept = self._ends.applied_to(row)
-        current = self._as_of_now(kept)
-        if current.done and not kept.done:
-            return self._write_down(current, patience)
+    def _current(self, row: Row, timeout: float | None = None) -> Row:
+        # An end that is seen for the first time is written, and stays though the clock is set back.
+        stored = self._pending.apply_to(row)
+        current = self._as_of_now(stored)
+        if current.done and not stored.done:
+            return self._write_end(current, timeout)
         return current
 
-    def _write_down(self, current: Row, patience: float | None) -> Row:
-        if current.course is None:
-            return self.store.update(current.id, self._settled, patience=patience) or current
-        # The end of a course is computed, and is the same when it is asked for again: nobody waits for the file.
+    def _write_end(self, current: Row, timeout: float | None) -> Row:
+        if current.simulation is None:
+            return self.store.update(current.id, self._if_ended, timeout=timeout) or current
+        # The end of a simulation is computed, and is the same at the next request: no request waits for the file.
         with contextlib.suppress(sqlite3.OperationalError):
-            return self.store.update(current.id, self._settled, patience=0) or current
+            return self.store.update(current.id, self._if_ended, timeout=0) or current
         return current
 
-    def _settled(self, row: Row) -> Row | None:
-        current = self._as_of_now(self._ends.applied_to(row))
+    def _if_ended(self, row: Row) -> Row | None:
+        current = self._as_of_now(self._pending.apply_to(row))
         return current if current.done and not row.done else None
 
-    def _ask(self, row: Row) -> Row | None:
-        settled = self._settled(row)
-        if row.done or settled is not None:
-            return settled
-        if row.course is not None and not _course(row.course).cancellable:
-            raise Refusal("UNIMPLEMENTED", "Cancel is not supported for this operation")
+    def _request_cancel(self, row: Row) -> Row | None:
+        ended = self._if_ended(row)
+        if row.done or ended is not None:
+            return ended
+        if row.simulation is not None and not _simulation(row.simulation).cancellable:
+            raise StatusError("UNIMPLEMENTED", "Cancel is not supported for this operation")
         if row.cancel_requested is not None:
             return None
         now = self._clock()
-        now = max(now, _going(row, now).modified_at)
-        # A course has its times computed, and says itself when it changed.
-        return row._replace(cancel_requested=now, modified_at=now if row.course is None else row.modified_at)
+        now = max(now, _with_state(row, now).modified_at)
+        # Of a simulation this time is computed.
+        return row._replace(cancel_requested=now, modified_at=now if row.simulation is None else row.modified_at)
 
     def _as_of_now(self, row: Row) -> Row:
         now = self._clock()
-        if row.done or row.course is not None:
-            return _going(row, now)
+        if row.done or row.simulation is not None:
+            return _with_state(row, now)
         if row.cancel_requested is not None and not row.started:
-            return ends.over(row, failed(CANCELLED), now)
-        if not owners.is_alive(self.store.path, row.owner):
-            return ends.over(row, failed(ABORTED), now)
-        return _going(row, now)
+            return pending_outcomes.with_outcome(row, Outcome.from_status(CANCELLED), now)
+        if not process_lock.is_alive(self.store.path, row.owner):
+            return pending_outcomes.with_outcome(row, Outcome.from_status(ABORTED), now)
+        return _with_state(row, now)
 
 
-def begin_work(store: Store, operation_id: str) -> bool:
-    """Record that this process begins with the work; False when it was cancelled before, or is over."""
-    owner = owners.current_owner(store.path)
+def begin_job(store: Store, operation_id: str) -> bool:
+    """Record that this process starts a job; False if it was cancelled before, or is done."""
+    owner = process_lock.current_owner(store.path)
 
     def begin(row: Row) -> Row | None:
         waiting = not row.done and row.cancel_requested is None
@@ -220,13 +218,13 @@ def packed(message: Message) -> bytes:
     return wrapped.SerializeToString()
 
 
-def _going(row: Row, now: int) -> Row:
-    """Return a row as it shows while it goes on: where its course is, and that it is being cancelled."""
+def _with_state(row: Row, now: int) -> Row:
+    # The row with the state of its simulation, or with the error of an operation that is being cancelled.
     if row.done:
         return row
-    if row.course is None:
+    if row.simulation is None:
         return row if row.cancel_requested is None else row._replace(error=CANCELLING.SerializeToString())
-    state = state_at(_course(row.course), row.created_at, row.cancel_requested, now)
+    state = state_at(_simulation(row.simulation), row.created_at, row.cancel_requested, now)
     return row._replace(
         modified_at=state.modified_at,
         done=state.done,
@@ -236,11 +234,11 @@ def _going(row: Row, now: int) -> Row:
     )
 
 
-def _course(kept: str) -> Simulation:
+def _simulation(text: str) -> Simulation:
     try:
-        return Simulation.from_json(kept)
+        return Simulation.from_json(text)
     except (TypeError, ValueError, RecursionError) as error:
-        raise Damaged(f"the course of a simulated operation is none ({one_line(str(error), 100)})") from error
+        raise Damaged(f"a simulated operation in it cannot be read ({one_line(str(error), 100)})") from error
 
 
 def _message(row: Row) -> OperationMessage:

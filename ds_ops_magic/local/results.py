@@ -1,4 +1,4 @@
-"""How work ends, as the service words it: what a callable returned or raised, to a response or an error."""
+"""Outcomes of jobs: what a callable returned becomes a response, what it raised an error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from google.rpc.status_pb2 import Status
 from ds_ops_magic.util.public_names import set_home
 from ds_ops_magic.util.text import one_line
 
-MAX_WORDS = 1000
+MAX_TEXT = 1000
 """The most characters kept of an error's message, and of the repr of a result."""
 
 MAX_RESPONSE = 3_000_000
@@ -31,9 +31,9 @@ _MAX_INT = 2**53  # beyond it a Value, which holds a double, would hold another 
 
 
 class JobCancelled(BaseException):
-    """Raised inside a callable by ``reporter.check()`` after a cancel; let it pass.
+    """Raised inside a callable by ``reporter.check()`` after a cancel; do not catch it.
 
-    On purpose not an Exception: ``except Exception`` in the callable's loop must not eat it.
+    Deliberately not an Exception, so that ``except Exception`` in the callable's loop does not catch it.
     """
 
 
@@ -41,7 +41,7 @@ set_home("ds_ops_magic.local", JobCancelled)
 
 
 class Outcome(NamedTuple):
-    """How an operation ended: one of the two is set.
+    """How an operation ended; exactly one of the two is set.
 
     Attributes:
         error: Serialized ``google.rpc.Status``.
@@ -51,52 +51,52 @@ class Outcome(NamedTuple):
     error: bytes | None = None
     response: bytes | None = None
 
+    @classmethod
+    def from_status(cls, status: Status) -> Outcome:
+        """Make the outcome of a failure."""
+        return cls(error=status.SerializeToString())
+
+    @classmethod
+    def from_value(cls, value: object) -> Outcome:
+        """Make the outcome of a callable that returned.
+
+        Args:
+            value: None gives Empty; a protobuf message is packed as it is; JSON data gives ``google.protobuf.Value``;
+                the repr of anything else, and of what is over `MAX_RESPONSE`, gives ``google.protobuf.StringValue``.
+        """
+        packed = AnyMessage()
+        packed.Pack(_response(value))
+        if packed.ByteSize() > MAX_RESPONSE:
+            packed.Pack(StringValue(value=_repr(value)))
+        return cls(response=packed.SerializeToString())
+
+    @classmethod
+    def from_exception(cls, error: BaseException) -> Outcome:
+        """Make the outcome of a callable that raised: the message, and the stack in a ``google.rpc.DebugInfo``."""
+        if isinstance(error, JobCancelled):
+            return cls.from_status(CANCELLED)
+        try:
+            message = str(error)
+        except Exception:  # the class is the user's; a failure of its __str__ must not hide the first one
+            message = ""
+        name = type(error).__name__
+        status = Status(code=code_pb2.UNKNOWN, message=clean(f"{name}: {message}" if message else name, MAX_TEXT))
+        frames = traceback.extract_tb(error.__traceback__)[-_MAX_FRAMES:]
+        if frames:
+            stack = [f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames]
+            status.details.add().Pack(DebugInfo(stack_entries=[clean(line, MAX_TEXT) for line in stack]))
+        return cls.from_status(status)
+
 
 CANCELLING = Status(code=code_pb2.CANCELLED, message="The operation is being cancelled")
-"""The error of an operation while a cancel winds down."""
+"""The error of an operation after a cancel, until it is done."""
 
 CANCELLED = Status(code=code_pb2.CANCELLED, message="The operation was cancelled")
 ABORTED = Status(code=code_pb2.ABORTED, message="the process that ran it has ended")
 
 
-def failed(status: Status) -> Outcome:
-    """Make the end that is an error."""
-    return Outcome(error=status.SerializeToString())
-
-
-def returned(value: object) -> Outcome:
-    """Make the end of a callable that returned.
-
-    Args:
-        value: None gives Empty; a protobuf message is packed as it is; JSON data gives ``google.protobuf.Value``; the
-            repr of anything else, and of what is over `MAX_RESPONSE`, gives ``google.protobuf.StringValue``.
-    """
-    packed = AnyMessage()
-    packed.Pack(_response(value))
-    if packed.ByteSize() > MAX_RESPONSE:
-        packed.Pack(StringValue(value=_repr(value)))
-    return Outcome(response=packed.SerializeToString())
-
-
-def raised(error: BaseException) -> Outcome:
-    """Make the end of a callable that raised: its words, and where it was in a ``google.rpc.DebugInfo``."""
-    if isinstance(error, JobCancelled):
-        return failed(CANCELLED)
-    try:
-        words = str(error)
-    except Exception:  # the user's own class, and its words are not worth a second failure
-        words = ""
-    name = type(error).__name__
-    status = Status(code=code_pb2.UNKNOWN, message=clean(f"{name}: {words}" if words else name, MAX_WORDS))
-    frames = traceback.extract_tb(error.__traceback__)[-_MAX_FRAMES:]
-    if frames:
-        where = [f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames]
-        status.details.add().Pack(DebugInfo(stack_entries=[clean(line, MAX_WORDS) for line in where]))
-    return failed(status)
-
-
 def clean(text: str, limit: int) -> str:
-    """Make text that fits into one line and into protobuf, which refuses lone surrogates."""
+    """Make text one line that protobuf accepts, which refuses lone surrogates."""
     return one_line(text.encode("utf-8", "replace").decode("utf-8"), limit)
 
 
@@ -110,24 +110,25 @@ def _response(value: object) -> Message:
 
 
 def _json(value: object) -> str | None:
-    """Return a value as JSON, None where that would be too long or would not give the value back."""
+    # None where that would be too long, or would not give the value back.
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return None
-    return text if len(text) <= MAX_RESPONSE and _is_kept(value, _MAX_DEPTH) else None
+    return text if len(text) <= MAX_RESPONSE and _is_lossless(value, _MAX_DEPTH) else None
 
 
-def _is_kept(value: object, depth: int) -> bool:
-    """Tell whether a Value holds the same: ``json.dumps`` takes keys that are no strings, and makes them strings."""
+def _is_lossless(value: object, depth: int) -> bool:
+    """Tell whether a Value holds the same: ``json.dumps`` accepts keys that are no strings, and makes them strings."""
     if depth == 0:
         return False
     if isinstance(value, dict):
         return all(
-            isinstance(key, str) and _is_kept(key, 1) and _is_kept(item, depth - 1) for key, item in value.items()
+            isinstance(key, str) and _is_lossless(key, 1) and _is_lossless(item, depth - 1)
+            for key, item in value.items()
         )
     if isinstance(value, (list, tuple)):
-        return all(_is_kept(item, depth - 1) for item in value)
+        return all(_is_lossless(item, depth - 1) for item in value)
     if isinstance(value, str):
         return value == value.encode("utf-8", "replace").decode("utf-8")
     return not isinstance(value, int) or abs(value) <= _MAX_INT
@@ -135,7 +136,7 @@ def _is_kept(value: object, depth: int) -> bool:
 
 def _repr(value: object) -> str:
     try:
-        words = repr(value)
-    except Exception:  # as for the words of an error
-        words = f"<{type(value).__name__} whose repr fails>"
-    return clean(words, MAX_WORDS)
+        text = repr(value)
+    except Exception:  # as for the message of an error
+        text = f"<{type(value).__name__} whose repr fails>"
+    return clean(text, MAX_TEXT)

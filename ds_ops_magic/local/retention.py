@@ -1,4 +1,4 @@
-"""How long operations are kept: what is over goes by age and by count, what goes on stays."""
+"""Which operations are kept: those that are done are removed by age and by count, the others never."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ if TYPE_CHECKING:
     from ds_ops_magic.local.store import Row, Store
 
 _DAY = 86_400 * 10**9
-_EVER = 1e6  # days
+_MAX_DAYS = 1e6
 _HOUR = 3_600 * 10**9
-_PATIENCE = 0.25  # seconds to wait for another process that is writing: the next time does it too
-_INSERTS = 500
-"""After so many new operations a process looks again for what can go."""
+_WRITE_TIMEOUT = 0.25  # seconds to wait for another process that is writing; the next time will do
+_INSERTS = 500  # new operations of this process, after which it prunes again
 
 
 @dataclass(frozen=True)
 class Retention(PickledByName):
-    """What is kept of the operations that are over.
+    """Which of the operations that are done are kept.
 
     Attributes:
         days: Days after its end that an operation is kept; None: for ever.
-        count: How many of the newest operations are kept, whatever their age; None: all. A process looks again after
-            500 new ones, so that there may be a few more.
+        count: How many of the newest operations are kept, whatever their age; None: all. A process prunes again after
+            500 new ones, so that there may be more of them for a while.
 
     Raises:
         ValueError: One of them is below 0, or not a number; or the count is not a whole one.
@@ -48,29 +47,30 @@ class Retention(PickledByName):
             raise ValueError(f"count is a whole number from 0 on, or None for all, not {_shown(self.count)}.")
 
 
-class Pruning:
-    """Removes from a store what need not be kept, now and then. Threads may share it.
+class Pruner:
+    """Removes operations from a store that need not be kept. Threads may share it.
 
     Args:
         store: Where the operations are.
-        retention: What is kept.
+        retention: Which are kept.
         clock: Nanoseconds since the epoch.
-        settle: Writes down the end of an operation that has ended unseen; gets the seconds to wait for another writer.
+        write_end: Writes the end of an operation that has ended since it was last read; gets the seconds to wait for
+            another process that is writing.
     """
 
     def __init__(
-        self, store: Store, retention: Retention, clock: Callable[[], int], settle: Callable[[Row, float], object]
+        self, store: Store, retention: Retention, clock: Callable[[], int], write_end: Callable[[Row, float], object]
     ) -> None:
         self._store = store
         self._retention = retention
         self._clock = clock
-        self._settle = settle
+        self._write_end = write_end
         self._lock = threading.Lock()
         self._inserts = 0
         self._pruned_at = clock()
 
     def after_insert(self) -> None:
-        """Count a new operation, and prune when it is time again."""
+        """Count a new operation, and prune if it is time again."""
         with self._lock:
             self._inserts += 1
             due = self._inserts >= _INSERTS or self._clock() - self._pruned_at >= _HOUR
@@ -78,18 +78,18 @@ class Pruning:
             self.prune()
 
     def prune(self) -> None:
-        """Remove what need not be kept; where the database cannot be written just now, the next time does it."""
+        """Remove what need not be kept; if the database cannot be written now, the next time will do."""
         with self._lock:
             self._inserts, self._pruned_at = 0, self._clock()
         days, count = self._retention.days, self._retention.count
-        oldest = max(0, self._pruned_at - round(min(days if days is not None else _EVER, _EVER) * _DAY))
+        oldest = max(0, self._pruned_at - round(min(days if days is not None else _MAX_DAYS, _MAX_DAYS) * _DAY))
         most = -1 if count is None else count
         with contextlib.suppress(sqlite3.Error, Damaged):
-            for row in self._store.going(oldest, most):
-                with contextlib.suppress(OSError):  # nobody knows just now whether its owner lives
-                    self._settle(row, _PATIENCE)
+            for row in self._store.unfinished(oldest, most):
+                with contextlib.suppress(OSError):  # not known now whether its owner lives
+                    self._write_end(row, _WRITE_TIMEOUT)
         with contextlib.suppress(sqlite3.Error):
-            self._store.prune(oldest, most, _PATIENCE)
+            self._store.prune(oldest, most, _WRITE_TIMEOUT)
 
 
 def _is_amount(value: float, kind: type | tuple[type, ...]) -> bool:

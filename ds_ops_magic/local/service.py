@@ -1,4 +1,4 @@
-"""The service as an object: a context manager that serves a database of operations, and makes new ones."""
+"""The public object: serves a database of operations, and adds new ones."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.local import addresses, running
-from ds_ops_magic.local.refusals import Refusal
+from ds_ops_magic.local import addresses
+from ds_ops_magic.local.errors import StatusError
+from ds_ops_magic.local.server import Server, database_error, start_server
 from ds_ops_magic.local.simulation import Simulation
 from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.model.grpc_codes import error_for, meaning_of
@@ -26,36 +27,35 @@ if TYPE_CHECKING:
     from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
     from ds_ops_magic.local.retention import Retention
-    from ds_ops_magic.local.running import Running
 
 
 class _Start:
-    """One call of `LocalService.start`, as far as it has come."""
+    """One call of `LocalService.start`, which may be interrupted at any moment."""
 
-    running: Running | None = None
-    withdrawn = False
+    server: Server | None = None
+    cancelled = False
 
 
 class LocalService:
-    """An OperationService of one's own: a real gRPC server on a SQLite file.
+    """A local OperationService: a gRPC server on a SQLite file.
 
     Use it as a context manager, or `start` and `close` it. It may be started again. Its methods may be called from any
     thread.
 
-    What is not closed is closed when the process ends, which it does within about three seconds: a callable that has
-    not looked at its reporter by then is cut off wherever it is, with no ``finally`` of it run, and its operation ends
-    ABORTED. A callable on an executor that was given holds up the end of the process as that executor does.
+    It is closed when the process ends, which takes about three seconds at most: a callable that has not looked at its
+    reporter by then is stopped wherever it is, without running its ``finally``, and its operation ends ABORTED. A
+    callable on an executor that was given delays the end of the process as that executor does.
 
     Args:
-        path: The database, made where there is none (mode 0600); None for one in a temporary folder.
+        path: The database, created if it does not exist (mode 0600); None for one in a temporary folder.
         listen: ``unix:PATH`` or ``127.0.0.1:PORT`` (0: any free port); None for a unix socket in a temporary folder of
-            mode 0700, which nobody else on the machine can reach.
-        token: A bearer token that calls must carry; None asks for none.
-        executor: What runs the callables of `submit`; None for threads of its own, which `close` stops.
-        retention: How long operations are kept that are over; None for 30 days, and 10,000 of them.
+            mode 0700, which other users cannot reach.
+        token: A bearer token that calls must carry; None for no token.
+        executor: Runs the callables of `submit`; None for threads of the service's own, which `close` stops.
+        retention: How long operations that are done are kept; None for 30 days, and 10,000 of them.
 
     Raises:
-        ValueError: The address is reachable from other machines, or is none; or the token is empty.
+        ValueError: The address is invalid or reachable from other machines, or the token is not printable ASCII.
         OperationsError: The path cannot be that of a database.
     """
 
@@ -69,19 +69,17 @@ class LocalService:
         retention: Retention | None = None,
     ) -> None:
         if token is not None and not (token and token.isascii() and token.isprintable()):
-            raise ValueError("A token is made of printable ASCII characters, one at least.")
+            raise ValueError("A token consists of printable ASCII characters, at least one.")
         self._path = None if path is None else _resolved(path)
         self._listen = None if listen is None else addresses.check(listen)
         self._token = token
         self._executor = executor
         self._retention = retention
-        self._lock = threading.Lock()  # starting and closing come one after the other
-        self._running: Running | None = None
+        self._lock = threading.Lock()  # for starting and closing
+        self._server: Server | None = None
 
     def start(self) -> LocalService:
-        """Start serving; a service that has started is left as it is.
-
-        Where this is interrupted, what it has started is closed again.
+        """Start serving; no effect if it is started. If this is interrupted, the service is closed again.
 
         Raises:
             OperationsError: The database cannot be used, the address cannot be listened on, or no thread can be
@@ -92,38 +90,38 @@ class LocalService:
             threads.uninterrupted(lambda: self._start(start))
             return self
         except BaseException:
-            start.withdrawn = True
-            threads.uninterrupted(lambda: self._withdraw(start))
+            start.cancelled = True
+            threads.uninterrupted(lambda: self._undo_start(start))
             raise
 
     def close(self) -> None:
         """Stop serving, within about half a second; closing twice is no error.
 
-        Callables on threads of its own are asked to stop, and those that have not begun are dropped: they end
-        cancelled. Callables on an executor that was given go on.
+        Jobs on the service's own threads are cancelled, and those that have not started never do. Jobs on an executor
+        that was given go on.
         """
-        running = self._running
-        if running is not None and running.pid != os.getpid():
+        server = self._server
+        if server is not None and server.pid != os.getpid():
             # A forked child has a copy of the object, and none of its threads; its lock may be held for ever.
-            self._running = None
+            self._server = None
             atexit.unregister(self.close)
-        elif running is not None or self._lock.locked():
+        elif server is not None or self._lock.locked():
             threads.uninterrupted(self._close)
 
     @property
     def started(self) -> bool:
         """Whether it serves."""
-        return self._running is not None
+        return self._server is not None
 
     @property
     def address(self) -> str:
         """Where it listens, for example ``unix:/tmp/x/ops.sock`` or ``127.0.0.1:41234``."""
-        return self._now().address
+        return self._started_server().address
 
     @property
     def path(self) -> Path:
         """The database."""
-        return self._now().ledger.store.path
+        return self._started_server().repository.store.path
 
     def submit(
         self, function: Callable[..., object], /, *args: object, description: str = "", **kwargs: object
@@ -144,37 +142,39 @@ class LocalService:
             ValueError: The description is too long, or no string.
             OperationsError: The service is not started, or the operation cannot be recorded.
         """
-        with _told("Nothing was begun"):
-            return Operation(self._now().jobs.submit(function, args, kwargs, description))
+        with _errors("Nothing was started"):
+            return Operation(self._started_server().jobs.submit(function, args, kwargs, description))
 
     def simulate(
         self, duration: float = 3.0, steps: int = 5, outcome: str = "success", description: str = ""
     ) -> Operation:
-        """Begin an operation that only passes the time; arguments as of `Simulation`.
+        """Add a simulated operation; arguments as of `Simulation`.
 
         Raises:
             ValueError: An argument is out of its range.
             OperationsError: The service is not started, or the operation cannot be recorded.
         """
-        with _told("Nothing was begun"):
-            return Operation(self._now().ledger.add_simulation(Simulation(duration, steps, outcome), description))
+        with _errors("Nothing was started"):
+            return Operation(
+                self._started_server().repository.add_simulation(Simulation(duration, steps, outcome), description)
+            )
 
     def get(self, operation_id: str) -> Operation:
         """Return an operation, without a call over the network.
 
         Raises:
-            OperationNotFound: There is none of this id.
+            OperationNotFound: No operation has this id.
         """
-        return _ask(self._now().ledger.get, operation_id, "get")
+        return _ask(self._started_server().repository.get, operation_id, "get")
 
     def cancel(self, operation_id: str) -> Operation:
-        """Ask an operation to stop, without a call over the network.
+        """Request the cancel of an operation, without a call over the network.
 
         Raises:
-            OperationNotFound: There is none of this id.
+            OperationNotFound: No operation has this id.
             CancelNotSupported: It cannot be cancelled.
         """
-        return _ask(self._now().ledger.cancel, operation_id, "cancel")
+        return _ask(self._started_server().repository.cancel, operation_id, "cancel")
 
     def operations(self) -> Operations[Operation]:
         """Return every operation of the database, the newest first.
@@ -182,8 +182,8 @@ class LocalService:
         Raises:
             OperationsError: The service is not started, or its database cannot be read.
         """
-        with _told("The operations go on"):
-            return Operations(map(Operation, self._now().ledger.list()))
+        with _errors("The operations go on"):
+            return Operations(map(Operation, self._started_server().repository.list()))
 
     def __enter__(self) -> LocalService:
         return self.start()
@@ -194,38 +194,38 @@ class LocalService:
         self.close()
 
     def __repr__(self) -> str:
-        running = self._running
-        return f"LocalService({running.address if running else 'not started'})"
+        server = self._server
+        return f"LocalService({server.address if server else 'not started'})"
 
-    def _now(self) -> Running:
-        running = self._running
-        if running is None:
+    def _started_server(self) -> Server:
+        server = self._server
+        if server is None:
             raise OperationsError(
                 "This LocalService is not started.", "Call its start(), or use it in a with statement."
             )
-        if running.pid != os.getpid():
+        if server.pid != os.getpid():
             raise OperationsError("This LocalService belongs to the process that this one was forked from.")
-        return running
+        return server
 
     def _start(self, start: _Start) -> None:
         with self._lock:
-            if self._running is None and not start.withdrawn:
-                start.running = running.start(self._path, self._listen, self._token, self._executor, self._retention)
-                self._running = start.running
+            if self._server is None and not start.cancelled:
+                start.server = start_server(self._path, self._listen, self._token, self._executor, self._retention)
+                self._server = start.server
                 atexit.register(self.close)
 
-    def _withdraw(self, start: _Start) -> None:
+    def _undo_start(self, start: _Start) -> None:
         with self._lock:
-            started = start.running is not None and start.running is self._running
+            started = start.server is not None and start.server is self._server
         if started:
             self._close()
 
     def _close(self) -> None:
         with self._lock:
-            running, self._running = self._running, None
-            if running is not None:
+            server, self._server = self._server, None
+            if server is not None:
                 atexit.unregister(self.close)
-                running.close()
+                server.close()
 
 
 def _resolved(path: str | os.PathLike[str]) -> Path:
@@ -233,22 +233,21 @@ def _resolved(path: str | os.PathLike[str]) -> Path:
         # Resolved, because processes that share a file find each other's lock files beside it.
         return Path(path).expanduser().resolve()
     except (OSError, RuntimeError, ValueError) as error:  # no such user, a loop of links, a zero byte
-        raise running.unusable(path, error) from error
+        raise database_error(path, error) from error
 
 
 @contextlib.contextmanager
-def _told(otherwise: str) -> Iterator[None]:
-    """Tell what the service refuses in the words of this package; ``otherwise`` is how everything stands then."""
+def _errors(consequence: str) -> Iterator[None]:
     try:
         yield
-    except Refusal as refusal:
-        kind = meaning_of(refusal.code).error
-        hint = "" if refusal.code == "DATA_LOSS" else " Try again when that is mended."
-        raise kind(f"{refusal.words}.", f"{otherwise}.{hint}") from refusal.__cause__
+    except StatusError as error:
+        error_type = meaning_of(error.code).error
+        hint = "" if error.code == "DATA_LOSS" else " Try again when that is fixed."
+        raise error_type(f"{error.message}.", f"{consequence}.{hint}") from error.__cause__
 
 
-def _ask(ask: Callable[[str], OperationMessage], operation_id: str, doing: str) -> Operation:
+def _ask(ask: Callable[[str], OperationMessage], operation_id: str, action: str) -> Operation:
     try:
         return Operation(ask(operation_id))
-    except Refusal as refusal:
-        raise error_for(refusal.code, refusal.words, operation_id, doing) from refusal.__cause__
+    except StatusError as error:
+        raise error_for(error.code, error.message, operation_id, action) from error.__cause__

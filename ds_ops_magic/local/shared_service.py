@@ -1,4 +1,4 @@
-"""The one service of a process, on the one database of a user."""
+"""The one service of a process, on the database of the user."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def shared() -> LocalService:
     """Return the service of this process, started on first use; it runs until `close_shared` or the process's end.
 
     Its database is the file named by ``DS_OPS_MAGIC_LOCAL_DB``, else ``ds_ops_magic/local.sqlite`` in
-    ``$XDG_STATE_HOME`` or ``~/.local/state``; a temporary file where that folder cannot be written. Several processes
+    ``$XDG_STATE_HOME`` or ``~/.local/state``; a temporary file if that folder cannot be written to. Several processes
     share the database, and each has a socket of its own. A forked child gets its own service.
 
     Raises:
-        OperationsError: The file is there, and cannot be used.
+        OperationsError: The file exists, and cannot be used.
     """
     global _service
     with _lock:
         if _service is None or not _service.started:
-            # Known before it is started, so that `close_shared` finds it however this ends.
+            # Assigned before it is started, so that `close_shared` finds it if this is interrupted.
             _service = LocalService(_usable_path())
             _service.start()
         return _service
@@ -68,7 +68,7 @@ def _path() -> Path:
 def _after_fork() -> None:
     global _lock, _service
     _lock = threading.Lock()
-    # Kept, because to collect it would run the end of a gRPC server whose threads are the parent's.
+    # Kept, because its destructor would end a gRPC server whose threads are the parent's.
     _left_to_parent.append(_service)
     _service = None
 

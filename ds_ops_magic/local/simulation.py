@@ -1,10 +1,9 @@
-"""The scripted course of a simulated operation, computed from timestamps: no thread, and the same after a restart."""
+"""Simulated operations, whose state is computed from timestamps: no thread, and the same after a restart."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
-from typing import Literal, get_args
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import code_pb2
@@ -16,32 +15,30 @@ from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProje
 from ds_ops_magic.local.results import CANCELLED, CANCELLING
 from ds_ops_magic.util.text import one_line
 
-Outcome = Literal["success", "failure", "failing", "cancelled", "no-cancel"]
+OUTCOMES = ("success", "failure", "failing", "cancelled", "no-cancel")
 
-OUTCOMES: tuple[str, ...] = get_args(Outcome)
-
-WIND_DOWN = 300_000_000
+CANCEL_DURATION = 300_000_000
 """Nanoseconds from a cancel to the end."""
 
 MAX_DURATION = 366 * 86400.0
-"""The longest course in seconds."""
+"""The longest duration in seconds."""
 
 MAX_STEPS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """What a simulated operation will do.
+    """A simulated operation.
 
     Args:
         duration: Seconds, 0 to `MAX_DURATION`.
         steps: Number of steps of equal length, 1 to `MAX_STEPS`.
         outcome: ``success``; ``failure`` (an error at the end); ``failing`` (the error shows at 60% of the duration,
-            and the end comes later); ``cancelled`` (someone else cancels it half way); ``no-cancel`` (a success that
-            refuses Cancel).
+            and the operation ends later); ``cancelled`` (someone else cancels it half way); ``no-cancel`` (a success
+            that cannot be cancelled).
 
     Raises:
-        ValueError: One of them is none of these.
+        ValueError: One of them is out of its range.
     """
 
     duration: float = 3.0
@@ -65,7 +62,7 @@ class Simulation:
 
     @property
     def length(self) -> int:
-        """The duration in nanoseconds."""
+        """Nanoseconds from its beginning to its end."""
         return round(self.duration * 1e9)
 
     def to_json(self) -> str:
@@ -89,76 +86,77 @@ class State:
     response: ExecuteProjectJobResponse | None = None
 
 
-def state_at(course: Simulation, created_at: int, cancel_requested: int | None, now: int) -> State:
+def state_at(simulation: Simulation, created_at: int, cancel_requested: int | None, now: int) -> State:
     """Compute the state of a simulated operation.
 
-    Between two changes the answer is the same, ``modified_at`` included, and an end stays what it was for any later
-    ``now``.
+    Between two changes the result is the same, ``modified_at`` included, and after the end it never changes.
 
     Args:
-        course: What it does.
-        created_at: When it began, nanoseconds since the epoch, as the other times.
+        simulation: The operation.
+        created_at: When it was created, nanoseconds since the epoch, as the other times.
         cancel_requested: When a cancel was accepted, None where none was.
-        now: The moment asked about; one before ``created_at`` (clocks are set back) counts as that.
+        now: The moment; one before ``created_at`` (clocks are set back) counts as ``created_at``.
     """
     now = max(now, created_at)
-    cancelled_at = _cancelled_at(course, created_at, cancel_requested)
+    cancelled_at = _cancelled_at(simulation, created_at, cancel_requested)
     if cancelled_at is not None and now >= cancelled_at:
-        return _cancelled(_working(course, created_at, cancelled_at), cancelled_at, now)
-    end = created_at + course.length
-    state = _working(course, created_at, now)
-    if course.outcome == "failing" and now >= created_at + _failing_after(course):
+        return _cancel(_progress_at(simulation, created_at, cancelled_at), cancelled_at, now)
+    end = created_at + simulation.length
+    state = _progress_at(simulation, created_at, now)
+    if simulation.outcome == "failing" and now >= created_at + _failing_after(simulation):
         state = replace(state, error=_BROKEN)
-    return state if now < end else _ended(course, state, end)
+    return state if now < end else _finish(simulation, state, end)
 
 
-def _cancelled_at(course: Simulation, created_at: int, requested: int | None) -> int | None:
+def _cancelled_at(simulation: Simulation, created_at: int, requested: int | None) -> int | None:
     moments = []
-    if course.outcome == "cancelled":
-        moments.append(created_at + course.length // 2)
-    if requested is not None and course.cancellable and requested < created_at + course.length:
+    if simulation.outcome == "cancelled":
+        moments.append(created_at + simulation.length // 2)
+    if requested is not None and simulation.cancellable and requested < created_at + simulation.length:
         moments.append(max(requested, created_at))
     return min(moments, default=None)
 
 
-def _cancelled(state: State, cancelled_at: int, now: int) -> State:
-    end = cancelled_at + WIND_DOWN
+def _cancel(state: State, cancelled_at: int, now: int) -> State:
+    end = cancelled_at + CANCEL_DURATION
     if now < end:
         return replace(state, modified_at=cancelled_at, error=CANCELLING)
     return replace(state, modified_at=end, done=True, error=CANCELLED)
 
 
-def _ended(course: Simulation, state: State, end: int) -> State:
+def _finish(simulation: Simulation, state: State, end: int) -> State:
     state = replace(state, modified_at=end, done=True)
-    if course.outcome == "failure":
+    if simulation.outcome == "failure":
         return replace(state, error=_OVER_QUOTA)
-    if course.outcome == "failing":
+    if simulation.outcome == "failing":
         return state
     return replace(state, response=ExecuteProjectJobResponse(result=JobResult(return_code=0)))
 
 
-def _working(course: Simulation, created_at: int, now: int) -> State:
-    """Compute how far the steps have come: the state changes only when one completes."""
-    elapsed = min(now - created_at, course.length)
-    if course.outcome == "failing":
-        elapsed = min(elapsed, _failing_after(course))
-    completed = elapsed * course.steps // course.length if course.length else course.steps
-    if course.outcome == "failure":
-        completed = min(completed, course.steps - 1)  # its last step is the one that fails
-    changed = created_at + _ceil(course.length * completed, course.steps)
-    failing_at = created_at + _failing_after(course)
-    if course.outcome == "failing" and now >= failing_at:
+def _progress_at(simulation: Simulation, created_at: int, now: int) -> State:
+    # The state changes only when a step completes.
+    elapsed = min(now - created_at, simulation.length)
+    if simulation.outcome == "failing":
+        elapsed = min(elapsed, _failing_after(simulation))
+    completed = elapsed * simulation.steps // simulation.length if simulation.length else simulation.steps
+    if simulation.outcome == "failure":
+        completed = min(completed, simulation.steps - 1)  # its last step is the one that fails
+    changed = created_at + _ceil(simulation.length * completed, simulation.steps)
+    failing_at = created_at + _failing_after(simulation)
+    if simulation.outcome == "failing" and now >= failing_at:
         changed = failing_at
     stamp = Timestamp()
     stamp.FromNanoseconds(changed)
     progress = JobProgress(
-        message=f"step {completed} of {course.steps}", progress=100 * completed // course.steps, create_time=stamp
+        message=f"step {completed} of {simulation.steps}",
+        progress=100 * completed // simulation.steps,
+        create_time=stamp,
     )
     return State(ExecuteProjectJobMetadata(progress=progress), modified_at=changed)
 
 
-def _failing_after(course: Simulation) -> int:
-    return _ceil(course.length * 6, 10)
+def _failing_after(simulation: Simulation) -> int:
+    return _ceil(simulation.length * 6, 10)
 
 
 def _ceil(dividend: int, divisor: int) -> int:

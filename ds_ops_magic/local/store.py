@@ -1,4 +1,4 @@
-"""Where operations are kept: a SQLite file that several threads and processes share."""
+"""The table of operations in a SQLite file that several threads and processes share."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ CREATE TABLE operation (
 
 
 class Row(NamedTuple):
-    """An operation as it is kept.
+    """A row of the table.
 
     Attributes:
-        id: What the service calls it.
+        id: The operation id.
         description: 0 to 256 characters.
         created_at: Nanoseconds since the epoch, as all times here.
         created_by: Name of the user of the operating system.
         modified_at: When it last changed.
-        done: Whether it is over; such a row never changes again.
+        done: Whether it has ended; such a row never changes again.
         metadata: Serialized ``google.protobuf.Any``.
         error: Serialized ``google.rpc.Status``.
         response: Serialized ``google.protobuf.Any``.
-        owner: The process that has the work, None where there is none (`owners`).
-        started: Whether the work has begun.
-        cancel_requested: When a cancel was first asked for.
-        course: JSON of a simulated course, None for real work.
+        owner: The process of a job (`process_lock`), None for a simulation.
+        started: Whether the job has started.
+        cancel_requested: When a cancel was first requested.
+        simulation: JSON of a `Simulation`, None for a job.
     """
 
     id: str
@@ -63,35 +63,36 @@ class Row(NamedTuple):
     owner: str | None = None
     started: bool = False
     cancel_requested: int | None = None
-    course: str | None = None
+    simulation: str | None = None
 
 
 # SQLite itself lets any column hold anything.
-_KINDS: tuple[Any, ...] = (
+_TYPES: tuple[Any, ...] = (
     *(str, str, int, str, int, int, bytes, (bytes, NoneType), (bytes, NoneType)),
     *((str, NoneType), int, (int, NoneType), (str, NoneType)),
 )
-_COLUMNS = ", ".join(Row._fields)
+# What is a simulation here is called a course in every file there is.
+_COLUMNS = ", ".join(Row._fields).replace("simulation", "course")
 _VALUES = ", ".join("?" * len(Row._fields))
 # Only names of columns are put into these; values are always bound.
 _INSERT = f"INSERT INTO operation ({_COLUMNS}) VALUES ({_VALUES})"  # noqa: S608
 _UPDATE = f"UPDATE operation SET ({_COLUMNS}) = ({_VALUES}) WHERE id = ?"  # noqa: S608
 _FIND = f"SELECT {_COLUMNS} FROM operation WHERE id = ?"  # noqa: S608
 _LIST = f"SELECT {_COLUMNS} FROM operation ORDER BY number DESC"  # noqa: S608
-# What is older than a time, or not among so many of the newest; -1: all are.
+# Older than a time, or not among so many of the newest; -1: all are.
 _OLD = "({time} < ? OR ? >= 0 AND number <= (SELECT number FROM operation ORDER BY number DESC LIMIT 1 OFFSET ?))"
-_GOING = f"SELECT {_COLUMNS} FROM operation WHERE NOT done AND {_OLD.format(time='created_at')}"  # noqa: S608
+_UNFINISHED = f"SELECT {_COLUMNS} FROM operation WHERE NOT done AND {_OLD.format(time='created_at')}"  # noqa: S608
 _PRUNE = f"DELETE FROM operation WHERE done AND {_OLD.format(time='modified_at')}"  # noqa: S608
 
 
 class Store:
     """The file of operations. Threads may share a Store, processes share the file, and a forked child may go on.
 
-    What it holds and cannot be read raises `Damaged`.
+    Content that cannot be read raises `Damaged`.
 
     Args:
         path: Absolute path of the file.
-        create: Make the file (mode 0600) where there is none.
+        create: Create the file (mode 0600) if it does not exist.
 
     Raises:
         OSError: The file cannot be created or opened, or another user may have put it there.
@@ -108,7 +109,7 @@ class Store:
             connection.execute(_INSERT, row)
 
     def delete(self, operation_id: str) -> None:
-        """Remove an operation nobody has heard of yet."""
+        """Remove an operation."""
         with self._database.writing(durable=False) as connection:
             connection.execute("DELETE FROM operation WHERE id = ?", (operation_id,))
 
@@ -118,20 +119,20 @@ class Store:
         change: Callable[[Row], Row | None],
         *,
         durable: bool = False,
-        patience: float | None = None,
+        timeout: float | None = None,
     ) -> Row | None:
-        """Read a row and change it in one transaction, which no other thread or process can come between.
+        """Read a row and change it in one transaction.
 
         Args:
-            operation_id: Which one.
-            change: Gets the row and returns it changed, or None to leave it; what it raises undoes everything.
-            durable: Whether it must outlive a power failure, and not only a kill of the process.
-            patience: Seconds to wait for another process that is writing, None for the usual ones.
+            operation_id: The operation.
+            change: Gets the row and returns it changed, or None to leave it; what it raises rolls the change back.
+            durable: Whether the change must survive a power failure, and not only a kill of the process.
+            timeout: Seconds to wait for another process that is writing, None for the default.
 
         Returns:
-            The row as it is now, None where there is none.
+            The row as it is now, None if there is none.
         """
-        with self._database.writing(durable, patience) as connection:
+        with self._database.writing(durable, timeout) as connection:
             row = _find(connection, operation_id)
             changed = None if row is None else change(row)
             if changed is None:
@@ -140,7 +141,7 @@ class Store:
             return changed
 
     def read(self, operation_id: str) -> Row | None:
-        """Return one row, None where there is none."""
+        """Return one row, None if there is none."""
         with self._database.reading() as connection:
             return _find(connection, operation_id)
 
@@ -149,14 +150,14 @@ class Store:
         with self._database.reading() as connection:
             return [_row(found) for found in connection.execute(_LIST).fetchall()]
 
-    def going(self, created_before: int, newest: int) -> list[Row]:
-        """Return the rows not known to be over that are older than a time, or not among so many newest (-1: all)."""
+    def unfinished(self, created_before: int, newest: int) -> list[Row]:
+        """Return the rows not done that are older than a time, or not among the ``newest`` ones (-1: all are)."""
         with self._database.reading() as connection:
-            return [_row(found) for found in connection.execute(_GOING, (created_before, newest, max(0, newest)))]
+            return [_row(found) for found in connection.execute(_UNFINISHED, (created_before, newest, max(0, newest)))]
 
-    def prune(self, ended_before: int, newest: int, patience: float | None = None) -> None:
-        """Remove the rows that are over and older than a time, or not among so many newest (-1: all are)."""
-        with self._database.writing(durable=False, patience=patience) as connection:
+    def prune(self, ended_before: int, newest: int, timeout: float | None = None) -> None:
+        """Remove the rows that are done and older than a time, or not among the ``newest`` ones (-1: all are)."""
+        with self._database.writing(durable=False, timeout=timeout) as connection:
             connection.execute(_PRUNE, (ended_before, newest, max(0, newest)))
 
     def close(self) -> None:
@@ -170,6 +171,6 @@ def _find(connection: sqlite3.Connection, operation_id: str) -> Row | None:
 
 
 def _row(found: tuple[Any, ...]) -> Row:
-    if not all(map(isinstance, found, _KINDS)):
-        raise Damaged("an operation in it has a value of another kind than it should")
+    if not all(map(isinstance, found, _TYPES)):
+        raise Damaged("an operation in it has a value of another type than it should")
     return Row._make(found)

@@ -9,7 +9,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Callable, Enum, Float, TraitError, Unicode, validate
 
-from ds_ops_magic.history import default
+from ds_ops_magic.history.default import default_history, use_profile
 from ds_ops_magic.magics import command_line, completion, notify, recent
 from ds_ops_magic.magics.invocation import Invocation
 from ds_ops_magic.magics.session import Session
@@ -49,7 +49,7 @@ class OpMagics(Magics):
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self.session = Session(self._open_history)
-        default.use_profile(shell.profile_dir.location)
+        use_profile(shell.profile_dir.location)
         if (history := self._open_history()) is not None:
             history.request_read()
 
@@ -124,7 +124,7 @@ class OpMagics(Magics):
             history.close()
 
     def _open_history(self) -> History | None:
-        history = default.history_in(self.history)
+        history = default_history(self.history)
         if history is not None:
             history.auto_warn = False  # `recent.print_warning` says it in a line of its own
         return history

@@ -1,4 +1,4 @@
-"""Error details of ``google.rpc`` as sentences (``google/rpc/error_details.proto``)."""
+"""Error details of ``google.rpc`` in plain English (``google/rpc/error_details.proto``)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-_MOST = 3  # violations, links or entries that are listed
+_MAX_LISTED = 3  # violations, links or entries that are listed
 
 
 def describe(detail: Message) -> str | None:
@@ -21,7 +21,7 @@ def describe(detail: Message) -> str | None:
         detail: A decoded detail.
 
     Returns:
-        A text that is still hostile; None for a type that is not described here, and where nothing is said in it.
+        The description, still hostile; None for an empty detail, and for a type that is not described here.
     """
     describe_type = _DESCRIPTIONS.get(detail.DESCRIPTOR.full_name)
     return (describe_type(detail) or None) if describe_type else None
@@ -48,8 +48,8 @@ def _retry_info(detail: Any) -> str:
 def _error_info(detail: Any) -> str:
     reason = " of ".join(filter(None, (detail.reason and f"reason {detail.reason}", detail.domain)))
     about = [f"{name} {value}" for name, value in sorted(detail.metadata.items())]
-    more = f", and {len(about) - _MOST} more" if len(about) > _MOST else ""
-    facts = ", ".join(about[:_MOST]) + more
+    more = f", and {len(about) - _MAX_LISTED} more" if len(about) > _MAX_LISTED else ""
+    facts = ", ".join(about[:_MAX_LISTED]) + more
     return f"{reason} ({facts})" if reason and facts else reason or facts
 
 
@@ -85,5 +85,5 @@ def _pair(about: str, said: str) -> str:
 
 def _list(said: Iterable[str]) -> str:
     known = [text for text in said if text]
-    more = f"; and {len(known) - _MOST} more" if len(known) > _MOST else ""
-    return "; ".join(known[:_MOST]) + more
+    more = f"; and {len(known) - _MAX_LISTED} more" if len(known) > _MAX_LISTED else ""
+    return "; ".join(known[:_MAX_LISTED]) + more

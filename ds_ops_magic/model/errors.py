@@ -51,7 +51,7 @@ class _ShortError(BaseException):
 
     def _render_traceback_(self) -> list[str]:
         if self._shown:  # IPython asks again for %tb, which is to show all of it
-            # The errors it was raised from may carry a server's words as they came.
+            # The errors it was raised from may carry a server's text as it came.
             return printable("".join(traceback.format_exception(self))).splitlines()
         self._shown = True
         return f"{type(self).__name__}: {self}".splitlines()
@@ -214,16 +214,12 @@ def operation_failed(operation: Operation) -> OperationFailed:
     status = operation.error
     if status is None:
         raise ValueError(f"{operation!r} has no error")
-    cancelled = status.name == "CANCELLED"
     shown, title = shown_id(operation.id), tidy(operation.title, 80)
     title = "" if title == tidy(operation.id, 80) else f" ({title})"
+    kind, ended = (OperationCancelled, "was cancelled") if status.name == "CANCELLED" else (OperationFailed, "failed")
     message = ": ".join(filter(None, (status.name, one_line(status.message))))
     detail = f" ({to_line(status.details[0])})" if status.details else ""
-    error = (OperationCancelled if cancelled else OperationFailed)(
-        f"Operation {shown}{title} {'was cancelled' if cancelled else 'failed'}.",
-        message + detail,
-        f"Its details: %op get {shown}",
-    )
+    error = kind(f"Operation {shown}{title} {ended}.", message + detail, f"Its details: %op get {shown}")
     error.operation, error.status = operation, status
     return error
 

@@ -1,4 +1,4 @@
-"""How long operations of one kind take, from how long earlier ones took: an estimate, worded as one."""
+"""How long operations of one kind take, estimated from how long earlier ones took."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import length_range
 
-LEAST = 3
-"""Earlier runs below which nothing is said."""
+MIN_RUNS = 3
+"""With fewer earlier runs there is no estimate."""
 _ENOUGH = 5  # earlier runs from which the schedule goes by them
-_DISTINCT = 2.5  # the most that the middle half may spread, as a ratio: past it the end is anybody's guess
-_NEAR = 1.6  # a run whose length is within this factor of an age speaks for an end at about that age
-_DOUBTS = 3  # runs of a kind not seen before, that count beside the earlier ones
+_DISTINCT = 2.5  # the most that the middle half may spread, as a ratio: past it the end cannot be told
+_NEAR = 1.6  # a run whose length is within this factor of an age counts as an end at about that age
+_UNSEEN = 3  # runs unlike all earlier ones, that count beside them
 _MOST_CHANGE = 2.0  # the factor by which an interval is changed at most: a failure may come at any time
 
-# Of runs not seen before every factor from 1 s to 20 min is as likely; this share of them is near any one age.
+# Of the unseen runs every factor from 1 s to 20 min is as likely; this share of them is near any one age.
 _SHARE_NEAR = 2 * math.log(_NEAR) / math.log(1200.0)
 
 
@@ -32,11 +32,11 @@ class Durations(PickledByName):
     seconds: tuple[float, ...] = ()
 
     def longer_than(self, age: float) -> Durations:
-        """Return those that took longer than this: what there is to go by once it has run for so long."""
+        """Return the runs that took longer than this age, in seconds."""
         return Durations(self.seconds[bisect_right(self.seconds, age) :])
 
-    def at(self, share: float) -> float:
-        """Return the length, in seconds, that a share (0..1) of the runs did not exceed, between runs by proportion.
+    def quantile(self, share: float) -> float:
+        """Return the length, in seconds, that a share (0..1) of the runs did not exceed, interpolated between runs.
 
         Raises:
             IndexError: There is no run.
@@ -46,36 +46,36 @@ class Durations(PickledByName):
         above = min(below + 1, len(self.seconds) - 1)
         return self.seconds[below] + (self.seconds[above] - self.seconds[below]) * (place - below)
 
-    def words(self, age: float) -> str:
-        """Word how long it should take in all, given that it has run for ``age`` seconds; empty with too little to say.
+    def describe(self, age: float) -> str:
+        """Say how long it takes in all, given that it has run for ``age`` seconds; empty with too few earlier runs.
 
         The range is that of the middle half: ``usually 2-4 min (12 earlier runs)``.
         """
-        if len(self.seconds) < LEAST:
+        if len(self.seconds) < MIN_RUNS:
             return ""
-        if age < self.at(0.25):
+        if age < self.quantile(0.25):
             return f"usually {self._range()} ({len(self.seconds)} earlier runs)"
         longer = self.longer_than(age)
-        if len(longer.seconds) < LEAST:
+        if len(longer.seconds) < MIN_RUNS:
             return f"longer than usual: {self._range()} ({len(self.seconds)} earlier runs)"
         return f"usually {longer._range()} ({len(longer.seconds)} earlier runs that took this long)"
 
-    def interval(self, age: float, plain: float) -> float:
-        """Change how long to leave an operation alone: shorter where its end is likely soon, longer where it is not.
+    def interval(self, age: float, default: float) -> float:
+        """Adapt a polling interval, in seconds: shorter where the end is likely soon, longer where it is not.
 
         The best interval goes with the root of how likely the end is in the next second. Simulated over kinds of
         distinct lengths (`python -m tests.benchmarks expected`), the mean delay is down to a half at as many calls.
 
         Args:
             age: Seconds since the operation was created.
-            plain: Seconds that it would be left alone if nothing were known of its kind.
+            default: The interval, in seconds, for a kind of which nothing is known.
         """
-        if len(self.seconds) < _ENOUGH or self.at(0.75) > _DISTINCT * self.at(0.25):
-            return plain
+        if len(self.seconds) < _ENOUGH or self.quantile(0.75) > _DISTINCT * self.quantile(0.25):
+            return default
         longer = self.longer_than(age / _NEAR)
         near = len(longer.seconds) - len(longer.longer_than(age * _NEAR).seconds)
-        share = (near + _DOUBTS * _SHARE_NEAR) / (len(longer.seconds) + _DOUBTS)
-        return plain * min(_MOST_CHANGE, max(1 / _MOST_CHANGE, math.sqrt(_SHARE_NEAR / share)))
+        share = (near + _UNSEEN * _SHARE_NEAR) / (len(longer.seconds) + _UNSEEN)
+        return default * min(_MOST_CHANGE, max(1 / _MOST_CHANGE, math.sqrt(_SHARE_NEAR / share)))
 
     def _range(self) -> str:
-        return length_range(self.at(0.25), self.at(0.75))
+        return length_range(self.quantile(0.25), self.quantile(0.75))

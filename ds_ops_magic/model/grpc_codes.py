@@ -1,4 +1,4 @@
-"""The one table of what each gRPC code means, for Get and for Cancel, and of how it reads."""
+"""What each gRPC code means: for Get, for Cancel, which error it is made into, and what that says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a service said about an operation: immutable, picklable views of one message."""
+"""`Operation`: a value over one ``yandex.cloud.operation.Operation`` message."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
 
 from ds_ops_magic.model.errors import OperationsError, operation_failed
+from ds_ops_magic.model.ids import shown_id
 from ds_ops_magic.model.outcome import Status, error_of, status_of, status_word
 from ds_ops_magic.model.payload import decode, target_id, to_plain, type_words
 from ds_ops_magic.model.progress import Progress, progress_of
@@ -153,14 +154,13 @@ class Operation:
 
     @property
     def kind(self) -> str:
-        """Full name of the metadata's type, empty where there is none: what sort of operation this is."""
+        """Full name of the metadata's type, empty where there is none."""
         return self._message.metadata.type_url.rpartition("/")[2]
 
     @property
     def title(self) -> str:
-        """One line that says what it is: the description, else the metadata's type in words, else the id."""
-        words = " ".join(type_words(self.kind)).capitalize()
-        return one_line(self.description) or words or tidy(self.id)
+        """One line: the description, else the name of the metadata's type, else the id."""
+        return one_line(self.description) or " ".join(type_words(self.kind)).capitalize() or tidy(self.id)
 
     @property
     def elapsed(self) -> float | None:
@@ -209,8 +209,8 @@ class Operation:
         return restore, ("Operation.from_bytes", self._message.SerializeToString())
 
     def __repr__(self) -> str:
-        words = f"Operation({tidy(self.id, 50)!r}, {self.status_word}"
-        return f"{words}, {self.title!r})" if self.title != tidy(self.id) else f"{words})"
+        title = f", {self.title!r}" if self.title != tidy(self.id) else ""
+        return f"Operation({shown_id(self.id)!r}, {self.status_word}{title})"
 
 
 def _time(message: OperationMessage, field: str) -> datetime | None:

@@ -1,4 +1,4 @@
-"""A list of operations: by outcome, and as a table."""
+"""`Operations`: a list of operations by outcome, and as a table."""
 
 from __future__ import annotations
 

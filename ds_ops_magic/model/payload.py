@@ -16,7 +16,7 @@ from ds_ops_magic.model.type_registry import find_type
 from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import counted, one_line, tidy
 
-_LONGEST_NAME = 200  # of a type, as far as it is worth splitting
+_MAX_NAME = 200  # characters of a type's name that are worth splitting
 _MAX_DETAIL = 64_000  # bytes of an error detail that is worth describing
 _WORDS = re.compile(r"[A-Z]+[0-9]*(?![a-z0-9])|[A-Z][a-z0-9]*")
 
@@ -63,7 +63,7 @@ def to_plain(message: Message) -> Any:
     """Turn a message into plain Python data by the JSON mapping of protobuf, with the field names of the API.
 
     An ``Any`` becomes what it holds, with its ``@type``. It never raises: what the mapping refuses (a type that is
-    not installed, bytes that do not parse, nesting without end) becomes its type and size.
+    not installed, bytes that do not parse, too deep nesting) becomes its type and size.
     """
     try:
         return json_format.MessageToDict(message, preserving_proto_field_name=True, descriptor_pool=_INSTALLED)
@@ -76,7 +76,7 @@ def to_plain(message: Message) -> Any:
 def to_line(payload: Message | UnknownPayload, limit: int = 160) -> str:
     """Describe a payload in one line that is safe to print.
 
-    An error detail of ``google.rpc`` reads as a sentence (``try again in 30 s``), anything else as its type and
+    An error detail of ``google.rpc`` is in plain English (``try again in 30 s``), anything else has its type and
     fields (``Disk: id fhm1, size 10``).
 
     Args:
@@ -87,13 +87,13 @@ def to_line(payload: Message | UnknownPayload, limit: int = 160) -> str:
         name, size = payload.type_url, payload.size
     else:
         name, size = payload.DESCRIPTOR.full_name, payload.ByteSize()
-        with contextlib.suppress(Exception):  # an Any inside that is broken or bottomless
-            said = error_details.describe(payload) if size <= _MAX_DETAIL else None
-            if said is None and size <= 16 * limit:
+        with contextlib.suppress(Exception):  # an Any inside that is broken or nested too deep
+            text = error_details.describe(payload) if size <= _MAX_DETAIL else None
+            if text is None and size <= 16 * limit:
                 fields = _without_punctuation(json_format.MessageToDict(payload, preserving_proto_field_name=True))
-                said = ": ".join(filter(None, (payload.DESCRIPTOR.name, fields)))
-            if said is not None:
-                return one_line(said, limit)
+                text = ": ".join(filter(None, (payload.DESCRIPTOR.name, fields)))
+            if text is not None:
+                return one_line(text, limit)
     return tidy(f"{name.rpartition('/')[2][-limit:]}, {counted(size, 'byte')}", limit)
 
 
@@ -107,14 +107,14 @@ def _without_punctuation(plain: Any) -> str:
 
 def type_words(type_name: str) -> list[str]:
     """Split the name of a metadata type: ``a.b.CreateGPUClusterMetadata`` gives Create, GPU, Cluster."""
-    return _WORDS.findall(type_name.rpartition(".")[2][:_LONGEST_NAME].removesuffix("Metadata"))
+    return _WORDS.findall(type_name.rpartition(".")[2][:_MAX_NAME].removesuffix("Metadata"))
 
 
 def target_id(metadata: object) -> str | None:
-    """Find the id of what an operation works on in its metadata, by shape; None where it does not say.
+    """Return the id of what an operation works on, by the names in its metadata; None where it does not say.
 
-    ``CreateProjectJobMetadata {project_id, job_id}`` is about the job: the field whose name ends the type's, which is
-    the id (a number in cdn.v1) or a message that has one (``ExecuteProjectJobMetadata {job {id}}``).
+    ``CreateProjectJobMetadata {project_id, job_id}`` is about the job: the field whose name the type's name ends with.
+    It is the id (a number in cdn.v1), or a message that has one (``ExecuteProjectJobMetadata {job {id}}``).
     """
     if not isinstance(metadata, Message):
         return None
@@ -137,7 +137,7 @@ def _as_id(value: object) -> str | None:
 
 
 class _Installed:
-    """What protobuf's JSON mapping asks for the type of an ``Any``: it finds every type that is installed."""
+    """A descriptor pool, for the JSON mapping, that finds every type that is installed."""
 
     def FindMessageTypeByName(self, full_name: str) -> Any:  # noqa: N802  # protobuf's own name for it
         """Return the descriptor of a message type.

@@ -1,10 +1,10 @@
-"""How far an operation is, read out of its metadata by shape rather than by a list of types.
+"""How far an operation is, read from its metadata by the names of its fields, not by a list of types.
 
 The shapes in use today, as the stubs of ``yandexcloud`` 0.413 show them: ``progress_percentage`` (backup.v1),
 ``completed_batches`` of ``total_batches`` (ai.batch_inference), ``processed_rows`` of ``total_rows`` (ai.dataset),
 ``current_step`` of ``total_steps`` (ai.tuning), and a nested ``progress {message, progress 0..100, create_time}``
-(datasphere.v2.jobs). A type that is added tomorrow and follows one of them works without a change here, whatever its
-numbers are written as: any numeric type, ``optional`` or not, or a wrapper of ``google.protobuf``.
+(datasphere.v2.jobs). A new type that follows one of them works without a change here. Its numbers may be of any
+numeric type, ``optional`` or not, or wrappers of ``google.protobuf``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Progress(PickledByName):
 
     Attributes:
         fraction: 0.0 to 1.0, or None where the service gives none. Never invented.
-        text: The service's own words, or its counts (``step 620 of 1,000``); None where there are none.
+        text: The service's own text, or its counts (``step 620 of 1,000``); None where there are none.
     """
 
     fraction: float | None = None
@@ -65,16 +65,16 @@ def progress_of(metadata: object) -> Progress:
     return _nested(metadata) or _counts(numbers) or _percentage(numbers) or Progress()
 
 
-def _nested(message: Message) -> Progress | None:
-    for field in message.DESCRIPTOR.fields:
-        if not _holds_progress(field) or not message.HasField(field.name):
+def _nested(metadata: Message) -> Progress | None:
+    for field in metadata.DESCRIPTOR.fields:
+        if not _holds_progress(field) or not metadata.HasField(field.name):
             continue
-        inner = getattr(message, field.name)
-        # What was sent for the sake of its numbers means them, zeros included.
+        inner = getattr(metadata, field.name)
+        # A message that was sent means its numbers, zeros included.
         numbers = {name: number._replace(sent=True) for name, number in _numbers(inner).items()}
         found = _counts(numbers) or _percentage(numbers) or Progress()
-        words = getattr(inner, "message", "")
-        text = (one_line(words) if isinstance(words, str) else "") or found.text
+        message = getattr(inner, "message", "")
+        text = (one_line(message) if isinstance(message, str) else "") or found.text
         if text or found.fraction is not None:
             return Progress(found.fraction, text)
     return None
@@ -96,8 +96,8 @@ def _counts(numbers: Mapping[str, _Number]) -> Progress | None:
         fraction = _clamp(done, total)
         if fraction is not None:
             within = min(max(done, 0), total)
-            words = f"{unit.replace('_', ' ')} {round(within):,} of {round(total):,}"
-            return Progress(fraction, one_line(words))  # a double has up to 309 digits
+            text = f"{unit.replace('_', ' ')} {round(within):,} of {round(total):,}"
+            return Progress(fraction, one_line(text))  # a double has up to 309 digits
     return None
 
 

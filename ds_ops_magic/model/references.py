@@ -1,4 +1,4 @@
-"""From what stands for operations to their ids: snapshots, messages, dictionaries and their text, and collections."""
+"""Ids of what stands for operations: snapshots, messages, dictionaries and their JSON text, and collections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Snapshot(Protocol):
 
 
 class Holder(Protocol):
-    """What has an operation: an ``OperationResult`` of yandexcloud, or an error about one."""
+    """An object that has an operation: an ``OperationResult`` of yandexcloud, or an error about one."""
 
     @property
     def operation(self) -> Any:
@@ -77,7 +77,7 @@ def only_id_of(value: object) -> str:
 
 
 def ids_in(value: object, name: str) -> Iterator[str]:
-    """Name the operations of a collection, in its order.
+    """Yield the ids of a collection of operations, in its order.
 
     Args:
         value: Any iterable of what `id_of` takes (a dictionary means its values), a watch, what has ``operations``
@@ -109,10 +109,10 @@ def ids_in(value: object, name: str) -> Iterator[str]:
 
 
 def ids_of(*values: object) -> Iterator[str]:
-    """Name the operations of arguments, each of which stands for one or is a collection.
+    """Yield the ids of arguments, each of which stands for one operation or is a collection.
 
     Raises:
-        NotAnOperation: One of them is neither; it is called by its place, from 0.
+        NotAnOperation: One of them is neither; the message names it by its position, from 0.
     """
     for number, value in enumerate(values):
         one = id_of(value)

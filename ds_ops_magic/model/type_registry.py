@@ -1,4 +1,4 @@
-"""Which installed stub defines a message type: from its full name to its class, importing one module at most."""
+"""Finds the class of a message by its full name, and imports the one module that defines it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 # Longer than any installed name, and shorter than what a file system refuses as a path.
-_LONGEST_NAME = 200
+_MAX_NAME = 200
 _FULL_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 # protoc writes the place of every message of a file at its end; the name there is in capitals.
 _DEFINED = re.compile(rb"_([A-Z0-9_]+)(?:['\"]\])?\._serialized_start")
@@ -38,7 +38,7 @@ def find_type(full_name: str) -> type[Message] | None:
         The class, or None when no installed module defines it, or the one that does cannot be imported.
     """
     # The registry reads a name up to its first NUL only, so that it must not be asked about just anything.
-    if len(full_name) > _LONGEST_NAME or not _FULL_NAME.fullmatch(full_name):
+    if len(full_name) > _MAX_NAME or not _FULL_NAME.fullmatch(full_name):
         return None
     return _registered(full_name) or (_registered(full_name) if _import_definition(full_name) else None)
 
@@ -51,9 +51,9 @@ def _registered(full_name: str) -> type[Message] | None:
     return message_factory.GetMessageClass(found)
 
 
-@functools.lru_cache(maxsize=4096)  # a type that is nowhere is looked for once, and not for each of 10,000 operations
+@functools.lru_cache(maxsize=4096)  # a type that is not installed is looked for once, not for each of 10,000 operations
 def _import_definition(full_name: str) -> bool:
-    """Import the modules that may define a type, the likeliest first, until one does."""
+    """Import the modules that may define a type, the most likely first, until one does."""
     with contextlib.suppress(OSError):  # stubs that are being upgraded while this runs
         for module in _modules_that_may_define(full_name):
             # A stub may clash with another package's of the same names, or be newer than the protobuf that runs here.
@@ -65,7 +65,7 @@ def _import_definition(full_name: str) -> bool:
 
 
 def _modules_that_may_define(full_name: str) -> Iterator[str]:
-    """Name the modules that have a message of this name, those in folders that fit its package first.
+    """Yield the modules that define a message of this name, those in folders that match its package first.
 
     The package is the folder for nearly all of ``yandexcloud``; for the few others (``speechkit.*``, some of
     ``clouddesktop`` and ``foundation_models``) the folder is near. What is not is looked for in all folders, which
@@ -80,7 +80,7 @@ def _modules_that_may_define(full_name: str) -> Iterator[str]:
     if top is None:
         return
     wanted = name.upper().encode()
-    for folder in _near(top, package.removeprefix(root).lstrip(".").split(".")):
+    for folder in _folders_near(top, package.removeprefix(root).lstrip(".").split(".")):
         for path in _likely_first(folder, name):
             if wanted in _names_in(path):
                 yield _module(top, root, path)
@@ -92,8 +92,8 @@ def _modules_that_may_define(full_name: str) -> Iterator[str]:
 # Paths are plain text here: to build and take apart a Path costs more than to look into a file.
 
 
-def _near(top: str, inside: list[str]) -> Iterator[str]:
-    """Name the folders that a package may be in: its own, those above it, those in it, one of the same ending."""
+def _folders_near(top: str, inside: list[str]) -> Iterator[str]:
+    """Yield the folders that a package may be in: its own, its parents, its children, one of the same ending."""
     own = os.path.join(top, *inside)
     for length in range(len(inside), 0, -1):
         yield os.path.join(top, *inside[:length])
@@ -122,11 +122,11 @@ def _likely_first(folder: str, name: str) -> list[str]:
 
     ``CreateDiskMetadata`` is in ``disk_service_pb2.py``: mostly one file of a folder has to be read.
     """
-    squeezed = name.lower()
+    lowered = name.lower()
 
     def rank(file: str) -> tuple[bool, int, bool]:
         about = file.removesuffix(_STUB).removesuffix("_service").replace("_", "")
-        return (about not in squeezed, -len(about), not file.endswith(f"_service{_STUB}"))
+        return (about not in lowered, -len(about), not file.endswith(f"_service{_STUB}"))
 
     stubs = [file for file in _listed(folder) if file.endswith(_STUB)]
     return [os.path.join(folder, file) for file in sorted(stubs, key=rank)]
@@ -138,7 +138,7 @@ def _names_in(path: str) -> frozenset[bytes]:
     with open(path, "rb") as file:
         source = file.read()
     # What comes before is the long text of the descriptor, with no such names.
-    first = max(0, source.find(b"._serialized_start") - 2 * _LONGEST_NAME)
+    first = max(0, source.find(b"._serialized_start") - 2 * _MAX_NAME)
     return frozenset(_DEFINED.findall(source, first))
 
 

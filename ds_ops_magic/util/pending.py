@@ -1,4 +1,4 @@
-"""A result to come from another thread, which may be waited for where Stop can interrupt at any step."""
+"""A result that another thread will give; Stop may interrupt the waiting for it at any step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ResultT = TypeVar("ResultT")
 
 
 class Pending(Generic[ResultT]):
-    """What `concurrent.futures.Future` is, made of a `Signal` and not of locks that an interrupt can leave held.
+    """A result to come: like `concurrent.futures.Future`, without locks that an interrupt can leave held.
 
     Args:
         cancelled: Called, on the thread that cancels, when nobody wants the result any more.

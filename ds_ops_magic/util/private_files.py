@@ -1,4 +1,4 @@
-"""Files that nobody else should read or have made: whose they are, and closing them to others."""
+"""Files that no other user may read or have made: checks of their owners, and of their modes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How quantities and foreign text read in one line: durations, counts, and what came from a server, without tokens."""
+"""Text for one line: durations, counts, and text from a server, made safe to print and without tokens."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ HIDDEN = "(token)"
 
 
 def one_line(text: str, limit: int = 256) -> str:
-    """Make foreign words safe to show in one line, without what looks like a token in them.
+    """Make text from elsewhere safe to show in one line, without what looks like a token in it.
 
     Args:
         text: Anything; a string from a server is hostile until it has passed here.
@@ -64,9 +64,9 @@ def one_line(text: str, limit: int = 256) -> str:
 
 
 def tidy(text: str, limit: int = 256) -> str:
-    """Make a foreign name safe to show in one line: like `one_line`, with nothing in it taken for a token.
+    """Make a name from elsewhere safe to show in one line: like `one_line`, with nothing taken for a token.
 
-    For what a user copies and types (ids, addresses, paths), names of types, and words that were masked before.
+    For what a user copies and types (ids, addresses, paths), names of types, and text that was masked before.
     """
     return _line(text, limit, str)
 
@@ -80,9 +80,9 @@ def _line(text: str, limit: int, mask: Callable[[str], str]) -> str:
     return folded
 
 
-def masked(words: str) -> str:
-    """Return words of a service or a program without what looks like a token: they may repeat what they were given."""
-    return _TOKENS.sub(HIDDEN, words)
+def masked(text: str) -> str:
+    """Return text of a service or a program without what looks like a token: it may repeat what it was given."""
+    return _TOKENS.sub(HIDDEN, text)
 
 
 def printable(text: str) -> str:

@@ -77,9 +77,9 @@ def start(thread: threading.Thread) -> None:
 
 
 def uninterrupted(function: Callable[[], T]) -> T:
-    """Run a function and return what it gives, with no interrupt amid it.
+    """Run a function on a thread that no interrupt reaches, and return what it gives.
 
-    What interrupts the waiting for it leaves it to go on to its end. Where no thread can be started it runs here.
+    An interrupt ends only the waiting for it. Where no thread can be started it runs here.
     """
 
     def begin(run: Callable[[], None]) -> None:
@@ -92,7 +92,7 @@ def uninterrupted(function: Callable[[], T]) -> T:
 
 
 def _apart(function: Callable[[], T], begin: Callable[[Callable[[], None]], object]) -> T:
-    """Run a function on a thread that is never interrupted, as only the main one is; there on one that is begun for it.
+    """Run a function on a thread that is never interrupted: not the main one, instead of which ``begin`` starts one.
 
     It is waited for with a lock, which an interrupt leaves as it is.
     """
@@ -136,12 +136,12 @@ class DaemonThreads(futures.Executor):
 
     Args:
         name: Of the threads.
-        most: How many there are at most; None for as many as a ``ThreadPoolExecutor`` has.
+        max_threads: None for as many as a ``ThreadPoolExecutor`` has.
     """
 
-    def __init__(self, name: str, most: int | None = None) -> None:
+    def __init__(self, name: str, max_threads: int | None = None) -> None:
         self._name = name
-        self._most = most or min(32, (os.cpu_count() or 1) + 4)
+        self._max_threads = max_threads or min(32, (os.cpu_count() or 1) + 4)
         self._lock = threading.Lock()
         self._waiting: collections.deque[Work] = collections.deque()
         self._workers: set[threading.Thread] = set()
@@ -158,7 +158,7 @@ class DaemonThreads(futures.Executor):
         with self._lock:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            if len(self._workers) < self._most:
+            if len(self._workers) < self._max_threads:
                 self._start_worker()
             self._waiting.append(work)
         return work.future

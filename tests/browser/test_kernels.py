@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ds_ops_magic.local.simulation import WIND_DOWN
+from ds_ops_magic.local.simulation import CANCEL_DURATION
 from tests.support.ipykernels import VERSIONS
 from tests.support.jupyter_lab import Notebook
 
@@ -43,7 +43,7 @@ def test_cancel_is_heard_while_the_cell_blocks(opened: Opener, version: str) -> 
     running, order, ended = json.loads(notebook.output(5).inner_text())
     assert running == version
     assert order == [3, 4]  # nothing of Run All was lost, doubled, or run out of turn
-    delays = [ended[name] - WIND_DOWN / 1e9 - at for name, at in clicks.items()]
+    delays = [ended[name] - CANCEL_DURATION / 1e9 - at for name, at in clicks.items()]
     assert len(delays) == 5
     assert statistics.median(delays) < 0.3
 

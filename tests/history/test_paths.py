@@ -15,7 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from ds_ops_magic import load_ipython_extension, recorder, unload_ipython_extension
-from ds_ops_magic.history.default import history_in
+from ds_ops_magic.history.default import default_history
 from ds_ops_magic.history.history import History
 from tests.support.following import client_of, python
 from tests.support.scripted import ScriptedServer, message
@@ -195,7 +195,7 @@ def test_a_current_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.Monke
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    history = history_in("history.sqlite")
+    history = default_history("history.sqlite")
     assert history
     history.auto_warn = False
     history.request_read()

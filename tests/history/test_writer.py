@@ -121,7 +121,7 @@ from pathlib import Path
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 from ds_ops_magic import load_ipython_extension, unload_ipython_extension
-from ds_ops_magic.history.default import history_in
+from ds_ops_magic.history.default import default_history
 from ds_ops_magic.model.operation import Operation
 from tests.support.scripted import message
 
@@ -139,7 +139,7 @@ limits = resource.getrlimit(resource.RLIMIT_NPROC)
 Path(f"{folder}/history.sqlite").touch()  # there is one to be read
 resource.setrlimit(resource.RLIMIT_NPROC, (0, limits[1]))
 load_ipython_extension(shell)
-history = history_in()
+history = default_history()
 history.of("host:1").record_snapshot(ended)
 assert not history.flush()
 assert [record.id for record in history.records()] == ["early"]

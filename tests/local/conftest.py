@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ds_ops_magic.local import owners
+from ds_ops_magic.local import process_lock
 from ds_ops_magic.local.store import Store
 
 SECOND = 1_000_000_000
@@ -17,7 +17,7 @@ class Clock:
     def __call__(self):
         return self.now
 
-    def pass_by(self, seconds):
+    def advance(self, seconds):
         self.now += round(seconds * SECOND)
 
 
@@ -31,4 +31,4 @@ def store(tmp_path):
     store = Store(tmp_path / "ops.sqlite")
     yield store
     store.close()
-    owners.release(store.path)
+    process_lock.release(store.path)

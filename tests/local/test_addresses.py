@@ -12,7 +12,7 @@ from ds_ops_magic.model.errors import OperationsError
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("given", "expected"),
     [
         ("127.0.0.1:0", "127.0.0.1:0"),
         ("127.8.9.10:80", "127.8.9.10:80"),
@@ -23,15 +23,15 @@ from ds_ops_magic.model.errors import OperationsError
         ("unix:x.sock", f"unix:{os.getcwd()}/x.sock"),
     ],
 )
-def test_loopback_and_sockets_pass(given, kept):
-    assert addresses.check(given) == kept
+def test_loopback_and_unix_sockets(given, expected):
+    assert addresses.check(given) == expected
 
 
 @pytest.mark.parametrize(
     "given",
     ["0.0.0.0:80", "[::]:80", "10.0.0.1:80", "example.com:80", "localhost.example.com:80", "dns:///x:80", "*:80"],
 )
-def test_what_other_machines_reach_is_refused(given):
+def test_other_machines(given):
     with pytest.raises(ValueError, match="neither loopback nor unix:PATH"):
         addresses.check(given)
 
@@ -39,18 +39,18 @@ def test_what_other_machines_reach_is_refused(given):
 @pytest.mark.parametrize(
     "given", ["", "127.0.0.1", ":80", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1", "localhost:٣"]
 )
-def test_what_is_no_address_is_refused(given):
+def test_invalid_addresses(given):
     with pytest.raises(ValueError, match="HOST:PORT or unix:PATH"):
         addresses.check(given)
 
 
 @pytest.mark.parametrize("given", ["unix:", "unix:/" + "x" * 200, "unix:/tmp/a\0b"])
-def test_a_path_that_no_socket_can_have_is_refused(given):
+def test_invalid_socket_paths(given):
     with pytest.raises(ValueError, match="path of a unix socket"):
         addresses.check(given)
 
 
-def test_a_port_in_use_is_told():
+def test_port_in_use():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OperationsError, match=f"Cannot listen on '127.0.0.1:{port}': Address already in use"):
@@ -58,7 +58,7 @@ def test_a_port_in_use_is_told():
     addresses.check_free(f"127.0.0.1:{port}")
 
 
-def test_a_socket_in_use_is_told_and_one_left_behind_is_not(tmp_path):
+def test_socket_in_use_or_stale(tmp_path):
     path = tmp_path / "x.sock"
     addresses.check_free(f"unix:{path}")
     with socket.socket(socket.AF_UNIX) as taken:
@@ -69,12 +69,12 @@ def test_a_socket_in_use_is_told_and_one_left_behind_is_not(tmp_path):
     addresses.check_free(f"unix:{path}")
 
 
-def test_a_file_in_the_place_of_a_socket_is_told(tmp_path):
+def test_file_instead_of_socket(tmp_path):
     (tmp_path / "x.sock").write_text("mine")
     with pytest.raises(OperationsError, match="a file of another kind"):
         addresses.check_free(f"unix:{tmp_path}/x.sock")
 
 
-def test_a_missing_folder_is_told(tmp_path):
+def test_missing_folder(tmp_path):
     with pytest.raises(OperationsError, match="No such file or directory"):
         addresses.check_free(f"unix:{tmp_path}/no/x.sock")

@@ -24,7 +24,7 @@ def local_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
 
 
 @pytest.mark.usefixtures("local_database")
-def test_closing_clients_leaves_the_local_service_and_its_work_alone() -> None:
+def test_closing_clients_keeps_the_service() -> None:
     go_on = threading.Event()
     first, second = connect("local"), connect("local")
     assert isinstance(first.connection, LocalConnection)
@@ -42,7 +42,7 @@ def test_closing_clients_leaves_the_local_service_and_its_work_alone() -> None:
 
 
 @pytest.mark.usefixtures("local_database")
-def test_stopping_the_local_service_is_asked_for() -> None:
+def test_stop_service() -> None:
     with connect("local") as client:
         assert isinstance(client.connection, LocalConnection)
         place = Path(client.connection.endpoint.removeprefix("unix:"))
@@ -52,7 +52,7 @@ def test_stopping_the_local_service_is_asked_for() -> None:
 
 
 @pytest.mark.usefixtures("local_database")
-def test_a_local_client_can_be_pickled() -> None:
+def test_pickled_client() -> None:
     with connect("local") as client:
         operation = client.connection.service.simulate(0)
         with pickle.loads(pickle.dumps(client)) as again:  # noqa: S301  # our own

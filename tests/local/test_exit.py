@@ -1,4 +1,4 @@
-"""What becomes of services and their callables when the process ends, in processes of their own."""
+"""What becomes of services and their jobs when the process ends, in processes of their own."""
 
 from __future__ import annotations
 
@@ -52,24 +52,24 @@ while service.get(operation.id).progress.text != "running":
 """
 
 
-def left(path, work, then=""):
-    """Run a script that leaves work behind until it has ended, and return its output and the operation."""
-    with script(f"{_LEAVES}\n{then}", path, work) as process:
-        said = process.communicate(timeout=PROMPTLY)[0]
+def left(path, job, then=""):
+    """Run a script that ends while a job runs, and return its output and the operation."""
+    with script(f"{_LEAVES}\n{then}", path, job) as process:
+        output = process.communicate(timeout=PROMPTLY)[0]
         assert process.returncode == 0
     with LocalService(path) as service:
         (operation,) = service.operations()
-    return said, operation
+    return output, operation
 
 
-@pytest.mark.parametrize(("work", "then"), [("forever", ""), ("slow_to_look", ""), ("slow_to_look", "service.close()")])
-def test_work_that_looks_at_its_reporter_ends_cancelled_with_the_process(tmp_path, work, then):
-    assert left(tmp_path / "ops.sqlite", work, then)[1].status is Status.CANCELLED
+@pytest.mark.parametrize(("job", "then"), [("forever", ""), ("slow_to_look", ""), ("slow_to_look", "service.close()")])
+def test_jobs_that_check_are_cancelled(tmp_path, job, then):
+    assert left(tmp_path / "ops.sqlite", job, then)[1].status is Status.CANCELLED
 
 
-@pytest.mark.parametrize(("work", "then"), [("deaf", ""), ("busy", ""), ("deaf", "service.close()")])
-def test_work_that_never_looks_is_cut_off_and_said_to_be(tmp_path, work, then):
-    operation = left(tmp_path / "ops.sqlite", work, then)[1]
+@pytest.mark.parametrize(("job", "then"), [("deaf", ""), ("busy", ""), ("deaf", "service.close()")])
+def test_jobs_that_never_check_are_aborted(tmp_path, job, then):
+    operation = left(tmp_path / "ops.sqlite", job, then)[1]
     assert (operation.error.name, operation.error.message) == ("ABORTED", "the process that ran it has ended")
 
 
@@ -82,14 +82,14 @@ folder = service.path.parent
 """
 
 
-def test_what_is_not_closed_is_closed_and_leaves_nothing_behind(capfd):
+def test_closed_at_exit(capfd):
     with script(_LOOKS) as process:
         assert process.communicate(timeout=PROMPTLY)[0] == "False\n"
         assert process.returncode == 0
     assert capfd.readouterr().err == ""
 
 
-def test_it_needs_no_new_thread_to_close(monkeypatch, tmp_path):
+def test_close_starts_no_thread(monkeypatch, tmp_path):
     def refuse(thread):
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
@@ -100,7 +100,7 @@ def test_it_needs_no_new_thread_to_close(monkeypatch, tmp_path):
     assert not folder.exists()
 
 
-def test_an_error_that_ends_the_process_ends_its_work_too(tmp_path):
+def test_jobs_are_cancelled_after_an_error(tmp_path):
     with script(f"{_LEAVES}\nraise SystemExit(3)", tmp_path / "ops.sqlite", "forever") as process:
         assert process.wait(PROMPTLY) == 3
     with LocalService(tmp_path / "ops.sqlite") as service:
@@ -116,9 +116,9 @@ threading.Thread(target=use).start()
 """
 
 
-def test_it_serves_for_as_long_as_threads_keep_the_process_alive(tmp_path):
-    said, operation = left(tmp_path / "ops.sqlite", "forever", _ANOTHER_THREAD_USES_IT)
-    assert said == "running\n"
+def test_serves_while_other_threads_run(tmp_path):
+    output, operation = left(tmp_path / "ops.sqlite", "forever", _ANOTHER_THREAD_USES_IT)
+    assert output == "running\n"
     assert operation.status is Status.CANCELLED
 
 
@@ -133,7 +133,7 @@ else:
 """
 
 
-def test_a_forked_child_that_ends_leaves_its_parents_service_and_work_alone(tmp_path):
-    said, operation = left(tmp_path / "ops.sqlite", "forever", _FORKS)
-    assert said == "running True\n"
+def test_exit_of_a_forked_child(tmp_path):
+    output, operation = left(tmp_path / "ops.sqlite", "forever", _FORKS)
+    assert output == "running True\n"
     assert operation.status is Status.CANCELLED

@@ -65,25 +65,25 @@ def interrupt(*_):
 
 random.seed(int(sys.argv[3]))
 signal.signal(signal.SIGALRM, interrupt)
-made = globals()[sys.argv[1]]()
+user = globals()[sys.argv[1]]()
 for _ in range(3):
-    made.begin()
-    made.end()
+    user.begin()
+    user.end()
 wait_until(nothing_is_left)
 before, interrupted = there_is(), 0
 for number in range(int(sys.argv[2])):
     try:
         try:
             signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, random.choice((5e-3, 3e-2))))
-            made.begin()
+            user.begin()
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:
         interrupted += 1
-    made.end()
+    user.end()
     if number % 50 == 0:  # what is left of one would be found by the next
-        made.begin()
-        made.end()
+        user.begin()
+        user.end()
 wait_until(nothing_is_left)
 wait_until(lambda: all(now <= then for now, then in zip(there_is(), before)))
 print(interrupted)
@@ -91,15 +91,15 @@ print(interrupted)
 
 
 @pytest.mark.parametrize("how", ["Own", "Shared", "Connected"])
-def test_interrupts_at_any_moment_of_a_start_leave_nothing_behind(how):
+def test_interrupted_start(how):
     with script(_INTERRUPTED, how, 300, 7) as process:
-        said = process.communicate(timeout=100)[0]
+        output = process.communicate(timeout=100)[0]
         assert process.returncode == 0
-        assert int(said), "some came in time"
+        assert int(output), "some came in time"
 
 
 @pytest.mark.parametrize("started", range(7))
-def test_where_no_thread_can_be_started_it_says_so_and_leaves_nothing_behind(monkeypatch, tmp_path, started):
+def test_start_without_threads(monkeypatch, tmp_path, started):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     LocalService().start().close()
     before, begin, left = descriptors(), threading.Thread.start, [started]
@@ -126,7 +126,7 @@ def test_where_no_thread_can_be_started_it_says_so_and_leaves_nothing_behind(mon
         assert caller.get(service.simulate(0).id).done
 
 
-def test_where_no_thread_can_be_started_no_callable_is_taken(monkeypatch):
+def test_submit_without_threads(monkeypatch):
     with LocalService() as service:
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", no_more)

@@ -1,4 +1,4 @@
-"""Callables in other processes: pools, cancels from elsewhere, and processes that are killed."""
+"""Jobs in other processes: pools, cancels from another process, and processes that are killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from ds_ops_magic.local import JobCancelled, LocalService, Reporter
 from ds_ops_magic.model.outcome import Status
-from tests.support.local_service import begun, count, die, ended, process_id, script, until_cancelled, wait_until
+from tests.support.local_service import count, die, ended, process_id, script, started, until_cancelled, wait_until
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def pool():
         yield pool
 
 
-def test_another_process_runs_reports_and_is_cancelled(pool):
+def test_process_pool(pool):
     with LocalService(executor=pool) as service:
         where = ended(service, service.submit(process_id).id)
         assert where.result().number_value not in (0, os.getpid())
@@ -39,21 +39,21 @@ def test_another_process_runs_reports_and_is_cancelled(pool):
         assert ended(service, operation.id).status is Status.CANCELLED
 
 
-def test_what_cannot_be_pickled_is_its_error(pool):
+def test_unpicklable_callable(pool):
     with LocalService(executor=pool) as service:
         end = ended(service, service.submit(lambda: 1).id)
         assert end.status is Status.FAILED
         assert "ickl" in end.error.message
 
 
-def test_a_worker_that_dies_aborts_its_operation():
+def test_worker_that_dies():
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         with LocalService(executor=pool) as service:
             end = ended(service, service.submit(die).id)
         assert (end.error.name, end.error.message) == ("ABORTED", "the process that ran it has ended")
 
 
-def test_another_process_records_the_end_after_the_service_is_closed(pool, tmp_path):
+def test_outcome_after_close(pool, tmp_path):
     with LocalService(tmp_path / "ops.sqlite", executor=pool) as service:
         operation = service.submit(until_cancelled)
         wait_until(lambda: service.get(operation.id).progress.text == "waiting")
@@ -70,14 +70,14 @@ class FarAway(ThreadPoolExecutor):
         return super().submit(function, call._replace(path=call.path.parent / "elsewhere" / call.path.name))
 
 
-def test_an_executor_on_another_machine_needs_no_database_there():
+def test_executor_on_another_machine():
     with FarAway(1) as pool, LocalService(executor=pool) as service:
         assert ended(service, service.submit(count, 3).id).result().number_value == 3
         assert "ValueError" in ended(service, service.submit(int, "x").id).error.message
         assert not (service.path.parent / "elsewhere").exists()
 
 
-def test_work_outlives_a_database_that_it_cannot_reach(tmp_path):
+def test_reporter_without_database(tmp_path):
     with LocalService(tmp_path / "ops.sqlite") as service:
         operation = service.simulate(100)
         reporter = pickle.loads(pickle.dumps(Reporter(tmp_path / "gone" / "ops.sqlite", operation.id)))  # noqa: S301
@@ -86,7 +86,7 @@ def test_work_outlives_a_database_that_it_cannot_reach(tmp_path):
         reporter.check()
 
 
-def test_a_reporter_may_be_pickled_after_use(service):
+def test_pickled_reporter(service):
     operation = service.submit(until_cancelled)
     reporter = Reporter(service.path, operation.id)
     assert not reporter.cancelled
@@ -109,7 +109,7 @@ with LocalService(sys.argv[1]) as service:
 """
 
 
-def test_a_cancel_reaches_another_process(tmp_path):
+def test_cancel_in_another_process(tmp_path):
     with LocalService(tmp_path / "ops.sqlite") as service, script(_RUNS, service.path) as process:
         running = process.stdout.readline().strip()
         wait_until(lambda: service.get(running).progress.text == "waiting")
@@ -137,13 +137,13 @@ with LocalService(sys.argv[1]) as service:
 """
 
 
-def test_a_killed_process_loses_nothing_and_its_work_is_aborted_once(tmp_path):
+def test_killed_process(tmp_path):
     path = tmp_path / "ops.sqlite"
     with script(_SUBMITS, path) as process:
         running = process.stdout.readline().strip()
         acknowledged = [process.stdout.readline().strip() for _ in range(100)]
         with LocalService(path) as service:
-            wait_until(lambda: begun(service, service.get(running)))
+            wait_until(lambda: started(service, service.get(running)))
             assert service.get(running).status is Status.RUNNING, "its process lives"
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -159,7 +159,7 @@ def test_a_killed_process_loses_nothing_and_its_work_is_aborted_once(tmp_path):
     assert first == second
     with LocalService(path) as service:
         assert set(acknowledged) <= {operation.id for operation in service.operations()}
-        assert service.get(acknowledged[-1]).status is Status.RUNNING, "a course needs no process"
+        assert service.get(acknowledged[-1]).status is Status.RUNNING, "a simulation needs no process"
         assert f"ABORTED {service.get(running).to_proto().modified_at.ToNanoseconds()}\n" == first
 
 
@@ -182,6 +182,6 @@ with LocalService() as service, connect(service.address) as client:
 """
 
 
-def test_a_forked_child_leaves_the_service_to_its_parent():
+def test_forked_child():
     with script(_FORKS) as process:
         assert process.wait(20) == 0

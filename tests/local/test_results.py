@@ -11,27 +11,27 @@ from google.protobuf.wrappers_pb2 import BytesValue, StringValue
 from google.rpc.error_details_pb2 import DebugInfo
 from google.rpc.status_pb2 import Status
 
-from ds_ops_magic.local.results import MAX_RESPONSE, MAX_WORDS, JobCancelled, raised, returned
+from ds_ops_magic.local.results import MAX_RESPONSE, MAX_TEXT, JobCancelled, Outcome
 from ds_ops_magic.model.payload import decode, to_plain
 
 
 def response(value):
-    end = returned(value)
+    end = Outcome.from_value(value)
     assert end.error is None
     return decode(Any.FromString(end.response))
 
 
 def error(exception):
-    end = raised(exception)
+    end = Outcome.from_exception(exception)
     assert end.response is None
     return Status.FromString(end.error)
 
 
-def test_none_is_empty():
+def test_none():
     assert response(None) == Empty()
 
 
-def test_a_message_is_packed_as_it_is():
+def test_message():
     assert response(Duration(seconds=3)) == Duration(seconds=3)
 
 
@@ -39,13 +39,13 @@ def test_a_message_is_packed_as_it_is():
     "value",
     ["text", "", 0, -7, 2**53, 0.5, True, [], {}, [1, [None, "x"]], {"a": {"б": [1.5, False]}}],
 )
-def test_json_data_is_a_value(value):
+def test_json(value):
     found = response(value)
     assert isinstance(found, Value)
     assert to_plain(found) == value
 
 
-def test_a_tuple_is_a_list():
+def test_tuple():
     assert to_plain(response(({"a": (1, 2)},))) == [{"a": [1.0, 2.0]}]
 
 
@@ -56,7 +56,7 @@ class Odd:
 
 class Broken:
     def __repr__(self):
-        raise RuntimeError("no words")
+        raise RuntimeError("no text")
 
 
 @pytest.mark.parametrize(
@@ -74,24 +74,24 @@ class Broken:
         object(),
     ],
 )
-def test_what_json_would_change_is_its_repr(value):
+def test_not_json(value):
     found = response(value)
     assert isinstance(found, StringValue)
     assert found.value == repr(value)
 
 
-def test_a_repr_is_cut_to_one_line():
+def test_long_repr():
     found = response(Odd()).value
-    assert len(found) == MAX_WORDS
+    assert len(found) == MAX_TEXT
     assert found.startswith("Odd x")
     assert found.endswith("…")
 
 
-def test_a_repr_that_fails_is_no_failure():
+def test_failing_repr():
     assert response(Broken()).value == "<Broken whose repr fails>"
 
 
-def test_nesting_that_protobuf_would_not_parse_is_its_repr():
+def test_deep_nesting():
     deep = []
     for _ in range(50):
         deep = [deep]
@@ -104,11 +104,11 @@ def test_nesting_that_protobuf_would_not_parse_is_its_repr():
 @pytest.mark.parametrize(
     "value", ["x" * (MAX_RESPONSE + 1), [0] * (MAX_RESPONSE // 11), BytesValue(value=b"x" * MAX_RESPONSE)]
 )
-def test_what_no_client_would_receive_is_cut(value):
-    assert len(returned(value).response) < 5000
+def test_large_response(value):
+    assert len(Outcome.from_value(value).response) < 5000
 
 
-def test_an_exception_is_its_name_words_and_place():
+def test_exception():
     try:
         raise ValueError("no\nway")
     except ValueError as caught:
@@ -120,27 +120,27 @@ def test_an_exception_is_its_name_words_and_place():
     assert 'raise ValueError("no\\nway")' in info.stack_entries[0]
 
 
-def test_an_exception_without_words_is_its_name():
+def test_exception_without_message():
     assert error(KeyboardInterrupt()).message == "KeyboardInterrupt"
 
 
-def test_a_long_message_is_cut():
-    assert len(error(ValueError("x" * 10_000_000)).message) == MAX_WORDS
+def test_long_message():
+    assert len(error(ValueError("x" * 10_000_000)).message) == MAX_TEXT
 
 
-def test_words_that_cannot_be_sent_are_replaced():
+def test_message_with_control_characters():
     assert error(ValueError("a\ud800\x1b[31m")).message == "ValueError: a?\ufffd[31m"
 
 
 class Speechless(Exception):
     def __str__(self):
-        raise RuntimeError("no words")
+        raise RuntimeError("no text")
 
 
-def test_an_exception_whose_words_fail_is_its_name():
+def test_failing_str():
     assert error(Speechless()).message == "Speechless"
 
 
-def test_a_cancel_has_code_1_and_is_no_exception():
+def test_job_cancelled():
     assert error(JobCancelled("x")).code == 1
     assert not issubclass(JobCancelled, Exception)

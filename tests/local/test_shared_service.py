@@ -22,7 +22,7 @@ def state(tmp_path, monkeypatch):
     close_shared()
 
 
-def test_a_process_has_one_and_it_keeps_its_operations(state):
+def test_one_per_process(state):
     service = shared()
     assert service is shared()
     assert service.path == state / "ds_ops_magic" / "local.sqlite"
@@ -35,24 +35,24 @@ def test_a_process_has_one_and_it_keeps_its_operations(state):
     assert again.get(operation.id).done
 
 
-def test_threads_that_ask_together_get_the_same():
+def test_one_for_all_threads():
     with ThreadPoolExecutor(8) as pool:
         assert len(set(map(id, pool.map(lambda _: shared(), range(32))))) == 1
 
 
-def test_without_a_state_folder_it_is_in_the_home(monkeypatch, tmp_path):
+def test_default_path(monkeypatch, tmp_path):
     for value in ("", "relative/is/ignored"):
         monkeypatch.setenv("XDG_STATE_HOME", value)
         assert shared().path == tmp_path / "home" / ".local" / "state" / "ds_ops_magic" / "local.sqlite"
         close_shared()
 
 
-def test_the_environment_names_the_file(monkeypatch, tmp_path):
+def test_path_from_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("DS_OPS_MAGIC_LOCAL_DB", str(tmp_path / "new" / "mine.sqlite"))
     assert shared().path == tmp_path / "new" / "mine.sqlite"
 
 
-def test_where_nothing_can_be_written_it_is_a_temporary_file(state):
+def test_unwritable_folder(state):
     state.write_text("a file in the place of the folder")
     service = shared()
     with calling(service.address) as caller:
@@ -63,7 +63,7 @@ def test_where_nothing_can_be_written_it_is_a_temporary_file(state):
     assert not path.exists()
 
 
-def test_a_file_that_is_no_database_is_told(state):
+def test_not_a_database(state):
     path = state / "ds_ops_magic" / "local.sqlite"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"x" * 5000)
@@ -97,7 +97,7 @@ with connect(address) as client:
 """
 
 
-def test_a_forked_child_gets_its_own():
+def test_forked_child():
     with script(_FORKS) as process:
         assert process.wait(30) == 0
 
@@ -110,7 +110,7 @@ sys.stdin.readline()
 """
 
 
-def test_two_processes_share_the_file_and_not_the_socket():
+def test_two_processes():
     service = shared()
     with script(_USES) as process:
         address, operation = process.stdout.readline().split()

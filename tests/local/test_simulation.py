@@ -1,4 +1,4 @@
-"""The scripted courses: pure functions of time, so that no test here waits."""
+"""Simulated operations: pure functions of time, so that no test here waits."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import itertools
 import pytest
 from google.rpc.error_details_pb2 import QuotaFailure
 
-from ds_ops_magic.local.simulation import MAX_DURATION, MAX_STEPS, OUTCOMES, WIND_DOWN, Simulation, state_at
+from ds_ops_magic.local.simulation import CANCEL_DURATION, MAX_DURATION, MAX_STEPS, OUTCOMES, Simulation, state_at
 
 SECOND = 1_000_000_000
 BEGAN = 1_700_000_000 * SECOND
 
 
-def at(course, seconds, cancelled=None):
+def at(simulation, seconds, cancelled=None):
     requested = None if cancelled is None else BEGAN + round(cancelled * SECOND)
-    return state_at(course, BEGAN, requested, BEGAN + round(seconds * SECOND))
+    return state_at(simulation, BEGAN, requested, BEGAN + round(seconds * SECOND))
 
 
 def code(state):
     return state.error.code if state.error else None
 
 
-def test_a_course_goes_step_by_step():
-    course = Simulation(duration=5, steps=5)
-    states = [at(course, seconds) for seconds in (0, 0.99, 1, 3.5, 4.999, 5)]
+def test_steps():
+    simulation = Simulation(duration=5, steps=5)
+    states = [at(simulation, seconds) for seconds in (0, 0.99, 1, 3.5, 4.999, 5)]
     assert [(state.metadata.progress.message, state.metadata.progress.progress, state.done) for state in states] == [
         ("step 0 of 5", 0, False),
         ("step 0 of 5", 0, False),
@@ -35,17 +35,17 @@ def test_a_course_goes_step_by_step():
     ]
 
 
-def test_a_success_returns_zero():
+def test_success():
     end = at(Simulation(1, 1, "success"), 1)
     assert (end.done, end.error) == (True, None)
     assert end.response.result.return_code == 0
     assert end.response.HasField("result")
 
 
-def test_a_failure_shows_at_the_end_with_its_detail():
-    course = Simulation(2, 4, "failure")
-    assert code(at(course, 1.999)) is None
-    end = at(course, 2)
+def test_failure():
+    simulation = Simulation(2, 4, "failure")
+    assert code(at(simulation, 1.999)) is None
+    end = at(simulation, 2)
     assert (end.done, code(end), end.response) == (True, 8, None)
     detail = QuotaFailure()
     assert end.error.details[0].Unpack(detail)
@@ -53,21 +53,21 @@ def test_a_failure_shows_at_the_end_with_its_detail():
     assert end.metadata.progress.progress == 75, "the step that failed did not complete"
 
 
-def test_a_failing_course_has_its_error_before_it_is_done():
-    course = Simulation(10, 10, "failing")
-    assert code(at(course, 5.999)) is None
-    assert [(code(state), state.done) for state in (at(course, 6), at(course, 9.999), at(course, 10))] == [
+def test_failing():
+    simulation = Simulation(10, 10, "failing")
+    assert code(at(simulation, 5.999)) is None
+    assert [(code(state), state.done) for state in (at(simulation, 6), at(simulation, 9.999), at(simulation, 10))] == [
         (13, False),
         (13, False),
         (13, True),
     ]
-    assert at(course, 9).metadata.progress.progress == 60
+    assert at(simulation, 9).metadata.progress.progress == 60
 
 
-def test_someone_else_cancels_half_way():
-    course = Simulation(4, 4, "cancelled")
-    assert code(at(course, 1.999)) is None
-    assert [(code(state), state.done) for state in (at(course, 2), at(course, 2.299), at(course, 2.3))] == [
+def test_cancelled():
+    simulation = Simulation(4, 4, "cancelled")
+    assert code(at(simulation, 1.999)) is None
+    assert [(code(state), state.done) for state in (at(simulation, 2), at(simulation, 2.299), at(simulation, 2.3))] == [
         (1, False),
         (1, False),
         (1, True),
@@ -76,37 +76,39 @@ def test_someone_else_cancels_half_way():
 
 @pytest.mark.parametrize("outcome", ["success", "failure", "failing", "cancelled"])
 @pytest.mark.parametrize("requested", [0, 1.0, 6.5, 9.99])
-def test_a_cancel_winds_down_and_ends(outcome, requested):
-    course = Simulation(10, 10, outcome)
-    before, during, end = (at(course, requested + later, requested) for later in (-1e-6, 0, WIND_DOWN / SECOND))
+def test_cancel(outcome, requested):
+    simulation = Simulation(10, 10, outcome)
+    before, during, end = (
+        at(simulation, requested + later, requested) for later in (-1e-6, 0, CANCEL_DURATION / SECOND)
+    )
     if not before.done:
         assert (code(during), during.done) in [(1, False), (1, True)]
         assert (code(end), end.done) == (1, True)
     assert end.done
 
 
-def test_the_first_cancel_counts():
-    course = Simulation(10, 10, "cancelled")
-    assert at(course, 5.31, cancelled=5.1).modified_at == BEGAN + 5_300_000_000
+def test_first_cancel_counts():
+    simulation = Simulation(10, 10, "cancelled")
+    assert at(simulation, 5.31, cancelled=5.1).modified_at == BEGAN + 5_300_000_000
 
 
-def test_a_course_that_cannot_be_cancelled_goes_on():
-    course = Simulation(2, 2, "no-cancel")
-    assert not course.cancellable
-    assert at(course, 1.5, cancelled=1) == at(course, 1.5)
-    assert at(course, 2, cancelled=1).response.result.return_code == 0
+def test_no_cancel():
+    simulation = Simulation(2, 2, "no-cancel")
+    assert not simulation.cancellable
+    assert at(simulation, 1.5, cancelled=1) == at(simulation, 1.5)
+    assert at(simulation, 2, cancelled=1).response.result.return_code == 0
 
 
-def test_a_cancel_after_the_end_changes_nothing():
-    course = Simulation(1, 1)
-    assert at(course, 3, cancelled=2) == at(course, 3)
+def test_cancel_after_the_end():
+    simulation = Simulation(1, 1)
+    assert at(simulation, 3, cancelled=2) == at(simulation, 3)
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 @pytest.mark.parametrize("cancelled", [None, 0.0, 0.31, 0.8])
-def test_time_never_runs_back_and_an_end_is_for_ever(outcome, cancelled):
-    course = Simulation(1, 7, outcome)
-    states = [at(course, step / 200, cancelled if cancelled is not None and step / 200 >= cancelled else None)
+def test_states_are_monotonic(outcome, cancelled):
+    simulation = Simulation(1, 7, outcome)
+    states = [at(simulation, step / 200, cancelled if cancelled is not None and step / 200 >= cancelled else None)
               for step in range(400)]  # fmt: skip
     stamps = [state.modified_at for state in states]
     assert stamps == sorted(stamps)
@@ -115,32 +117,32 @@ def test_time_never_runs_back_and_an_end_is_for_ever(outcome, cancelled):
     assert percents == sorted(percents)
     first = next(number for number, state in enumerate(states) if state.done)
     assert all(state == states[first] for state in states[first:])
-    assert at(course, 365 * 86400, cancelled) == states[first]
+    assert at(simulation, 365 * 86400, cancelled) == states[first]
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_nothing_changes_without_its_time(outcome):
-    course = Simulation(1, 3, outcome)
-    states = [at(course, step / 300) for step in range(450)]
+def test_modified_at_of_every_change(outcome):
+    simulation = Simulation(1, 3, outcome)
+    states = [at(simulation, step / 300) for step in range(450)]
     for before, after in itertools.pairwise(states):
         assert (before == after) == (before.modified_at == after.modified_at)
 
 
-def test_a_clock_that_was_set_back_counts_as_the_beginning():
-    course = Simulation(1, 3)
-    assert state_at(course, BEGAN, None, BEGAN - 60 * SECOND) == at(course, 0)
-    assert state_at(course, BEGAN, BEGAN - 60 * SECOND, BEGAN).error.code == 1
+def test_clock_set_back():
+    simulation = Simulation(1, 3)
+    assert state_at(simulation, BEGAN, None, BEGAN - 60 * SECOND) == at(simulation, 0)
+    assert state_at(simulation, BEGAN, BEGAN - 60 * SECOND, BEGAN).error.code == 1
 
 
-def test_no_duration_is_over_at_once():
+def test_zero_duration():
     assert at(Simulation(0, 3, "success"), 0).done
     assert at(Simulation(0, 3, "failure"), 0).error.code == 8
     assert at(Simulation(0, 3, "cancelled"), 0.3).error.code == 1
 
 
-def test_a_course_survives_its_json():
-    course = Simulation(1.25, 3, "failing")
-    assert Simulation.from_json(course.to_json()) == course
+def test_json():
+    simulation = Simulation(1.25, 3, "failing")
+    assert Simulation.from_json(simulation.to_json()) == simulation
 
 
 @pytest.mark.parametrize(
@@ -161,14 +163,14 @@ def test_a_course_survives_its_json():
         ({"outcome": None}, "outcome"),
     ],
 )
-def test_what_no_course_can_be_is_refused_in_one_sentence(arguments, named):
+def test_invalid_arguments(arguments, named):
     with pytest.raises(ValueError, match=f"^{named} is .*, not .*\\.$") as caught:
         Simulation(**arguments)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
 
 
-def test_the_largest_course_is_exact():
-    course = Simulation(MAX_DURATION, MAX_STEPS)
-    assert at(course, MAX_DURATION / 2).metadata.progress.message == f"step {MAX_STEPS // 2} of {MAX_STEPS}"
-    assert at(course, MAX_DURATION).done
+def test_largest_simulation():
+    simulation = Simulation(MAX_DURATION, MAX_STEPS)
+    assert at(simulation, MAX_DURATION / 2).metadata.progress.message == f"step {MAX_STEPS // 2} of {MAX_STEPS}"
+    assert at(simulation, MAX_DURATION).done

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 
 from ds_ops_magic.local.store import Row, Store
+from ds_ops_magic.util import sqlite
 from tests.support.local_service import in_child, script
 
 
@@ -40,7 +41,7 @@ def test_a_row_comes_back_as_it_went(store):
         owner="o",
         started=True,
         cancel_requested=2**62,
-        course="{}",
+        simulation="{}",
         description="две строки\n\x00",
     )
     store.insert(full, durable=True)
@@ -158,6 +159,18 @@ def test_who_comes_while_another_process_writes_to_the_new_file_waits(path):
     other.close()
 
 
+def test_where_wal_cannot_work_the_file_is_shared_without_it(path, monkeypatch):
+    monkeypatch.setattr(sqlite, "is_remote", lambda _path: True)
+    one, other = Store(path), Store(path)
+    one.insert(row(), durable=False)
+    assert other.read("loc1") == row()
+    other.update("loc1", lambda found: found._replace(description="other"))
+    assert one.read("loc1").description == "other"
+    one.close()
+    other.close()
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_a_forked_child_goes_on_with_a_connection_of_its_own(store):
     store.insert(row(), durable=False)
 
@@ -208,6 +221,18 @@ def test_the_database_of_something_else_is_left_alone(path):
     with sqlite3.connect(path) as other:
         assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("mine",)]
     other.close()
+
+
+def test_the_columns_of_a_file(store, path):
+    with sqlite3.connect(path) as other:
+        columns = [name for _, name, *_ in other.execute("PRAGMA table_info(operation)")]
+        assert other.execute("PRAGMA user_version").fetchone() == (1,)
+    other.close()
+    # Whoever changes these changes the version too, and makes files of the version before openable.
+    assert columns == [
+        *("id", "description", "created_at", "created_by", "modified_at", "done", "metadata", "error", "response"),
+        *("owner", "started", "cancel_requested", "course", "number"),
+    ]
 
 
 def test_a_file_of_another_version_is_left_alone(store, path):

@@ -54,6 +54,18 @@ def test_the_tree_of_classes() -> None:
     assert not issubclass(errors.OperationsFailed, errors.OperationFailed)
 
 
+def test_the_tree_that_is_drawn() -> None:
+    parents: list[type] = []
+    drawn = {}
+    for indent, name in re.findall(r"^( *)[*x] (\w+)", str(errors.__doc__), re.MULTILINE):
+        kind = getattr(errors, name)
+        parents[len(indent) // 2 :] = [kind]
+        drawn[kind] = parents[-2] if len(parents) > 1 else None
+    assert drawn.keys() == TREE.keys()
+    for kind, parent in drawn.items():
+        assert parent is None or kind.__bases__[0] is parent
+
+
 def test_every_class_is_a_public_name() -> None:
     for kind in TREE:
         assert kind.__name__ in ds_ops_magic.__all__

@@ -7,25 +7,25 @@ import random
 
 import pytest
 
-from ds_ops_magic.model.estimates import LEAST, Durations
+from ds_ops_magic.model.estimates import MIN_RUNS, Durations
 
 MINUTES = Durations(tuple(60.0 * minutes for minutes in (1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 9, 30)))
 
 
 def test_below_three_runs_nothing_is_said() -> None:
-    for number in range(LEAST):
-        assert Durations((60.0,) * number).words(0.0) == ""
-    assert Durations((60.0,) * LEAST).words(0.0) == "usually about 60 s (3 earlier runs)"
+    for number in range(MIN_RUNS):
+        assert Durations((60.0,) * number).describe(0.0) == ""
+    assert Durations((60.0,) * MIN_RUNS).describe(0.0) == "usually about 60 s (3 earlier runs)"
 
 
 def test_the_middle_half_of_the_runs() -> None:
-    assert MINUTES.words(0.0) == "usually 2-4 min (12 earlier runs)"
+    assert MINUTES.describe(0.0) == "usually 2-4 min (12 earlier runs)"
 
 
 def test_what_has_run_for_long_is_compared_with_what_took_as_long() -> None:
-    assert MINUTES.words(200.0) == "usually 4-9 min (5 earlier runs that took this long)"
-    assert MINUTES.words(600.0) == "longer than usual: 2-4 min (12 earlier runs)"
-    assert MINUTES.words(1e9) == "longer than usual: 2-4 min (12 earlier runs)"
+    assert MINUTES.describe(200.0) == "usually 4-9 min (5 earlier runs that took this long)"
+    assert MINUTES.describe(600.0) == "longer than usual: 2-4 min (12 earlier runs)"
+    assert MINUTES.describe(1e9) == "longer than usual: 2-4 min (12 earlier runs)"
 
 
 def test_runs_that_ended_sooner_say_nothing_about_one_that_goes_on() -> None:
@@ -36,10 +36,10 @@ def test_runs_that_ended_sooner_say_nothing_about_one_that_goes_on() -> None:
 
 def test_a_quantile_lies_between_runs_by_proportion() -> None:
     two = Durations((10.0, 20.0))
-    assert [two.at(share) for share in (0.0, 0.25, 1.0)] == [10.0, 12.5, 20.0]
-    assert Durations((5.0,)).at(0.75) == 5.0
+    assert [two.quantile(share) for share in (0.0, 0.25, 1.0)] == [10.0, 12.5, 20.0]
+    assert Durations((5.0,)).quantile(0.75) == 5.0
     with pytest.raises(IndexError):
-        Durations().at(0.5)
+        Durations().quantile(0.5)
 
 
 def test_the_estimate_holds_for_what_it_is_said_of() -> None:
@@ -50,7 +50,7 @@ def test_the_estimate_holds_for_what_it_is_said_of() -> None:
     for age in (0.0, 40.0, 90.0):
         known = seen.longer_than(age)
         came_so_far = [took for took in later if took > age]
-        within = sum(known.at(0.25) <= took <= known.at(0.75) for took in came_so_far)
+        within = sum(known.quantile(0.25) <= took <= known.quantile(0.75) for took in came_so_far)
         assert within / len(came_so_far) == pytest.approx(0.5, abs=0.08)
 
 

@@ -48,19 +48,19 @@ class HalfSent:
         self._socket.sendall(frame(DATA, END_STREAM if end else 0, stream, message))
 
     def frames(self):
-        """Yield what comes: kind, flags, stream, payload."""
+        """Yield the frames that arrive: kind, flags, stream, payload."""
         while True:
-            header = self._exactly(9)
+            header = self._receive(9)
             size, kind, flags, stream = struct.unpack("!I", b"\x00" + header[:3])[0], header[3], header[4], header[5:]
-            yield kind, flags, struct.unpack("!I", stream)[0], self._exactly(size)
+            yield kind, flags, struct.unpack("!I", stream)[0], self._receive(size)
 
     def end_of(self, stream):
-        """Wait until the server ends a stream, and return the kinds of the frames that it was answered with."""
+        """Wait until the server ends a stream, and return the kinds of the frames of its answer."""
         kinds = []
         for kind, flags, number, _ in self.frames():
-            if number == stream:
+            if number == stream and kind in (DATA, HEADERS, RESET):  # a window may be updated at any moment
                 kinds.append(kind)
-                if kind == RESET or (flags & END_STREAM and kind in (DATA, HEADERS)):
+                if kind == RESET or flags & END_STREAM:
                     return kinds
         raise AssertionError("the connection was closed")
 
@@ -74,35 +74,35 @@ class HalfSent:
     def close(self):
         self._socket.close()
 
-    def _exactly(self, size):
-        got = b""
-        while len(got) < size:
-            more = self._socket.recv(size - len(got))
+    def _receive(self, size):
+        received = b""
+        while len(received) < size:
+            more = self._socket.recv(size - len(received))
             assert more, "the connection was closed"
-            got += more
-        return got
+            received += more
+        return received
 
 
 def frame(kind, flags, stream, payload):
     return struct.pack("!I", len(payload))[1:] + bytes([kind, flags]) + struct.pack("!I", stream) + payload
 
 
-def text(words):
-    raw = words.encode()
+def text(value):
+    raw = value.encode()
     assert len(raw) < 127
     return bytes([len(raw)]) + raw
 
 
 @contextlib.contextmanager
-def half_sent(address, connections, each, token=None):
-    """Begin calls on several connections, and end none of them."""
-    made = []
+def half_sent(address, connections, calls, token=None):
+    """Begin so many calls on each of several connections, and end none of them."""
+    opened = []
     try:
         for _ in range(connections):
-            made.append(HalfSent(address, token))
-            for _ in range(each):
-                made[-1].begin()
-        yield made
+            opened.append(HalfSent(address, token))
+            for _ in range(calls):
+                opened[-1].begin()
+        yield opened
     finally:
-        for connection in made:
+        for connection in opened:
             connection.close()

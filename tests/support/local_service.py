@@ -1,4 +1,4 @@
-"""What the tests of the local service share: waiting with a deadline, and callables that another process can import."""
+"""Waiting with a deadline, a bare gRPC client, other processes, and callables that they can import."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from tests.support.following import until
 
 DEADLINE = 20.0
 
-
 wait_until = functools.partial(until, timeout=DEADLINE)
 
 
@@ -30,8 +29,8 @@ def ended(service, operation_id):
     return wait_until(lambda: (found := service.get(operation_id)).done and found)
 
 
-def begun(service, operation):
-    """Tell whether the work of an operation has begun, which its message does not say."""
+def started(service, operation):
+    """Tell whether a job has started, which its message does not say."""
     store = Store(service.path, create=False)
     try:
         return store.read(operation.id).started
@@ -135,7 +134,7 @@ def die():
     os._exit(9)
 
 
-def until_told(path):
+def until_exists(path):
     """Run until a file is there."""
     wait_until(path.exists)
-    return "told"
+    return "done"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ds_ops_magic import LocalService
-from ds_ops_magic.history import default
+from ds_ops_magic.history.default import default_history
 from ds_ops_magic.magics.command_line import parse, parser_of
 from ds_ops_magic.magics.invocation import Invocation
 from ds_ops_magic.magics.subcommands.table import OVERVIEW, SUBCOMMANDS
@@ -50,7 +50,7 @@ def test_it_takes_what_its_parser_gives(name: str, shell: Any, operation_service
     parsed = parse(SUBCOMMANDS[name], words.split())
     assert isinstance(parsed, Namespace)
     options = Recorded(**vars(parsed), _read=set())
-    history = default.history_in(magics.history)
+    history = default_history(magics.history)
     SUBCOMMANDS[name].run(Invocation(options, scope_of(shell, None), magics, magics.session, history))
     assert options._read == set(vars(parsed))  # none is without effect
 

@@ -1,4 +1,4 @@
-"""Temporary folders that go with their process: by itself, or by the next one where the process was killed.
+"""Temporary folders that are removed with their process: by itself, or by the next one if it was killed.
 
 A process holds a lock on a file in each of its folders. The kernel frees it when the process ends, however it ends.
 """
@@ -19,11 +19,11 @@ from ds_ops_magic.util import fork
 from ds_ops_magic.util.text import tidy
 
 _PREFIX = "ds-ops-"
-_LOCK = "owner.lock"
+_LOCK_FILE = "owner.lock"
 
 
-class Folder:
-    """A folder of mode 0700 that this process has made.
+class TemporaryFolder:
+    """A folder of mode 0700 that this process has made (`create`).
 
     Args:
         path: The folder.
@@ -33,35 +33,35 @@ class Folder:
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
         self._lock: int | None = lock
-        fork.register(after_in_child=self._let_go)  # a child must not keep the lock for a parent that dies
+        fork.register(after_in_child=self._unlock)  # a child must not keep the lock for a parent that has ended
 
     def remove(self) -> None:
-        """Remove it with all that is in it; doing so twice is no error."""
+        """Remove it with everything in it; doing so twice is no error."""
         shutil.rmtree(self.path, ignore_errors=True)
-        self._let_go()
+        self._unlock()
 
-    def _let_go(self) -> None:
+    def _unlock(self) -> None:
         lock, self._lock = self._lock, None
         if lock is not None:
             os.close(lock)
 
 
-def make(longest: int | None = None) -> Folder:
-    """Make a folder, and remove what killed processes have left beside it.
+def create(max_path: int | None = None) -> TemporaryFolder:
+    """Make a folder, and remove those that killed processes have left beside it.
 
     Args:
-        longest: The most bytes of its path; it is in ``/tmp`` where the usual place has a longer one.
+        max_path: The most bytes of its path; it is in ``/tmp`` if the path in the usual place would be longer.
 
     Raises:
         OperationsError: No folder can be made.
     """
     try:
         parent = Path(tempfile.gettempdir()).resolve()
-        if longest is not None and len(os.fsencode(parent / _name())) > longest:
+        if max_path is not None and len(os.fsencode(parent / _new_name())) > max_path:
             parent = Path("/tmp").resolve()  # noqa: S108  what is made in it is new, and of mode 0700
-        sweep(parent)
+        remove_stale(parent)
         while True:
-            folder = _made(parent / _name())
+            folder = _try_create(parent / _new_name())
             if folder is not None:
                 return folder
     except OSError as error:
@@ -71,49 +71,49 @@ def make(longest: int | None = None) -> Folder:
         ) from error
 
 
-def sweep(parent: Path) -> None:
+def remove_stale(parent: Path) -> None:
     """Remove the folders of processes that have ended; of this user alone, and following no link."""
     with contextlib.suppress(OSError), os.scandir(parent) as found:
         for entry in found:
             if entry.name.startswith(_PREFIX):
                 with contextlib.suppress(OSError):
-                    _sweep_one(Path(entry.path))
+                    _remove_if_stale(Path(entry.path))
 
 
-def _name() -> str:
+def _new_name() -> str:
     return f"{_PREFIX}{secrets.token_hex(4)}"
 
 
-def _made(path: Path) -> Folder | None:
-    """Make a folder and lock it; None where another process swept it in the instant before, or the name is taken."""
+def _try_create(path: Path) -> TemporaryFolder | None:
+    # None where the name is taken, or another process removed the folder in the instant before it was locked.
     try:
         path.mkdir(mode=0o700)
     except FileExistsError:
         return None
     try:
-        descriptor = process_lock.create(path / _LOCK)
+        descriptor = process_lock.create_file(path / _LOCK_FILE)
     except FileNotFoundError:
         return None
     except OSError:
         path.rmdir()
         raise
-    if process_lock.take(descriptor) and process_lock.is_at(descriptor, path / _LOCK):
-        return Folder(path, descriptor)
+    if process_lock.acquire(descriptor) and process_lock.is_at(descriptor, path / _LOCK_FILE):
+        return TemporaryFolder(path, descriptor)
     os.close(descriptor)
     return None
 
 
-def _sweep_one(path: Path) -> None:
+def _remove_if_stale(path: Path) -> None:
     found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode) or stat.S_IMODE(found.st_mode) != 0o700 or found.st_uid != os.geteuid():
         return
     try:
-        descriptor = process_lock.open_(path / _LOCK)
+        descriptor = process_lock.open_file(path / _LOCK_FILE)
     except FileNotFoundError:
         os.rmdir(path)  # only where it is empty: its process was killed, or has to make another
         return
     try:
-        if process_lock.take(descriptor):
+        if process_lock.acquire(descriptor):
             shutil.rmtree(path, ignore_errors=True)
     finally:
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Requests that never come whole keep nobody waiting, and do not stay."""
+"""Requests that never arrive whole delay no other call, and are ended."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from ds_ops_magic.local import LocalService, answering
-from ds_ops_magic.local.answering import AnsweringThreads
+from ds_ops_magic.local import LocalService, request_threads
+from ds_ops_magic.local.request_threads import RequestThreads
 from ds_ops_magic.model.errors import OperationsError
 from tests.support.half_sent import DATA, HEADERS, MAX_CONCURRENT_STREAMS, half_sent
 from tests.support.local_service import DEADLINE, calling, ended, wait_until
@@ -24,12 +24,12 @@ def threads_of(name):
 
 
 @pytest.fixture
-def patience(monkeypatch):
-    def of(seconds, most=answering.MOST):
-        monkeypatch.setattr(answering, "PATIENCE", seconds)
-        monkeypatch.setattr(answering, "MOST", most)
+def limits(monkeypatch):
+    def set_limits(seconds, max_threads=request_threads.MAX_THREADS):
+        monkeypatch.setattr(request_threads, "REQUEST_TIMEOUT", seconds)
+        monkeypatch.setattr(request_threads, "MAX_THREADS", max_threads)
 
-    return of
+    return set_limits
 
 
 @pytest.fixture(params=["unix socket", "port"])
@@ -38,9 +38,9 @@ def listen(request, tmp_path):
 
 
 @pytest.mark.parametrize("token", [_TOKEN, None], ids=["with a token", "without one"])
-@pytest.mark.parametrize("most", [256, 16])
-def test_two_hundred_half_sent_requests_keep_a_whole_one_not_waiting(patience, listen, token, most):
-    patience(_LONG, most)
+@pytest.mark.parametrize("max_threads", [256, 16])
+def test_calls_beside_200_half_sent_requests(limits, listen, token, max_threads):
+    limits(_LONG, max_threads)
     with LocalService(listen=listen, token=_TOKEN) as service:
         operation = service.simulate(60)
         with half_sent(service.address, 5, 40, token), calling(service.address, _TOKEN) as caller:
@@ -49,16 +49,16 @@ def test_two_hundred_half_sent_requests_keep_a_whole_one_not_waiting(patience, l
             assert caller.cancel(operation.id).status_word == "cancelling"
 
 
-def test_a_token_is_looked_at_before_the_request_is_waited_for(patience):
-    patience(_LONG)
+def test_token_is_checked_first(limits):
+    limits(_LONG)
     with LocalService(listen="127.0.0.1:0", token=_TOKEN) as service:
         for wrong in (None, "wrong"):
             with half_sent(service.address, 1, 0, wrong) as (connection,):
                 assert connection.end_of(connection.begin("Cancel"))[0] == HEADERS, "the status, in its trailers"
 
 
-def test_a_request_that_does_not_come_whole_in_time_is_ended(patience):
-    patience(0.2)
+def test_request_timeout(limits):
+    limits(0.2)
     with LocalService(listen="127.0.0.1:0", token=_TOKEN) as service:
         with half_sent(service.address, 1, 0, _TOKEN) as (connection,):
             empty, part = connection.begin(), connection.begin("Cancel")
@@ -70,8 +70,8 @@ def test_a_request_that_does_not_come_whole_in_time_is_ended(patience):
         wait_until(lambda: len(threads_of("ds_ops_magic service")) <= 9)
 
 
-def test_a_request_in_parts_is_answered(patience):
-    patience(_LONG)
+def test_request_in_parts(limits):
+    limits(_LONG)
     with LocalService(listen="127.0.0.1:0") as service, half_sent(service.address, 1, 0) as (connection,):
         operation = service.simulate(0)
         stream = connection.begin()
@@ -82,20 +82,20 @@ def test_a_request_in_parts_is_answered(patience):
 
 
 @pytest.mark.parametrize("message", [b"", b"\x00\x00\x00\x00\x01\xff"], ids=["none", "one that cannot be read"])
-def test_a_request_that_is_none_is_refused(message):
+def test_invalid_request(message):
     with LocalService(listen="127.0.0.1:0") as service, half_sent(service.address, 1, 0) as (connection,):
         stream = connection.begin()
         connection.send(stream, message)
         assert connection.end_of(stream) == [HEADERS]
 
 
-def test_a_connection_carries_so_many_requests_at_a_time():
+def test_max_concurrent_streams():
     with LocalService(listen="127.0.0.1:0") as service, half_sent(service.address, 1, 0) as (connection,):
         assert connection.settings()[MAX_CONCURRENT_STREAMS] == 1000
 
 
-def test_closing_does_not_wait_for_requests_that_never_come(patience):
-    patience(_LONG)
+def test_close_with_half_sent_requests(limits):
+    limits(_LONG)
     with LocalService(listen="127.0.0.1:0") as service, half_sent(service.address, 1, 40):
         with calling(service.address) as caller:
             caller.get(service.simulate(0).id)
@@ -107,37 +107,37 @@ def test_closing_does_not_wait_for_requests_that_never_come(patience):
 
 @pytest.fixture
 def executor():
-    executor = AnsweringThreads("answering", _LONG, 40)
+    executor = RequestThreads("requests", _LONG, 40)
     yield executor
     executor.shutdown()
-    wait_until(lambda: not threads_of("answering"))
+    wait_until(lambda: not threads_of("requests"))
 
 
-def test_what_blocks_is_not_in_the_way_and_the_threads_for_it_go(executor):
+def test_blocked_threads(executor):
     go_on = threading.Event()
     blocked = [executor.submit(go_on.wait, DEADLINE) for _ in range(30)]
     assert executor.submit(int, "7").result(DEADLINE) == 7
     go_on.set()
     assert all(future.result(DEADLINE) for future in blocked)
-    wait_until(lambda: len(threads_of("answering")) <= 9)
+    wait_until(lambda: len(threads_of("requests")) <= 9)
 
 
-def test_there_are_never_more_threads_than_that(executor):
+def test_max_threads(executor):
     go_on = threading.Event()
     blocked = [executor.submit(go_on.wait, DEADLINE) for _ in range(100)]
-    wait_until(lambda: len(threads_of("answering")) == 41)  # and the one that watches
+    wait_until(lambda: len(threads_of("requests")) == 41)  # and the one that watches
     go_on.set()
     assert all(future.result(DEADLINE) for future in blocked)
 
 
-def test_where_no_thread_can_be_started_those_that_there_are_take_it(executor, monkeypatch):
+def test_no_more_threads(executor, monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", no_more)
     assert [executor.submit(int, number).result(DEADLINE) for number in range(20)] == list(range(20))
     with pytest.raises(OperationsError, match="No thread can be started here"):
-        AnsweringThreads("none", 1.0, 1)
+        RequestThreads("none", 1.0, 1)
 
 
-def test_hundreds_of_calls_at_a_time_are_all_answered():
+def test_many_calls():
     with LocalService(listen="127.0.0.1:0") as service, calling(service.address) as caller:
         operation = ended(service, service.submit(int).id)
         asked = [caller.later(operation.id) for _ in range(900)]

@@ -1,4 +1,4 @@
-"""Ends that cannot be written at once: answered from memory, and written when the file can be written again."""
+"""Outcomes that cannot be written at once: answered from memory, and written when the file can be written again."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from ds_ops_magic.local import LocalService, database, ends, owners
-from ds_ops_magic.local.ends import Ends
+from ds_ops_magic.local import LocalService, database, pending_outcomes, process_lock
+from ds_ops_magic.local.pending_outcomes import PendingOutcomes
 from ds_ops_magic.local.repository import OperationRepository
-from ds_ops_magic.local.results import returned
+from ds_ops_magic.local.results import Outcome
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.outcome import Status
-from tests.support.local_service import begun, calling, ended, script, until_told, wait_until
+from tests.support.local_service import calling, ended, script, started, until_exists, wait_until
 
 
 @contextmanager
@@ -43,8 +43,8 @@ def written(path, operation_id):
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch):
-    monkeypatch.setattr(ends, "PATIENCE", 0.05)
-    monkeypatch.setattr(ends, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(pending_outcomes, "WRITE_TIMEOUT", 0.05)
+    monkeypatch.setattr(pending_outcomes, "MIN_PAUSE", 0.01)
 
 
 @pytest.fixture
@@ -53,14 +53,14 @@ def path(tmp_path):
 
 
 def submitted(service):
-    """Begin work that ends when the event is set."""
+    """Submit a job that ends when the event is set."""
     go_on = threading.Event()
     operation = service.submit(go_on.wait, 20)
-    wait_until(lambda: begun(service, operation))
+    wait_until(lambda: started(service, operation))
     return operation, go_on
 
 
-def test_an_end_is_known_while_another_process_holds_the_lock_and_written_afterwards(path):
+def test_outcome_while_the_database_is_locked(path):
     with LocalService(path) as service, calling(service.address) as caller:
         operation, go_on = submitted(service)
         with locked(path):
@@ -74,7 +74,7 @@ def test_an_end_is_known_while_another_process_holds_the_lock_and_written_afterw
         assert service.get(operation.id) == end
 
 
-def test_a_service_that_is_started_again_knows_the_end_that_its_process_could_not_write(path):
+def test_outcome_after_a_restart(path):
     service = LocalService(path).start()
     operation, go_on = submitted(service)
     with locked(path):
@@ -85,7 +85,7 @@ def test_a_service_that_is_started_again_knows_the_end_that_its_process_could_no
     wait_until(lambda: written(path, operation.id))
 
 
-def test_what_was_dropped_by_a_close_that_could_not_write_ends_cancelled(path):
+def test_jobs_dropped_while_locked(path):
     go_on = threading.Event()
     with LocalService(path) as service:
         for _ in range(32):
@@ -99,8 +99,8 @@ def test_what_was_dropped_by_a_close_that_could_not_write_ends_cancelled(path):
     wait_until(lambda: written(path, dropped.id))
 
 
-def test_closing_tries_once_more(path, monkeypatch):
-    monkeypatch.setattr(ends, "FIRST_PAUSE", 600.0)
+def test_close_tries_once_more(path, monkeypatch):
+    monkeypatch.setattr(pending_outcomes, "MIN_PAUSE", 600.0)
     with LocalService(path) as service:
         operation, go_on = submitted(service)
         with locked(path):
@@ -110,14 +110,14 @@ def test_closing_tries_once_more(path, monkeypatch):
     assert written(path, operation.id)
 
 
-def test_the_end_of_work_in_another_process_comes_back_and_is_written_by_the_service(path, tmp_path):
+def test_outcome_from_another_process(path, tmp_path):
     pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
     with pool, LocalService(path, executor=pool) as service:
-        operation = service.submit(until_told, tmp_path / "go on")
-        wait_until(lambda: begun(service, operation))
+        operation = service.submit(until_exists, tmp_path / "go on")
+        wait_until(lambda: started(service, operation))
         with locked(path):
             (tmp_path / "go on").touch()
-            assert ended(service, operation.id).result().string_value == "told"
+            assert ended(service, operation.id).result().string_value == "done"
             assert not written(path, operation.id)
             for process in pool._processes.values():
                 process.kill()  # it has the end too, and would write it
@@ -126,13 +126,13 @@ def test_the_end_of_work_in_another_process_comes_back_and_is_written_by_the_ser
 
 _FILLS_THE_DISK = """
 import resource, sys
-from tests.support.local_service import begun, ended, wait_until
+from tests.support.local_service import started, ended, wait_until
 from ds_ops_magic.local import LocalService
 import threading
 with LocalService(sys.argv[1]) as service:
     go_on = threading.Event()
     operation = service.submit(go_on.wait, 20)
-    wait_until(lambda: begun(service, operation))
+    wait_until(lambda: started(service, operation))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # no file may grow, nor be written at all
     go_on.set()
@@ -143,7 +143,7 @@ with LocalService(sys.argv[1]) as service:
 """
 
 
-def test_a_full_disk_costs_no_end(path):
+def test_full_disk(path):
     with script(_FILLS_THE_DISK, path) as process:
         operation_id, status = process.stdout.readline().split()
         assert status == "SUCCEEDED"
@@ -153,7 +153,7 @@ def test_a_full_disk_costs_no_end(path):
         wait_until(lambda: written(path, operation_id))
 
 
-def test_a_killed_process_takes_its_unwritten_end_along_and_its_work_is_aborted(path):
+def test_killed_before_writing(path):
     with script(_FILLS_THE_DISK, path) as process:
         operation_id, status = process.stdout.readline().split()
         assert status == "SUCCEEDED"
@@ -163,17 +163,17 @@ def test_a_killed_process_takes_its_unwritten_end_along_and_its_work_is_aborted(
         assert service.get(operation_id).error.name == "ABORTED"
 
 
-def test_work_that_no_executor_took_is_over_even_where_it_cannot_be_taken_back(path, monkeypatch):
+def test_refused_job_that_cannot_be_deleted(path, monkeypatch):
     class Refuses(ProcessPoolExecutor):
         def submit(self, *_):
             self.lock = locked(path)
             self.lock.__enter__()
-            raise RuntimeError("no more work here")
+            raise RuntimeError("no more jobs")
 
     pool = Refuses(1)
     with LocalService(path, executor=pool) as service:
         monkeypatch.setattr(database, "BUSY", 0.05)
-        with pytest.raises(RuntimeError, match="no more work here"):
+        with pytest.raises(RuntimeError, match="no more jobs"):
             service.submit(int)
         (left,) = service.operations()
         assert left.error.name == "ABORTED"
@@ -182,55 +182,55 @@ def test_work_that_no_executor_took_is_over_even_where_it_cannot_be_taken_back(p
 
 
 @pytest.fixture
-def work(store):
-    return OperationRepository(store).add_work(owners.current_owner(store.path)).id
+def job(store):
+    return OperationRepository(store).add_job(process_lock.current_owner(store.path)).id
 
 
-def test_attempts_grow_rarer_and_end_when_all_is_written(store, work, monkeypatch):
-    kept, pauses = Ends(store.path), []
+def test_backoff(store, job, monkeypatch):
+    pending, pauses = PendingOutcomes(store.path), []
     with locked(store.path):
 
-        def rest(pause):
+        def sleep(pause):
             pauses.append(pause)
             if len(pauses) == 12:
                 other.__exit__(None, None, None)
             return True
 
         other = locked(store.path)
-        monkeypatch.setattr(kept, "_rest", rest)
-        assert Operation(OperationRepository(store).get(work)).status is Status.RUNNING
+        monkeypatch.setattr(pending, "_sleep", sleep)
+        assert Operation(OperationRepository(store).get(job)).status is Status.RUNNING
     other.__enter__()
-    kept.keep(work, returned(1), 7)
-    wait_until(lambda: store.read(work).done)
-    wait_until(lambda: not kept.retrying)
+    pending.add(job, Outcome.from_value(1), 7)
+    wait_until(lambda: store.read(job).done)
+    wait_until(lambda: not pending.retrying)
     assert pauses == sorted(pauses)
     assert pauses[:3] == pytest.approx([0.01, 0.02, 0.04])
     assert len(pauses) == 12
-    assert max(pauses) <= ends.LONGEST_PAUSE
+    assert max(pauses) <= pending_outcomes.MAX_PAUSE
 
 
-def test_nothing_is_kept_for_a_database_that_is_gone():
+def test_removed_database():
     go_on, before = threading.Event(), threading.enumerate()
     with LocalService() as service:
         path = service.path
         service.submit(go_on.wait, 20)
-        wait_until(lambda: begun(service, service.operations()[0]))
+        wait_until(lambda: started(service, service.operations()[0]))
     assert not path.exists()
     go_on.set()
     wait_until(lambda: not set(threading.enumerate()) - set(before))
-    ends.of(path).keep("loc1", returned(1), 7)
-    wait_until(lambda: not ends.of(path).retrying)
+    pending_outcomes.for_database(path).add("loc1", Outcome.from_value(1), 7)
+    wait_until(lambda: not pending_outcomes.for_database(path).retrying)
 
 
-def test_where_no_thread_can_be_started_the_next_question_tries_again(store, work, monkeypatch):
-    kept = ends.of(store.path)
+def test_no_thread_to_retry(store, job, monkeypatch):
+    pending = pending_outcomes.for_database(store.path)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
-        kept.keep(work, returned(1), 7)
-        assert Operation(OperationRepository(store).get(work)).status is Status.SUCCEEDED
-    assert not store.read(work).done
-    OperationRepository(store).get(work)
-    wait_until(lambda: store.read(work).done)
+        pending.add(job, Outcome.from_value(1), 7)
+        assert Operation(OperationRepository(store).get(job)).status is Status.SUCCEEDED
+    assert not store.read(job).done
+    OperationRepository(store).get(job)
+    wait_until(lambda: store.read(job).done)
 
 
 def no_more(_thread):

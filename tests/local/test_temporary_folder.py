@@ -1,4 +1,4 @@
-"""Temporary folders: one a process, gone with it or swept by the next, and nobody else's touched."""
+"""Temporary folders: removed with their process or by the next one, and those of others never."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from ds_ops_magic.local import LocalService, folders
+from ds_ops_magic.local import LocalService, temporary_folder
 from ds_ops_magic.model.errors import OperationsError
 from tests.support.local_service import script, wait_until
 
@@ -42,21 +42,21 @@ def killed(parent, code):
         assert process.stdout.readline()
         before = left(parent)
         LocalService().start().close()
-        assert left(parent) == before, "what a living process has stays"
+        assert left(parent) == before, "what a process that lives has made stays"
         process.send_signal(signal.SIGKILL)
     return before
 
 
 @pytest.mark.parametrize("code", [_SERVES, "from ds_ops_magic.local.__main__ import main; main([])"])
-def test_what_a_killed_service_left_goes_when_the_next_one_starts(parent, code):
+def test_killed_service(parent, code):
     assert len(killed(parent, code)) == 1
     with LocalService() as service:
         assert list(parent.iterdir()) == [service.path.parent]
     assert list(parent.iterdir()) == []
 
 
-def test_what_is_not_such_a_folder_stays(parent):
-    old = folders.make()
+def test_other_files_stay(parent):
+    old = temporary_folder.create()
     (old.path / "operations.sqlite").touch()
     (parent / "elsewhere").mkdir(mode=0o700)
     (parent / "elsewhere" / "owner.lock").touch()
@@ -72,7 +72,7 @@ def test_what_is_not_such_a_folder_stays(parent):
     (parent / "ds-ops-linked").symlink_to(parent / "elsewhere")
     (parent / "ds-ops-link").mkdir(mode=0o700)
     (parent / "ds-ops-link" / "owner.lock").symlink_to(parent / "elsewhere" / "owner.lock")
-    folders.sweep(parent)
+    temporary_folder.remove_stale(parent)
     assert set(parent.iterdir()) == stays
     assert (parent / "elsewhere" / "owner.lock").exists()
     old.remove()
@@ -80,34 +80,34 @@ def test_what_is_not_such_a_folder_stays(parent):
 
 
 @needs_root
-def test_folders_of_other_users_stay(parent):
+def test_other_users_folders_stay(parent):
     other = parent / "ds-ops-other"
     other.mkdir(mode=0o700)
     (other / "owner.lock").touch()
     os.chown(other, 65534, 65534)
-    folders.sweep(parent)
+    temporary_folder.remove_stale(parent)
     assert (other / "owner.lock").exists()
 
 
-def test_none_is_swept_while_it_is_made(parent):
+def test_concurrent_creation(parent):
     over = threading.Event()
 
-    def sweep():
+    def remove_stale():
         while not over.is_set():
-            folders.sweep(parent)
+            temporary_folder.remove_stale(parent)
 
-    sweepers = [threading.Thread(target=sweep) for _ in range(2)]
-    for sweeper in sweepers:
-        sweeper.start()
+    threads = [threading.Thread(target=remove_stale) for _ in range(2)]
+    for thread in threads:
+        thread.start()
     try:
-        made = [folders.make() for _ in range(200)]
+        folders = [temporary_folder.create() for _ in range(200)]
     finally:
         over.set()
-        for sweeper in sweepers:
-            sweeper.join()
-    assert set(parent.iterdir()) == {folder.path for folder in made}
-    assert {stat.S_IMODE(folder.path.stat().st_mode) for folder in made} == {0o700}
-    for folder in made:
+        for thread in threads:
+            thread.join()
+    assert set(parent.iterdir()) == {folder.path for folder in folders}
+    assert {stat.S_IMODE(folder.path.stat().st_mode) for folder in folders} == {0o700}
+    for folder in folders:
         folder.remove()
         folder.remove()
     assert list(parent.iterdir()) == []
@@ -115,8 +115,8 @@ def test_none_is_swept_while_it_is_made(parent):
 
 _FORKS = """
 import os, time
-from ds_ops_magic.local import folders
-folder = folders.make()
+from ds_ops_magic.local import temporary_folder
+folder = temporary_folder.create()
 child = os.fork()
 if child:
     print(child, flush=True)
@@ -124,29 +124,29 @@ time.sleep(60)
 """
 
 
-def test_a_child_does_not_keep_the_folder_of_a_killed_parent(parent):
+def test_child_of_a_killed_process(parent):
     with script(_FORKS, TMPDIR=parent) as process:
         child = int(process.stdout.readline())
-        folders.sweep(parent)
+        temporary_folder.remove_stale(parent)
         assert len(left(parent)) == 1
         process.send_signal(signal.SIGKILL)
         process.wait()
         try:
             # The child lets go as it begins, which may be after its parent has ended.
-            wait_until(lambda: folders.sweep(parent) or not left(parent))
+            wait_until(lambda: temporary_folder.remove_stale(parent) or not left(parent))
         finally:
             os.kill(child, signal.SIGKILL)  # raises where the child was gone, and the test would show nothing
 
 
-def test_hundreds_of_other_files_cost_little(parent):
+def test_many_other_files(parent):
     for number in range(1000):
         (parent / f"tmp{number}").mkdir()
     began = time.perf_counter()
-    folders.sweep(parent)
+    temporary_folder.remove_stale(parent)
     assert time.perf_counter() - began < 1.0
 
 
-def test_without_a_temporary_folder_it_says_so(monkeypatch, tmp_path):
+def test_no_temporary_folder(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "no")])
     with pytest.raises(OperationsError, match=r"^No temporary folder can be made: No usable temporary directory"):

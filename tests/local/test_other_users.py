@@ -1,4 +1,4 @@
-"""Files and sockets that others could have made, or could use."""
+"""Files and sockets of other users, and files that other users must not use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ds_ops_magic.local import LocalService, owners
+from ds_ops_magic.local import LocalService, process_lock
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.errors import OperationsError
 
@@ -39,7 +39,7 @@ def given_away(path):
 
 
 @needs_root
-def test_a_database_that_another_user_made_is_refused_and_left_alone(path):
+def test_database_of_another_user(path):
     with LocalService(path) as service:
         service.simulate(0)
     given_away(path)
@@ -56,7 +56,7 @@ def test_a_database_that_another_user_made_is_refused_and_left_alone(path):
 
 @needs_root
 @pytest.mark.parametrize("companion", ["-wal", "-journal"])
-def test_what_another_user_put_beside_a_database_is_refused(path, companion):
+def test_journal_of_another_user(path, companion):
     LocalService(path).start().close()
     other = path.with_name(path.name + companion)
     other.write_bytes(b"")
@@ -66,7 +66,7 @@ def test_what_another_user_put_beside_a_database_is_refused(path, companion):
 
 
 @needs_root
-def test_who_is_quicker_than_the_service_is_refused_too(path, monkeypatch):
+def test_database_given_away_while_opened(path, monkeypatch):
     opened = sqlite3.connect
 
     def connect(*args, **options):
@@ -78,7 +78,7 @@ def test_who_is_quicker_than_the_service_is_refused_too(path, monkeypatch):
         Store(path)
 
 
-def test_a_database_of_ones_own_is_closed_to_others(path):
+def test_own_database_becomes_private(path):
     with LocalService(path) as service:
         service.simulate(0)
     path.chmod(0o666)
@@ -100,26 +100,26 @@ def lock_of(path, owner="0123456789abcdef"):
 
 
 @needs_root
-def test_a_lock_of_another_user_says_nothing_and_stays(path):
+def test_lock_of_another_user(path):
     with held(lock_of(path)):
-        assert owners.is_alive(path, "0123456789abcdef")
+        assert process_lock.is_alive(path, "0123456789abcdef")
         os.chown(lock_of(path), NOBODY, NOBODY)
-        assert not owners.is_alive(path, "0123456789abcdef")
-    owners.sweep(path)
+        assert not process_lock.is_alive(path, "0123456789abcdef")
+    process_lock.remove_stale(path)
     assert lock_of(path).exists(), "it is not ours to remove"
 
 
-def test_a_link_in_the_place_of_a_lock_is_not_followed(path, tmp_path):
+def test_link_instead_of_lock(path, tmp_path):
     with held(tmp_path / "held"):
         lock_of(path).symlink_to(tmp_path / "held")
-        assert not owners.is_alive(path, "0123456789abcdef")
-    owners.sweep(path)
+        assert not process_lock.is_alive(path, "0123456789abcdef")
+    process_lock.remove_stale(path)
     assert (tmp_path / "held").exists()
 
 
 @pytest.mark.parametrize("owner", ["", "../../etc/passwd", "a\0b"])
-def test_what_is_no_owner_does_not_live(path, owner):
-    assert not owners.is_alive(path, owner)
+def test_invalid_owner(path, owner):
+    assert not process_lock.is_alive(path, owner)
 
 
 @pytest.fixture
@@ -130,14 +130,14 @@ def open_umask():
 
 
 @pytest.mark.usefixtures("open_umask")
-def test_a_socket_is_never_open_to_others(path, monkeypatch):
+def test_socket_mode(path, monkeypatch):
     monkeypatch.delattr(os, "chmod")  # nothing has to be closed afterwards
     with LocalService(path, listen=f"unix:{path.parent}/ops.sock"):
         assert mode(path.parent / "ops.sock") & 0o077 == 0
 
 
 @pytest.mark.usefixtures("open_umask")
-def test_services_that_start_together_leave_the_umask_as_it_was(path):
+def test_umask_is_restored(path):
     def start(number):
         with LocalService(path, listen=f"unix:{path.parent}/{number}.sock"):
             return mode(path.parent / f"{number}.sock") & 0o077

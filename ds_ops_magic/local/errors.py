@@ -1,0 +1,57 @@
+"""The gRPC statuses that the service answers instead of an operation."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from typing import TYPE_CHECKING
+
+from google.protobuf.message import DecodeError
+
+from ds_ops_magic.local.database import Damaged
+from ds_ops_magic.util.text import tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+DATABASE_ERRORS = (OSError, MemoryError, sqlite3.Error, Damaged)
+"""What is raised where a database cannot be used."""
+
+
+class StatusError(Exception):
+    """A request is answered with a gRPC status.
+
+    Args:
+        code: Name of the code, for example ``NOT_FOUND``.
+        message: The status message.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+
+@contextlib.contextmanager
+def database_status(path: Path) -> Iterator[None]:
+    """Turn the errors of a database into a gRPC status.
+
+    Args:
+        path: The database.
+
+    Raises:
+        StatusError: DATA_LOSS: the content cannot be read, and a retry will not change that. UNAVAILABLE: a retry may
+            succeed; the disk is full, there is no memory or descriptor, another process has a lock, or a file may not
+            be opened.
+    """
+    try:
+        yield
+    except (*DATABASE_ERRORS, DecodeError, OverflowError) as error:
+        name = tidy(str(path))
+        reason = tidy(str(error)) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
+        # SQLite's own errors are kinds of DatabaseError; those that say that the file is none, or torn, are plain ones.
+        if isinstance(error, (Damaged, DecodeError, OverflowError)) or type(error) is sqlite3.DatabaseError:
+            raise StatusError("DATA_LOSS", f"The database {name} is damaged: {reason}") from error
+        raise StatusError("UNAVAILABLE", f"The database {name} does not answer: {reason}") from error

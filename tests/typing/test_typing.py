@@ -1,0 +1,72 @@
+"""The public API and the examples of the README under mypy --strict and pyright."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import REPOSITORY
+
+FILES = ("client.py", "values.py")
+GIVEN = "id, other_id = 'bt1k9s3c2nq8r5v7m0fd', 'bt1aaaaaaaaaaaaaaaaa'\n"  # what the examples take for granted
+PYRIGHT = {
+    "extraPaths": [str(REPOSITORY)],
+    "pythonVersion": "3.10",
+    "enableTypeIgnoreComments": False,
+    "reportUnnecessaryTypeIgnoreComment": "error",
+    "reportPrivateImportUsage": False,  # yandexcloud does not say that it exports SDK
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all that is to be checked: the examples are those that are not for a notebook."""
+    made = tmp_path_factory.mktemp("typing")
+    for name in FILES:
+        shutil.copy(Path(__file__).parent / name, made)
+    blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    for number, block in enumerate(block for block in blocks if not block.startswith("%")):
+        (made / f"example_{number}.py").write_text(GIVEN * ("(id" in block) + block)
+    (made / "pyrightconfig.json").write_text(json.dumps(PYRIGHT))
+    return made
+
+
+def check(*command: str) -> None:
+    """Have a type checker accept this tree, whatever else is installed."""
+    paths = dict.fromkeys(("MYPYPATH", "PYTHONPATH"), str(REPOSITORY))
+    command = (sys.executable, "-m", *command)
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env={**os.environ, **paths}, capture_output=True, text=True, timeout=150
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(160)
+def test_mypy(folder: Path) -> None:
+    check("mypy", "--strict", *map(str, sorted(folder.glob("*.py"))))
+
+
+@pytest.mark.timeout(160)
+def test_pyright(folder: Path) -> None:
+    check("pyright", "--pythonpath", sys.executable, "--project", str(folder))
+
+
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+@pytest.mark.timeout(160)
+def test_a_mistake_is_found(checker: str, tmp_path: Path) -> None:
+    (tmp_path / "mistake.py").write_text("from ds_ops_magic import connect\n\nconnect().wait(5)\n")
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(PYRIGHT))
+    where = (
+        ("--strict", str(tmp_path / "mistake.py"))
+        if checker == "mypy"
+        else ("--pythonpath", sys.executable, "--project", str(tmp_path))
+    )
+    with pytest.raises(AssertionError, match=r'argument|"wait"'):
+        check(checker, *where)
