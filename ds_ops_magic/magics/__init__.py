@@ -20,8 +20,8 @@ def load(shell: Any) -> None:
     for key in _HOOK_KEYS:
         shell.set_hook("complete_command", magics.complete, str_key=key)
     shell.set_hook("complete_command", magics.complete, re_key=_ASSIGNED)
-    shell.events.register("pre_run_cell", magics.forget_shown)
-    formatters.register(shell, magics.was_shown, magics.show_live)
+    shell.events.register("pre_run_cell", magics.forget_displayed)
+    formatters.register(shell, magics.was_displayed, magics.show_live)
 
 
 def unload(shell: Any) -> None:
@@ -35,7 +35,7 @@ def unload(shell: Any) -> None:
     for key in _HOOK_KEYS:
         shell.strdispatchers["complete_command"].strs.pop(key, None)
     shell.strdispatchers["complete_command"].regexs.pop(_ASSIGNED, None)
-    shell.events.unregister("pre_run_cell", magics.forget_shown)
+    shell.events.unregister("pre_run_cell", magics.forget_displayed)
     formatters.unregister(shell)
     if magics in shell.configurables:
         shell.configurables.remove(magics)

@@ -1,4 +1,4 @@
-"""Run a cell and get hold of what it gives: its last expression, or the value it has just assigned."""
+"""Run the cell below ``%%op`` and return its value: that of its last expression or assignment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from IPython.core.error import UsageError
 if TYPE_CHECKING:
     from types import CodeType
 
-_GIVEN = "__op_given__"  # what the value is called while the cell runs
+_RESULT = "__op_given__"  # the variable that holds the value while the cell runs
 
 
 def run(shell: Any, source: str) -> Any:
@@ -33,8 +33,8 @@ def run(shell: Any, source: str) -> Any:
     text = shell.transform_cell(source)
     filename = shell.compile.cache(text, shell.execution_count, raw_code=source)
     tree = shell.transform_ast(shell.compile.ast_parse(text, filename=filename))
-    last = _noting(tree.body[-1]) if tree.body else []
-    code = _compiled(shell, ast.Module([*(tree.body[:-1] if last else tree.body), *last], []), filename)
+    last = _with_result(tree.body[-1]) if tree.body else []
+    code = _compile(shell, ast.Module([*(tree.body[:-1] if last else tree.body), *last], []), filename)
     if not last:
         raise UsageError(
             "%%op wait: the cell was not run: it gives nothing to wait for. "
@@ -42,12 +42,12 @@ def run(shell: Any, source: str) -> Any:
         )
     try:
         eval(code, shell.user_global_ns, shell.user_ns)  # noqa: S307  # the user's own cell
-        return shell.user_ns[_GIVEN]
+        return shell.user_ns[_RESULT]
     finally:
-        shell.user_ns.pop(_GIVEN, None)
+        shell.user_ns.pop(_RESULT, None)
 
 
-def _compiled(shell: Any, tree: ast.Module, filename: str) -> CodeType:
+def _compile(shell: Any, tree: ast.Module, filename: str) -> CodeType:
     flags: int = shell.compile.flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     code: CodeType = compile(ast.fix_missing_locations(tree), filename, "exec", flags)
     if code.co_flags & inspect.CO_COROUTINE:
@@ -55,29 +55,29 @@ def _compiled(shell: Any, tree: ast.Module, filename: str) -> CodeType:
     return code
 
 
-def _noting(statement: ast.stmt) -> list[ast.stmt]:
-    """Return statements that do the same and note the value; none for what has no value.
+def _with_result(statement: ast.stmt) -> list[ast.stmt]:
+    """Return statements that do the same and assign the value to `_RESULT`; none for a statement without a value.
 
-    The value is noted as it is made. To read a target again would evaluate its subscript once more, which need not give
-    the same.
+    The value is assigned as it is computed: reading a target again would evaluate its subscript once more, which need
+    not give the same.
     """
     if isinstance(statement, ast.Expr):
-        return [_note(statement.value, statement)]
+        return [_assign_result(statement.value, statement)]
     if isinstance(statement, ast.AugAssign):
-        return [statement, _note(_loaded(statement.target), statement)]
+        return [statement, _assign_result(_read(statement.target), statement)]
     if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
         value = statement.value
         first = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
-        if isinstance(first, (ast.Tuple, ast.List)):  # taken apart, which an iterator can be once
+        if isinstance(first, (ast.Tuple, ast.List)):  # unpacked, which an iterator can be once
             value = type(first)([ast.Starred(value, ast.Load())], ast.Load())
-        statement.value = ast.Name(_GIVEN, ast.Load())
-        return [_note(value, statement), statement]
+        statement.value = ast.Name(_RESULT, ast.Load())
+        return [_assign_result(value, statement), statement]
     return []
 
 
-def _note(value: ast.expr, place: ast.stmt) -> ast.stmt:
-    return ast.copy_location(ast.Assign([ast.Name(_GIVEN, ast.Store())], value), place)
+def _assign_result(value: ast.expr, location: ast.stmt) -> ast.stmt:
+    return ast.copy_location(ast.Assign([ast.Name(_RESULT, ast.Store())], value), location)
 
 
-def _loaded(target: ast.expr) -> ast.expr:
+def _read(target: ast.expr) -> ast.expr:
     return ast.parse(ast.unparse(target), mode="eval").body

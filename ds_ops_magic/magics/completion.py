@@ -1,21 +1,26 @@
-"""Tab completion of ``%op``: subcommands, flags, ids of the history, and variables that hold operations."""
+"""Tab completion of ``%op``: subcommands, flags, and the words that a subcommand offers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.magics.command_line import SUBCOMMANDS, flags_of
+from ds_ops_magic.magics.command_line import flags_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_HOLDERS = {"Listing", "Operation", "OperationResult", "Operations", "Watch"}
+    from ds_ops_magic.magics.subcommand import Subcommand
+
+_TARGET_TYPES = {"Listing", "Operation", "OperationResult", "Operations", "Watch"}
 
 
-def complete(line: str, symbol: str, namespace: Mapping[str, Any], ids: Iterable[str]) -> list[str]:
+def complete(
+    subcommands: Mapping[str, Subcommand], line: str, symbol: str, namespace: Mapping[str, Any], ids: Iterable[str]
+) -> list[str]:
     """Complete the word at the end of a line.
 
     Args:
+        subcommands: All that there are, by name.
         line: The line up to the cursor, with its ``%op``, which an assignment may stand before.
         symbol: The word to complete, empty for a new one.
         namespace: The user's variables.
@@ -24,26 +29,26 @@ def complete(line: str, symbol: str, namespace: Mapping[str, Any], ids: Iterable
     words = line[max(0, line.find("%op")) :].split()
     before = words[1:] if not symbol else words[1:-1]
     if not before:
-        return [name for name in SUBCOMMANDS if name.startswith(symbol)]
-    subcommand = before[0]
-    if subcommand not in SUBCOMMANDS:
+        return [name for name in subcommands if name.startswith(symbol)]
+    subcommand = subcommands.get(before[0])
+    if subcommand is None:
         return []
-    if symbol.startswith("-"):
-        return [flag for flag in flags_of(subcommand) if flag.startswith(symbol)]
-    return [word for word in _words(subcommand, namespace, ids) if word.startswith(symbol)]
+    offered = flags_of(subcommand) if symbol.startswith("-") else subcommand.complete(namespace, ids)
+    return [word for word in offered if word.startswith(symbol)]
 
 
-def _words(subcommand: str, namespace: Mapping[str, Any], ids: Iterable[str]) -> list[str]:
-    if subcommand == "help":
-        return list(SUBCOMMANDS)
-    if subcommand == "connect":
-        return ["local", "yandex", *_variables(namespace, {"SDK"})]
-    if subcommand == "list":
-        return []
-    return [*_variables(namespace, _HOLDERS), *sorted(set(ids))]
+def targets(namespace: Mapping[str, Any], ids: Iterable[str]) -> list[str]:
+    """Offer what stands for operations: variables, then ids."""
+    return [*variables(namespace, _TARGET_TYPES), *sorted(set(ids))]
 
 
-def _variables(namespace: Mapping[str, Any], types: set[str]) -> list[str]:
+def variables(namespace: Mapping[str, Any], types: set[str]) -> list[str]:
+    """Offer the variables that hold a value of these types, or a plain collection that begins with one.
+
+    Args:
+        namespace: The user's variables.
+        types: Names of the types, which need not be imported.
+    """
     return sorted(
         name
         for name, value in namespace.items()

@@ -1,4 +1,4 @@
-"""Tell the user's own functions how a wait ended: ``--notify`` and ``on_end``."""
+"""Call the user's own functions with the outcome of a wait: ``--notify`` and ``on_end``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ds_ops_magic.util.text import one_line
 if TYPE_CHECKING:
     from ds_ops_magic.watch import Watch
 
-Notified = Callable[[Any], object]
+Callback = Callable[[Any], object]
 
 
-def functions(named: str | None, on_end: Notified | None, evaluate: Callable[[str], Any]) -> list[Notified]:
-    """Return whom to tell.
+def callbacks(named: str | None, on_end: Callback | None, evaluate: Callable[[str], Any]) -> list[Callback]:
+    """Return the functions to call at the end of a wait.
 
     Args:
         named: What ``--notify`` was given: a name, or ``{an expression}``.
@@ -38,8 +38,8 @@ def functions(named: str | None, on_end: Notified | None, evaluate: Callable[[st
     try:
         function = evaluate(named[1:-1] if named.startswith("{") else named)
     except Exception as error:
-        said = one_line(f"{type(error).__name__}: {error}", 200)
-        raise UsageError(f"%op: --notify {shown} cannot be evaluated: {said}") from None
+        message = one_line(f"{type(error).__name__}: {error}", 200)
+        raise UsageError(f"%op: --notify {shown} cannot be evaluated: {message}") from None
     if not callable(function):
         raise UsageError(f"%op: --notify {shown} cannot be called. Give a function that takes the outcome.")
     if is_async(function):
@@ -47,35 +47,33 @@ def functions(named: str | None, on_end: Notified | None, evaluate: Callable[[st
     return found if function in found else [*found, function]
 
 
-def is_async(function: Notified) -> bool:
+def is_async(function: Callback) -> bool:
     """Tell whether a call would only make a coroutine."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
-def tell(told: list[Notified], outcome: Any) -> None:
-    """Call each function once with the outcome; what one raises is shown, and breaks nothing."""
-    for function in told:
+def call(functions: list[Callback], outcome: Any) -> None:
+    """Call each function once with the outcome. An error of one is printed; the others are called all the same."""
+    for function in functions:
         try:
             function(outcome)
         except Exception as error:
             name = getattr(function, "__name__", repr(function))
-            said = one_line(f"{type(error).__name__}: {error}", 300)
-            print(f"%op: {one_line(name, 80)} failed to take the outcome: {said}", file=sys.stderr)
+            message = one_line(f"{type(error).__name__}: {error}", 300)
+            print(f"%op: {one_line(name, 80)} failed to take the outcome: {message}", file=sys.stderr)
 
 
-def tell_when_over(watch: Watch, told: list[Notified], outcome: Callable[[], Any]) -> None:
-    """Call each function once a watch that nobody waits on is over; a watch that is stopped has no outcome.
+def call_when_over(watch: Watch, functions: list[Callback], outcome: Callable[[], Any]) -> None:
+    """Call each function once, on a thread, when every operation of a watch has ended; not if the watch is stopped.
 
-    Where no thread can be started to wait for that, it says so.
+    Where no thread can be started, a line says that nobody will be told.
     """
 
     def run() -> None:
-        for _change in watch:
-            pass
-        if watch.done:
-            tell(told, outcome())
+        if watch.wait_until(lambda: watch.done):
+            call(functions, outcome())
 
-    if not told:
+    if not functions:
         return
     try:
         threads.start(threading.Thread(target=run, name="ds_ops_magic notify", daemon=True))

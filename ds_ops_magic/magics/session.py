@@ -1,4 +1,4 @@
-"""What ``%op`` holds from cell to cell: the client it is connected with, and the watches that run beside the cells."""
+"""The state of ``%op`` between cells: its client, the watches in the background, what was used and displayed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.client import OperationClient
     from ds_ops_magic.history.history import History
     from ds_ops_magic.local.connection import LocalConnection
+    from ds_ops_magic.magics.targets import Targets
     from ds_ops_magic.watch import Watch
 
 
@@ -19,12 +20,21 @@ class Session:
     """One client at a time, from the first ``%op`` to the unloading of the extension.
 
     Args:
-        history: Says where what the client is asked about is kept.
+        history: Gives the history that the next client writes to.
+
+    Attributes:
+        client: What is connected, if anything is.
+        last_targets: What a subcommand without a target means.
+        used_ids: The ids used in this kernel, in the order of use.
+        displayed: What the running cell has displayed, so that it is not displayed again as the cell's result.
     """
 
     def __init__(self, history: Callable[[], History | None]) -> None:
         self._history = history
         self.client: OperationClient | None = None
+        self.last_targets: Targets | None = None
+        self.used_ids: dict[str, None] = {}
+        self.displayed: list[Any] = []
         self._local: LocalConnection | None = None
         # Not held: a watch that no variable and no panel has any more stops by itself.
         self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
@@ -54,8 +64,14 @@ class Session:
         self.client = client
         return client
 
-    def keep(self, watch: Watch) -> None:
-        """Stop a watch that runs beside the cells when this ends, unless it has ended before."""
+    def use(self, targets: Targets) -> Targets:
+        """Keep targets as those used last, and return them."""
+        self.last_targets = targets
+        self.used_ids.update(dict.fromkeys(targets.ids))
+        return targets
+
+    def add_watch(self, watch: Watch) -> None:
+        """Stop a watch in the background when this disconnects, unless it has ended before."""
         self._watches.add(watch)
 
     def close(self) -> None:

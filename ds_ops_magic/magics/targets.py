@@ -1,4 +1,4 @@
-"""From what a user types to operation ids: names in the namespace, expressions, and ids."""
+"""From what a user types to operation ids: variables, expressions, and ids."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from ds_ops_magic.util.text import counted, duration, one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-_PATIENCE = 2.0
-"""Seconds that an iterator may take before a line says that it is being read."""
+    from ds_ops_magic.model.operation import Operation
+
+_FIRST_PROGRESS = 2.0
+"""Seconds that reading an iterator takes before the first line about its progress."""
 _NO_ID = re.compile(r"[][(){},$*]")  # of Python or of a shell: no service has these in its ids
 
 
@@ -60,86 +62,73 @@ class Targets:
     ids: tuple[str, ...]
     single: bool
 
+    def result(self, operations: Sequence[Operation | None]) -> Any:
+        """Return what to give a user: the operation that was named alone, else all of them."""
+        return operations[0] if self.single else operations
 
-def resolve(words: Sequence[str], scope: Scope, read: list[str] | None = None) -> Targets:
+
+def resolve(words: Sequence[str], scope: Scope, ids_read: list[str] | None = None) -> Targets:
     """Find the operations that words stand for.
 
     Args:
         words: Each a name, attribute or subscript that is found in the scope, ``{an expression}``, or an id.
         scope: What names and expressions mean.
-        read: As for `resolve_value`.
+        ids_read: As for `resolve_value`.
 
     Raises:
         UsageError: A word stands for something that is no operation, or for none at all.
         WaitInterrupted: Stop was pressed while an iterator was read.
     """
-    read = [] if read is None else read
-    found = [_resolve_one(word, scope, read) for word in words]
-    return Targets(tuple(name for one in found for name in one.ids), len(found) == 1 and found[0].single)
+    ids_read = [] if ids_read is None else ids_read
+    found = [_resolve_word(word, scope, ids_read) for word in words]
+    ids = tuple(operation_id for targets in found for operation_id in targets.ids)
+    return Targets(ids, len(found) == 1 and found[0].single)
 
 
-def resolve_value(value: Any, name: str, read: list[str] | None = None) -> Targets:
+def resolve_value(value: Any, name: str, ids_read: list[str] | None = None) -> Targets:
     """Find the operations that a value stands for.
 
     Args:
         value: What `ds_ops_magic.model.references` takes for one operation or for several.
         name: How the user called it, for the message.
-        read: Takes the ids that an iterator has given, which cannot be asked for them again: what it has started
+        ids_read: Takes the ids that an iterator gives, which cannot be asked for them again: the operations it started
             must not be lost where it fails or is stopped on the way.
 
     Raises:
         UsageError: It is, or holds, something else; or it is empty.
         WaitInterrupted: Stop was pressed while it was read.
     """
-    given: list[str] = []
-    if isinstance(value, Iterator):
-        given = [] if read is None else read
-    before = len(given)
+    ids = ids_read if isinstance(value, Iterator) and ids_read is not None else []
+    before = len(ids)
     try:
-        one = references.id_of(value)
-        if one is not None:
-            return Targets((one,), single=True)
-        for found in reported(references.ids_in(value, name), name):
-            given.append(found)
+        operation_id = references.id_of(value)
+        if operation_id is not None:
+            return Targets((operation_id,), single=True)
+        for operation_id in with_progress(references.ids_in(value, name), name):
+            ids.append(operation_id)
     except NotAnOperation as error:
-        raise UsageError(f"%op: {error}{_already(given[before:])}") from None
+        raise UsageError(f"%op: {error}{_ids_before(ids[before:])}") from None
     except KeyboardInterrupt:
-        raise _stopped(name, given[before:]) from None
+        raise _reading_interrupted(name, ids[before:]) from None
     except Exception as error:  # of a generator that computes them
-        raise _not_evaluated(name, error, _already(given[before:])) from None
-    if len(given) == before:
+        raise _not_evaluated(name, error, _ids_before(ids[before:])) from None
+    if len(ids) == before:
         raise UsageError(f"%op: {name} holds no operation.")
-    return Targets(tuple(given[before:]), single=False)
+    return Targets(tuple(ids[before:]), single=False)
 
 
-def reported(ids: Iterable[str], name: str, clock: Callable[[], float] = time.monotonic) -> Iterator[str]:
-    """Pass ids on, and print a line now and then while they are slow to come: after 2 s, 4 s, 8 s and so on."""
-    start, due = clock(), _PATIENCE
-    for number, found in enumerate(ids, 1):
-        yield found
-        taken = clock() - start
-        if taken >= due:
-            so_many = counted(number)
-            print(f"%op: reading {one_line(name, 80)}: {so_many} so far, in {duration(taken)}")
-            due = 2 * taken
+def with_progress(ids: Iterable[str], name: str, clock: Callable[[], float] = time.monotonic) -> Iterator[str]:
+    """Pass ids on, and print a line while they are slow to come: after 2 s, 4 s, 8 s and so on."""
+    start, due = clock(), _FIRST_PROGRESS
+    for number, operation_id in enumerate(ids, 1):
+        yield operation_id
+        elapsed = clock() - start
+        if elapsed >= due:
+            print(f"%op: reading {one_line(name, 80)}: {counted(number)} so far, in {duration(elapsed)}")
+            due = 2 * elapsed
 
 
-def _resolve_one(word: str, scope: Scope, read: list[str]) -> Targets:
-    if word.startswith("{") and word.endswith("}"):
-        return resolve_value(_evaluated(word[1:-1], scope), word, read)
-    root = _root_name(word)
-    if root is not None and root in scope.names:
-        return resolve_value(_evaluated(word, scope), word, read)
-    if root is not None and word != root:
-        raise UsageError(f"%op: there is no variable {root!r}. Give an id, a variable or {{an expression}}.")
-    name = word.strip("'\"")
-    if _NO_ID.search(name):
-        shown = one_line(name, 80)
-        raise UsageError(f"%op: {shown} is neither an id nor a variable. An expression stands in braces: {{{shown}}}")
-    return Targets((name,), single=True)
-
-
-def service(word: str | None, scope: Scope) -> Any:
+def connection_target(word: str | None, scope: Scope) -> Any:
     """Find what to connect to: the value of a variable or of ``{an expression}``, else the word itself.
 
     Raises:
@@ -148,11 +137,26 @@ def service(word: str | None, scope: Scope) -> Any:
     if word is None or word in ("local", "yandex"):
         return word
     if word.startswith("{") and word.endswith("}"):
-        return _evaluated(word[1:-1], scope)
+        return _evaluate(word[1:-1], scope)
     return scope.names.get(word, word)
 
 
-def _evaluated(expression: str, scope: Scope) -> Any:
+def _resolve_word(word: str, scope: Scope, ids_read: list[str]) -> Targets:
+    if word.startswith("{") and word.endswith("}"):
+        return resolve_value(_evaluate(word[1:-1], scope), word, ids_read)
+    root = _root_name(word)
+    if root is not None and root in scope.names:
+        return resolve_value(_evaluate(word, scope), word, ids_read)
+    if root is not None and word != root:
+        raise UsageError(f"%op: there is no variable {root!r}. Give an id, a variable or {{an expression}}.")
+    operation_id = word.strip("'\"")
+    if _NO_ID.search(operation_id):
+        shown = one_line(operation_id, 80)
+        raise UsageError(f"%op: {shown} is neither an id nor a variable. An expression stands in braces: {{{shown}}}")
+    return Targets((operation_id,), single=True)
+
+
+def _evaluate(expression: str, scope: Scope) -> Any:
     try:
         return scope.evaluate(expression)
     except Exception as error:
@@ -160,23 +164,23 @@ def _evaluated(expression: str, scope: Scope) -> Any:
 
 
 def _not_evaluated(expression: str, error: Exception, more: str = "") -> UsageError:
-    said = one_line(f"{type(error).__name__}: {error}", 200)
-    sentence = f"%op: {one_line(expression, 80)} cannot be evaluated: {said}"
+    message = one_line(f"{type(error).__name__}: {error}", 200)
+    sentence = f"%op: {one_line(expression, 80)} cannot be evaluated: {message}"
     return UsageError(f"{sentence}.{more}" if more else sentence)
 
 
-def _already(ids: Sequence[str]) -> str:
-    """Word what an iterator had given before it failed."""
+def _ids_before(ids: Sequence[str]) -> str:
+    """Say how many ids an iterator gave before it failed."""
     return f" {counted(len(ids))} came before it; %op wait with no id waits for these." if ids else ""
 
 
-def _stopped(name: str, ids: Sequence[str]) -> WaitInterrupted:
-    what = f"Stopped reading {one_line(name, 80)}"
+def _reading_interrupted(name: str, ids: Sequence[str]) -> WaitInterrupted:
+    stopped = f"Stopped reading {one_line(name, 80)}"
     if not ids:
-        return WaitInterrupted(f"{what} before it had given an operation.")
-    goes = "goes on" if len(ids) == 1 else "go on"
+        return WaitInterrupted(f"{stopped} before it had given an operation.")
+    go_on = "goes on" if len(ids) == 1 else "go on"
     return WaitInterrupted(
-        f"{what} after {counted(len(ids))}, which {goes}.", "To wait for what it gave: %op wait with no id"
+        f"{stopped} after {counted(len(ids))}, which {go_on}.", "To wait for what it gave: %op wait with no id"
     )
 
 

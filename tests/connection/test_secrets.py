@@ -22,7 +22,7 @@ logging.getLogger("asyncio").setLevel(logging.INFO)
 
 
 LOOK = """
-client = get_ipython().magics_manager.registry["OpMagics"]._session.client
+client = get_ipython().magics_manager.registry["OpMagics"].session.client
 if client is not None:
     print(client, vars(client), vars(client.connection), vars(vars(client.connection).get("_source", client)))
     print(pickle.dumps(client))

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from IPython.core.error import UsageError
 
-from ds_ops_magic.magics.command_line import OVERVIEW, SUBCOMMANDS, flags_of, parse, seconds, split
+from ds_ops_magic.magics import command_line
+from ds_ops_magic.magics.command_line import flags_of, split
+from ds_ops_magic.magics.subcommands.table import SUBCOMMANDS
+
+
+def parse(name: str, words: list[str]) -> Any:
+    return command_line.parse(SUBCOMMANDS[name], words)
 
 
 def refusal(subcommand: str, *words: str) -> str:
     with pytest.raises(UsageError) as caught:
         parse(subcommand, list(words))
-    said = str(caught.value)
-    assert "\n" not in said
-    return said
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
 
 
 @pytest.mark.parametrize(
@@ -33,7 +41,7 @@ def refusal(subcommand: str, *words: str) -> str:
         ("wait a)", ["wait", "a)"]),  # a bracket that closes nothing is part of the word
     ],
 )
-def test_a_line_is_split_outside_of_brackets_and_quotes(line: str, words: list[str]) -> None:
+def test_splitting(line: str, words: list[str]) -> None:
     assert split(line) == words
 
 
@@ -41,23 +49,10 @@ def test_a_line_is_split_outside_of_brackets_and_quotes(line: str, words: list[s
     ("line", "missing"),
     [("wait {a", "}"), ("wait jobs[0", "]"), ("wait f(a", ")"), ("wait 'a", "'"), ('wait jobs["a]', '"')],
 )
-def test_what_is_not_closed_is_named(line: str, missing: str) -> None:
+def test_unclosed_brackets_and_quotes(line: str, missing: str) -> None:
     with pytest.raises(UsageError, match="is missing at the end of") as caught:
         split(line)
     assert f"%op: {missing} is missing" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("30", 30), ("30s", 30), ("0", 0), ("0.5", 0.5), ("10m", 600), ("2h", 7200), ("1d", 86400), (" 1.5H ", 5400)],
-)
-def test_lengths_of_time(text: str, value: float) -> None:
-    assert seconds(text) == value
-
-
-@pytest.mark.parametrize("text", ["", "s", "-1", "1x", "1 m", "1e3", "inf", "nan", "0x10", "9" * 400, "1m30s", "None"])
-def test_what_is_no_length_of_time(text: str) -> None:
-    assert "is no length of time: give 30, 30s, 10m, 2h or 1d" in refusal("wait", f"--timeout={text}")
 
 
 def test_the_options_of_wait() -> None:
@@ -81,7 +76,7 @@ def test_the_options_of_list() -> None:
     assert vars(options) == {"running": True, "limit": 5, "since": 172800.0, "all": True, "output": "x"}
 
 
-def test_nothing_is_set_that_was_not_named() -> None:
+def test_defaults() -> None:
     options = parse("wait", [])
     assert (options.targets, options.timeout, options.output) == ([], None, None)
     assert not any((options.any, options.fail_fast, options.no_raise, options.quiet))
@@ -104,7 +99,7 @@ def test_the_options_of_connect() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("wait", "--frobnicate"), "%op wait: unrecognized arguments: --frobnicate. See: %op help wait"),
         (("wait", "a", "--any", "--fail-fast"), "not allowed with argument --any"),
@@ -121,8 +116,8 @@ def test_the_options_of_connect() -> None:
         (("help", "nonsense"), "invalid choice: 'nonsense'"),
     ],
 )
-def test_bad_words_get_one_sentence(words: tuple[str, ...], said: str) -> None:
-    assert said in refusal(*words)
+def test_one_sentence_about_an_error(words: tuple[str, ...], message: str) -> None:
+    assert message in refusal(*words)
 
 
 @pytest.mark.parametrize("subcommand", SUBCOMMANDS)
@@ -131,18 +126,14 @@ def test_help_is_text_and_no_exit(subcommand: str, flag: str) -> None:
     text = parse(subcommand, [flag])
     assert isinstance(text, str)
     assert text.startswith(f"usage: %op {subcommand}")
-    assert all(option in text for option in flags_of(subcommand))
+    assert all(option in text for option in flags_of(SUBCOMMANDS[subcommand]))
 
 
-def test_help_wins_over_what_is_wrong_beside_it() -> None:
+def test_help_wins_over_errors() -> None:
     assert isinstance(parse("wait", ["-h", "--frobnicate"]), str)
 
 
-def test_the_overview_names_every_subcommand() -> None:
-    assert all(f"%op {subcommand}" in OVERVIEW for subcommand in SUBCOMMANDS)
-
-
-def test_parsers_keep_nothing_from_one_line_to_the_next() -> None:
+def test_nothing_is_kept_from_line_to_line() -> None:
     parse("wait", ["a", "--any", "-o", "x"])
     refusal("wait", "a", "--frobnicate")
     assert vars(parse("wait", ["b"])) == {

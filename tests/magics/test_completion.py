@@ -10,8 +10,9 @@ from IPython.core.completer import provisionalcompleter
 
 from ds_ops_magic import History, Operation, Operations
 from ds_ops_magic.magics import unload
-from ds_ops_magic.magics.command_line import SUBCOMMANDS, flags_of
+from ds_ops_magic.magics.command_line import flags_of
 from ds_ops_magic.magics.completion import complete
+from ds_ops_magic.magics.subcommands.table import SUBCOMMANDS
 from tests.support.following import until
 from tests.support.scripted import message
 
@@ -31,7 +32,7 @@ IDS = {"loc2": None, "loc1": None, "epd1": None}
 def completed(line: str, symbol: str | None = None) -> list[str]:
     """Complete at the end of a line; the word there unless another is given, as IPython cuts words its own way."""
     word = "" if line.endswith(" ") else line.split()[-1]
-    return complete(line, word if symbol is None else symbol, NAMESPACE, IDS)
+    return complete(SUBCOMMANDS, line, word if symbol is None else symbol, NAMESPACE, IDS)
 
 
 def completions(shell: Any, line: str) -> list[str]:
@@ -49,7 +50,9 @@ def test_subcommands() -> None:
 
 @pytest.mark.parametrize("subcommand", SUBCOMMANDS)
 def test_flags(subcommand: str) -> None:
-    assert completed(f"%op {subcommand} --", "--") == [flag for flag in flags_of(subcommand) if flag.startswith("--")]
+    assert completed(f"%op {subcommand} --", "--") == [
+        flag for flag in flags_of(SUBCOMMANDS[subcommand]) if flag.startswith("--")
+    ]
 
 
 def test_flags_after_targets_and_other_flags() -> None:
@@ -75,7 +78,7 @@ def test_plain_collections_of_operations_are_offered_too() -> None:
         "other": [1],
         "no": [],
     }
-    assert complete("%op wait ", "", namespace, []) == ["many", "named", "pair"]
+    assert complete(SUBCOMMANDS, "%op wait ", "", namespace, []) == ["many", "named", "pair"]
 
 
 def test_ids_that_earlier_kernels_have_used(shell: Any) -> None:
@@ -92,7 +95,8 @@ def test_what_can_be_connected_to_and_what_there_is_help_for() -> None:
     assert completed("%op help w") == ["wait", "watch"]
 
 
-def test_nothing_for_a_subcommand_that_there_is_not() -> None:
+def test_nothing_to_offer() -> None:
+    assert completed("%op list ") == []
     assert completed("%op frobnicate ") == []
 
 

@@ -1,4 +1,4 @@
-"""--notify and on_end: the user's functions are told once how a wait ended."""
+"""--notify and on_end: the user's functions are called once with the outcome of a wait."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Op = Callable[..., Any]
 
 
 @pytest.fixture
-def told(shell: Any) -> list[Any]:
+def outcomes(shell: Any) -> list[Any]:
     """What the function `tell` of the user was called with, and where."""
     calls: list[Any] = []
     shell.user_ns["tell"] = calls.append
@@ -26,39 +26,39 @@ def told(shell: Any) -> list[Any]:
     return calls
 
 
-def test_it_is_told_the_outcome_once(op: Op, begin: Op, told: list[Any]) -> None:
+def test_it_is_called_once_with_the_outcome(op: Op, begin: Op, outcomes: list[Any]) -> None:
     ended = op(f"wait {begin(0)} --notify tell")
-    assert told == [ended]
+    assert outcomes == [ended]
     op(f"wait {begin(0)} {begin(0)} --notify {{tell}}")
-    assert isinstance(told[1], Operations)
-    assert len(told) == 2
+    assert isinstance(outcomes[1], Operations)
+    assert len(outcomes) == 2
 
 
-def test_it_is_told_of_a_failure_and_of_a_timeout(op: Op, begin: Op, told: list[Any]) -> None:
+def test_it_is_called_after_a_failure_and_a_timeout(op: Op, begin: Op, outcomes: list[Any]) -> None:
     with pytest.raises(OperationFailed):
         op(f"wait {begin(0, outcome='failure')} --notify tell")
     with pytest.raises(WaitTimeout):
         op(f"wait {begin(30)} --timeout 0.1 --notify tell")
-    assert [outcome.status for outcome in told] == [Status.FAILED, Status.RUNNING]
+    assert [outcome.status for outcome in outcomes] == [Status.FAILED, Status.RUNNING]
 
 
-def test_it_is_told_on_the_users_thread(op: Op, begin: Op, told: list[Any]) -> None:
+def test_it_is_called_on_the_users_thread(op: Op, begin: Op, outcomes: list[Any]) -> None:
     op(f"wait {begin(0)} --notify tell_thread")
-    assert told == [threading.current_thread().name]
+    assert outcomes == [threading.current_thread().name]
 
 
-def test_on_end_is_told_of_every_wait(op: Op, begin: Op, shell: Any, told: list[Any]) -> None:
+def test_on_end_is_called_after_every_wait(op: Op, begin: Op, shell: Any, outcomes: list[Any]) -> None:
     shell.run_line_magic("config", "OpMagics.on_end = tell")
     first, second = begin(0), begin(0)
     op(f"wait {first}")
     op(f"wait {second} --notify tell")
-    assert [outcome.id for outcome in told] == [first, second]  # once, though it was named twice
+    assert [outcome.id for outcome in outcomes] == [first, second]  # once, though it was named twice
     third = begin(60)
     op(f"cancel {third} --wait")
-    assert [(outcome.id, outcome.status) for outcome in told[2:]] == [(third, Status.CANCELLED)]
+    assert [(outcome.id, outcome.status) for outcome in outcomes[2:]] == [(third, Status.CANCELLED)]
     shell.run_line_magic("config", "OpMagics.on_end = None")
     op(f"wait {first}")
-    assert len(told) == 3
+    assert len(outcomes) == 3
 
 
 def test_a_coroutine_function_is_refused_before_the_wait(op: Op, begin: Op, shell: Any) -> None:
@@ -86,17 +86,17 @@ def test_a_function_that_fails_breaks_nothing(
     assert said == "%op: post failed to take the outcome: OSError: \ufffd[31mno network\n"
 
 
-def test_a_watch_tells_when_it_is_over(op: Op, begin: Op, told: list[Any]) -> None:
+def test_a_watch_calls_when_it_is_over(op: Op, begin: Op, outcomes: list[Any]) -> None:
     name = begin(0.1)
     op(f"watch {name} --notify tell")
-    wait_until(lambda: told)
-    assert [(outcome.id, outcome.done) for outcome in told] == [(name, True)]
+    wait_until(lambda: outcomes)
+    assert [(outcome.id, outcome.done) for outcome in outcomes] == [(name, True)]
 
 
-def test_a_watch_that_is_stopped_tells_nothing_and_leaves_no_thread(op: Op, begin: Op, told: list[Any]) -> None:
+def test_a_stopped_watch_calls_nothing(op: Op, begin: Op, outcomes: list[Any]) -> None:
     op(f"watch {begin(30)} --notify tell").stop()
     wait_until(lambda: not [one for one in threading.enumerate() if one.name == "ds_ops_magic notify"])
-    assert told == []
+    assert outcomes == []
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_watch_that_is_stopped_tells_nothing_and_leaves_no_thread(op: Op, begi
         ("{3}", "cannot be called"),
     ],
 )
-def test_who_cannot_be_told_is_found_before_anything_runs(op: Op, shell: Any, named: str, said: str) -> None:
+def test_no_function_is_found_before_anything_runs(op: Op, shell: Any, named: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         op(f"wait anything --notify {named}")
     with pytest.raises(UsageError, match=said):
@@ -115,13 +115,13 @@ def test_who_cannot_be_told_is_found_before_anything_runs(op: Op, shell: Any, na
     assert "started" not in shell.user_ns
 
 
-def test_where_no_thread_can_be_started_a_watch_says_that_nobody_will_be_told(
-    op: Op, begin: Op, told: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_no_thread_can_be_started(
+    op: Op, begin: Op, outcomes: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Threadless(monkeypatch, "ds_ops_magic notify")
     watch = op(f"watch {begin(0.1)} --notify tell")
     assert watch.wait(20).succeeded
-    assert told == []
+    assert outcomes == []
     said = capsys.readouterr().err
     assert said.startswith("%op: nobody will be told how this ends: No thread can be started here")
     assert said.count("\n") == 1

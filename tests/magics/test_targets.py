@@ -14,7 +14,7 @@ from IPython.core.error import UsageError
 from yandexcloud.operations import OperationResult
 
 from ds_ops_magic import Operation, Operations, connect
-from ds_ops_magic.magics.targets import Scope, Targets, reported, resolve, resolve_value
+from ds_ops_magic.magics.targets import Scope, Targets, resolve, resolve_value, with_progress
 from ds_ops_magic.model.errors import WaitInterrupted
 from tests.support.scripted import ScriptedServer, message
 
@@ -105,7 +105,7 @@ def test_a_watch_stands_for_what_it_follows(watch: Any) -> None:
     assert resolve_value([watch, "c"], "x") == Targets(("a", "b", "a", "c"), single=False)
 
 
-def test_words_are_names_attributes_subscripts_expressions_or_ids() -> None:
+def test_kinds_of_words() -> None:
     holder = SimpleNamespace(op=op("attribute"), deep=SimpleNamespace(ops=[op("deep")]))
     jobs = {"x y": op("subscript")}
     words = ["name", "holder.op", "holder.deep.ops[0]", "jobs['x y']", "{[op('expression')][0]}", "bt1k9s3c2nq8"]
@@ -114,14 +114,14 @@ def test_words_are_names_attributes_subscripts_expressions_or_ids() -> None:
     assert not targets.single
 
 
-def test_one_is_told_from_a_collection_of_one() -> None:
+def test_one_is_no_collection_of_one() -> None:
     assert found("a").single
     assert found("x", x=op("a")).single
     assert not found("x", x=[op("a")]).single
     assert not found("a", "b").single
 
 
-def test_a_variable_wins_over_an_id_of_the_same_name() -> None:
+def test_a_variable_wins_over_an_id() -> None:
     assert found("loc1", loc1=op("another")).ids == ("another",)
     assert found("'loc1'", loc1=op("another")).ids == ("loc1",)
 
@@ -161,7 +161,7 @@ def test_what_is_no_operation_is_named(value: Any, said: str) -> None:
     assert refusal("x", x=value).startswith(said)
 
 
-def test_an_expression_that_fails_is_named_with_its_error() -> None:
+def test_an_expression_that_fails() -> None:
     assert refusal("{1/0}") == "%op: 1/0 cannot be evaluated: ZeroDivisionError: division by zero"
     assert refusal("{1 +}").startswith("%op: 1 + cannot be evaluated: SyntaxError")
     assert refusal("{}").startswith("%op:  cannot be evaluated: SyntaxError")
@@ -174,7 +174,7 @@ def test_an_expression_that_fails_is_named_with_its_error() -> None:
     assert refusal("nowhere.op") == "%op: there is no variable 'nowhere'. Give an id, a variable or {an expression}."
 
 
-def test_an_iterable_that_fails_on_the_way_is_named_with_its_error_and_what_it_had_given_is_kept() -> None:
+def test_an_iterator_that_fails_keeps_what_it_gave() -> None:
     half: Any = lambda number: op(str(2 // number))  # noqa: E731
     said = "%op: x cannot be evaluated: ZeroDivisionError: integer division or modulo by zero"
     assert refusal("x", x=map(half, [0])) == said
@@ -192,14 +192,14 @@ def test_an_iterable_that_fails_on_the_way_is_named_with_its_error_and_what_it_h
         assert (str(caught.value), read) == (sentence, ["1", "2"])
 
 
-def test_what_can_be_read_again_is_not_kept_when_an_item_is_wrong() -> None:
+def test_a_list_with_a_wrong_item_keeps_nothing() -> None:
     read: list[str] = []
     with pytest.raises(UsageError):
         resolve_value([op("a"), None], "x", read)
     assert read == []
 
 
-def test_stop_while_a_generator_is_read_keeps_what_it_had_given() -> None:
+def test_stop_keeps_what_a_generator_gave() -> None:
     def started() -> Iterator[Any]:
         yield op("a")
         yield op("b")
@@ -215,10 +215,10 @@ def test_stop_while_a_generator_is_read_keeps_what_it_had_given() -> None:
     assert read == ["a", "b"]
 
 
-def test_a_slow_generator_is_spoken_of_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_of_a_slow_generator(capsys: pytest.CaptureFixture[str]) -> None:
     moments = iter([0.0, 0.5, 1.9, 3.0, 4.0, 5.9, 6.5, 7.0])
     names = list("abcdefg")
-    assert list(reported(names, "slow()", lambda: next(moments))) == names
+    assert list(with_progress(names, "slow()", lambda: next(moments))) == names
     assert capsys.readouterr().out.splitlines() == [
         "%op: reading slow(): 3 operations so far, in 3.0 s",
         "%op: reading slow(): 6 operations so far, in 6.5 s",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,9 +10,7 @@ import pytest
 from ds_ops_magic import LocalService, WaitInterrupted, Watch, connect
 from ds_ops_magic.display import frontend
 from ds_ops_magic.display.text_display import Display
-from ds_ops_magic.magics.wait import wait_and_show, wait_for_answers
-from ds_ops_magic.model.view import Entry, Health, View
-from tests.support.following import lasting
+from ds_ops_magic.magics.wait import wait_and_show
 
 
 class PressedTwice(Display):
@@ -29,51 +27,49 @@ class PressedTwice(Display):
             raise KeyboardInterrupt
 
 
-class Restless:
-    """A watch that has news whenever it is looked at, and never an answer about each."""
-
-    def subscribe(self, signal: Callable[[], None]) -> Callable[[], None]:
-        self.signal = signal
-        return lambda: None
-
-    def view(self) -> View:
-        self.signal()
-        return View((Entry("a"),), Health())
-
-
-def test_the_first_answers_are_waited_for_no_longer_though_there_is_news_all_the_while() -> None:
-    watch: Any = Restless()
-    with lasting(0.2, 1.0):
-        wait_for_answers(watch, 0.2)
-
-
 @pytest.fixture
 def watch(operation_service: LocalService) -> Iterator[Watch]:
     with connect(operation_service.address) as client:
         yield client.watch(operation_service.simulate(600).id)
 
 
-def test_stop_before_the_wait_begins(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_before_the_wait(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def show(*_: Any) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(frontend, "display_for", show)
     with pytest.raises(WaitInterrupted, match=f"%op wait {watch.ids[0]}"):
-        wait_and_show(watch, shell, "none", None)
+        wait_and_show(watch, shell, "none")
     assert watch.view().stopped
 
 
-def test_stop_once_more_while_the_result_is_drawn(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_while_the_result_is_drawn(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     display = PressedTwice(watch)
     monkeypatch.setattr(frontend, "display_for", lambda *_: display)
     with pytest.raises(WaitInterrupted, match="the operation goes on"):
-        wait_and_show(watch, shell, "none", None)
+        wait_and_show(watch, shell, "none")
     assert display.finished == 2
     assert watch.view().stopped
 
 
+def test_a_tick_of_ones_own(operation_service: LocalService, shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[bool] = []
+    with connect(operation_service.address) as client:
+        watch = client.watch(operation_service.simulate(0.3).id)
+        wait_and_show(watch, shell, "text", tick=lambda: seen.append(watch.done))
+    assert False in seen
+    assert capsys.readouterr().out.startswith("✓ succeeded")
+
+
+def test_an_error_of_a_tick_ends_the_wait(watch: Watch, shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        wait_and_show(watch, shell, "text", tick=lambda: 1 / 0)
+    assert watch.view().stopped
+    assert capsys.readouterr().out.startswith("●")
+
+
 @pytest.mark.parametrize("broken", ["tick", "finish"])
-def test_a_panel_that_cannot_be_shown_does_not_end_the_wait(
+def test_an_error_of_the_panel_does_not_end_the_wait(
     operation_service: LocalService,
     shell: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -89,9 +85,9 @@ def test_a_panel_that_cannot_be_shown_does_not_end_the_wait(
         frontend, "display_for", lambda *how: display_for(*how) if how[2] == "text" else display(how[0])
     )
     with connect(operation_service.address) as client:
-        wait_and_show(client.watch(operation_service.simulate(0.3).id), shell, "widget", None)
-    said = capsys.readouterr()
-    assert said.out.startswith("✓ succeeded")
-    assert said.err == (
+        wait_and_show(client.watch(operation_service.simulate(0.3).id), shell, "widget")
+    printed = capsys.readouterr()
+    assert printed.out.startswith("✓ succeeded")
+    assert printed.err == (
         "The panel cannot be shown, the wait goes on: ModuleNotFoundError: No module named 'ipython_genutils'\n"
     )

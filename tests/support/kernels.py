@@ -68,6 +68,24 @@ class Cell:
         """The lines of the error as a user sees them."""
         return "\n".join(self.error["traceback"])
 
+    def brief(self, ename: str) -> list[str]:
+        """Return the lines of an error of this name, which are three at most."""
+        assert self.reply["status"] == "error"
+        assert self.error["ename"] == ename
+        lines = self.said.splitlines()
+        assert lines[0].startswith(f"{ename}: ")
+        assert 1 <= len(lines) <= 3
+        return lines
+
+    def usage_error(self) -> str:
+        """Return what a UsageError says: one line on stderr, and never a traceback."""
+        assert self.reply["status"] == "error"
+        assert self.reply["ename"] == "UsageError"
+        assert "error" not in self.kinds
+        assert self.stderr.strip().count("\n") == 0
+        assert self.stderr.startswith("UsageError: ")
+        return self.stderr.strip()
+
     def contents(self, kind: str) -> list[dict[str, Any]]:
         return [message["content"] for message in self.messages if message["msg_type"] == kind]
 

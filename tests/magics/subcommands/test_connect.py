@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from IPython.core.error import UsageError
 
 from ds_ops_magic import (
     AuthenticationError,
@@ -44,6 +45,11 @@ def test_connect_says_where_and_as_whom(
     assert capsys.readouterr().out == ""
 
 
+def test_an_expression_that_fails(shell: Any) -> None:
+    with pytest.raises(UsageError, match="1/0 cannot be evaluated: ZeroDivisionError"):
+        shell.run_line_magic("op", "connect {1/0}")
+
+
 @pytest.mark.parametrize("line", ["connect nowhere", "connect number", "connect {[]}"])
 def test_what_is_nothing_to_connect_to(shell: Any, line: str) -> None:
     shell.user_ns["number"] = 3
@@ -58,14 +64,14 @@ def test_a_connection_that_fails_leaves_the_last_one(op: Op, begin: Op) -> None:
     assert op(f"get {name}").id == name
 
 
-def test_the_first_use_connects_by_the_endpoint(shell: Any, operation_service: LocalService, begin: Op) -> None:
+def test_first_use_connects_to_the_endpoint(shell: Any, operation_service: LocalService, begin: Op) -> None:
     shell.run_line_magic("config", f"OpMagics.endpoint = '{operation_service.address}'")
     name = begin(0)
     assert shell.run_line_magic("op", f"get {name}").id == name
     assert shell.run_line_magic("op", f"wait {name}").done
 
 
-def test_settings_that_make_no_sense_are_refused_when_they_are_set(shell: Any, capfd: Any) -> None:
+def test_refused_settings(shell: Any, capfd: Any) -> None:
     magics = shell.magics_manager.registry["OpMagics"]
     for line in ("rate = 0", "rate = -1", "rate = float('nan')", "timeout = -1", "display = 'loud'", "endpoint = 3"):
         shell.run_line_magic("config", f"OpMagics.{line}")
@@ -87,9 +93,7 @@ def test_local_starts_the_service_of_this_process(local: Any, capsys: pytest.Cap
     assert capsys.readouterr().out.endswith(f"connected to {shared().address} as the owner of this process\n")
 
 
-def test_connecting_again_leaves_the_local_service_and_its_work_alone(
-    local: Any, operation_service: LocalService
-) -> None:
+def test_connecting_again_keeps_the_local_service(local: Any, operation_service: LocalService) -> None:
     service, begun, go_on = shared(), threading.Event(), threading.Event()
 
     def work() -> str:
@@ -108,16 +112,14 @@ def test_connecting_again_leaves_the_local_service_and_its_work_alone(
     assert local.run_line_magic("op", f"wait {operation.id} --quiet").status is Status.SUCCEEDED
 
 
-def test_a_client_of_local_that_is_closed_leaves_the_service_to_the_magic(local: Any) -> None:
+def test_closing_the_client_keeps_the_local_service(local: Any) -> None:
     operation = shared().simulate(0)
     connect("local").close()
     assert local.run_line_magic("op", f"get {operation.id}").done
 
 
 @pytest.mark.parametrize("elsewhere", [True, False])
-def test_unloading_stops_the_local_service_whoever_else_uses_it(
-    local: Any, operation_service: LocalService, elsewhere: bool
-) -> None:
+def test_unloading_stops_the_local_service(local: Any, operation_service: LocalService, elsewhere: bool) -> None:
     service = shared()
     if elsewhere:
         local.run_line_magic("op", f"connect {operation_service.address};")
@@ -127,7 +129,7 @@ def test_unloading_stops_the_local_service_whoever_else_uses_it(
             service.get("a")
 
 
-def test_unloading_leaves_a_service_alone_that_the_magic_never_used(
+def test_unloading_keeps_a_service_it_never_used(
     shell: Any, operation_service: LocalService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DS_OPS_MAGIC_LOCAL_DB", str(tmp_path / "local.sqlite"))
@@ -140,7 +142,7 @@ def test_unloading_leaves_a_service_alone_that_the_magic_never_used(
         close_shared()
 
 
-def test_what_is_no_operation_service_is_said_to_be_none(shell: Any) -> None:
+def test_no_operation_service(shell: Any) -> None:
     server = grpc.server(ThreadPoolExecutor(1))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -155,7 +157,7 @@ def test_what_is_no_operation_service_is_said_to_be_none(shell: Any) -> None:
     assert caught.value.args[2] == "Connect to the endpoint of one: %op connect ENDPOINT"
 
 
-def test_a_service_that_fails_to_answer_is_named_by_its_address(shell: Any) -> None:
+def test_a_failing_service_is_named_by_its_address(shell: Any) -> None:
     def get(call: Call) -> Any:
         call.refuse(grpc.StatusCode.DATA_LOSS, "broken")
 
@@ -165,7 +167,7 @@ def test_a_service_that_fails_to_answer_is_named_by_its_address(shell: Any) -> N
     assert caught.value.args[1] == "DATA_LOSS: broken"
 
 
-def test_refused_credentials_speak_of_no_operation_while_connecting() -> None:
+def test_refused_credentials_name_no_operation() -> None:
     said = error_for("UNAUTHENTICATED", "The token has expired", "", "get", "$YC_TOKEN").args
     assert said == (
         "The service refused the credentials from $YC_TOKEN.",

@@ -23,7 +23,7 @@ from tests.support.scripted import ScriptedServer, message
 Op = Callable[..., Any]
 
 
-def test_cancel_returns_the_answer_and_its_wait_the_end(op: Op, begin: Op, shell: Any) -> None:
+def test_it_returns_the_answer_and_with_wait_the_end(op: Op, begin: Op, shell: Any) -> None:
     name = begin(30)
     assert op(f"cancel {name}").status_word == "cancelling"
     ended = op(f"cancel {name} --wait -o x")
@@ -31,7 +31,7 @@ def test_cancel_returns_the_answer_and_its_wait_the_end(op: Op, begin: Op, shell
     assert shell.user_ns["x"] is ended
 
 
-def test_cancel_of_what_has_ended_is_a_sentence(op: Op, begin: Op, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_has_ended_already(op: Op, begin: Op, capsys: pytest.CaptureFixture[str]) -> None:
     name = begin(0)
     assert op(f"cancel {name}").status is Status.SUCCEEDED
     said = capsys.readouterr().out
@@ -41,7 +41,7 @@ def test_cancel_of_what_has_ended_is_a_sentence(op: Op, begin: Op, capsys: pytes
     assert capsys.readouterr().out == ""
 
 
-def test_cancel_of_what_cannot_be_cancelled(op: Op, begin: Op, shell: Any) -> None:
+def test_it_cannot_be_cancelled(op: Op, begin: Op, shell: Any) -> None:
     shell.user_ns["x"] = "from before"
     stubborn, other = begin(30, outcome="no-cancel"), begin(30)
     with pytest.raises(CancelNotSupported):
@@ -52,7 +52,7 @@ def test_cancel_of_what_cannot_be_cancelled(op: Op, begin: Op, shell: Any) -> No
     assert [found and found.id for found in shell.user_ns["x"]] == [None, other]
 
 
-def test_cancel_and_wait_raises_when_it_succeeds_or_fails(shell: Any) -> None:
+def test_wait_raises_when_it_succeeds_or_fails(shell: Any) -> None:
     ends: dict[str, dict[str, Any]] = {
         "stopped": {"done": True, "error": (1, "stopped")},
         "went-through": {"done": True},
@@ -82,7 +82,7 @@ def test_a_timeout_without_wait_is_refused(op: Op) -> None:
         op("cancel a --timeout 5")
 
 
-def test_cancel_and_wait_gives_up_at_its_timeout(op: Op, shell: Any) -> None:
+def test_wait_and_its_timeout(op: Op, shell: Any) -> None:
     winding_down = message("a", error=(1, "asked to stop"))
     with ScriptedServer(lambda call: winding_down, lambda call: winding_down) as server:
         op(f"connect {server.address}")

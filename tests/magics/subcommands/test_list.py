@@ -38,7 +38,7 @@ def said_by(shell: Any, listing: Any) -> str:
     return str(shell.display_formatter.format(listing)[0]["text/plain"])
 
 
-def test_what_was_followed_is_listed_with_its_state_now(op: Op, begin: Op, shell: Any) -> None:
+def test_states_are_those_of_now(op: Op, begin: Op, shell: Any) -> None:
     running, done = begin(30, description="Train"), begin(0)
     op(f"get {running} {done}")
     listing = op("list")
@@ -50,7 +50,7 @@ def test_what_was_followed_is_listed_with_its_state_now(op: Op, begin: Op, shell
     assert [record.id for record in op("list --running")] == [running]
 
 
-def test_what_has_ended_meanwhile_is_seen_in_one_go(shell: Any) -> None:
+def test_all_that_run_are_asked_about_at_once(shell: Any) -> None:
     with ScriptedServer(lambda call: message(call.id)) as server:
         shell.run_line_magic("op", f"connect {server.address};")
         shell.run_line_magic("op", "get a b c")
@@ -63,7 +63,7 @@ def test_what_has_ended_meanwhile_is_seen_in_one_go(shell: Any) -> None:
         assert server.gets() == before + 3  # what has ended is not asked about
 
 
-def test_what_has_ended_is_listed_so_though_the_clock_was_ahead_at_an_earlier_look(shell: Any) -> None:
+def test_a_clock_that_was_ahead(shell: Any) -> None:
     with ScriptedServer(lambda call: message(call.id)) as server:
         ahead = History(os.environ["DS_OPS_MAGIC_HISTORY"], lambda: time.time() + 8_640_000.0)
         here = ahead.of(server.address)
@@ -71,7 +71,7 @@ def test_what_has_ended_is_listed_so_though_the_clock_was_ahead_at_an_earlier_lo
         here.record_snapshot(snapshot("op1"))
         ahead.close()
         shell.run_line_magic("op", f"connect {server.address};")
-        assert "ahead" not in said_by(shell, shell.run_line_magic("op", "list"))  # both are asked about
+        assert "clock that was ahead" not in said_by(shell, shell.run_line_magic("op", "list"))  # both are asked about
         server.get = lambda call: message(call.id, done=True)
         listing = shell.run_line_magic("op", "list")
         assert {record.id: record.state for record in listing} == {"op1": "succeeded", "op2": "succeeded"}
@@ -79,7 +79,7 @@ def test_what_has_ended_is_listed_so_though_the_clock_was_ahead_at_an_earlier_lo
         assert shell.run_line_magic("op", "wait --last 1").id == "op3"
 
 
-def test_what_the_client_is_asked_in_python_is_kept_too(shell: Any, operation_service: LocalService) -> None:
+def test_use_of_the_client_in_python_is_kept(shell: Any, operation_service: LocalService) -> None:
     client = shell.run_line_magic("op", f"connect {operation_service.address};")
     name = operation_service.simulate(0).id
     client.wait(name)
@@ -104,7 +104,7 @@ def test_limits_that_are_none(op: Op, line: str) -> None:
         op(line)
 
 
-def test_other_endpoints_are_listed_when_they_are_asked_for(op: Op, begin: Op, earlier: History, shell: Any) -> None:
+def test_other_endpoints(op: Op, begin: Op, earlier: History, shell: Any) -> None:
     earlier.of("far.example:443").record_snapshot(snapshot("far1", age=60.0))
     earlier.record_created(snapshot("born1"))
     assert earlier.flush(10.0)
@@ -116,7 +116,7 @@ def test_other_endpoints_are_listed_when_they_are_asked_for(op: Op, begin: Op, e
     assert "at far.example:443" in said_by(shell, listing)
 
 
-def test_without_a_connection_the_last_states_are_listed(earlier: History, shell: Any) -> None:
+def test_without_a_connection(earlier: History, shell: Any) -> None:
     shell.run_line_magic("config", "OpMagics.endpoint = '127.0.0.1:1'")
     earlier.of("far.example:443").record_snapshot(snapshot("far1"))
     earlier.of("other.example:443").record_snapshot(snapshot("other1", done=True))
@@ -152,7 +152,7 @@ def test_there_is_no_last_one(op: Op) -> None:
         op("wait --last 1")
 
 
-def test_an_id_of_another_endpoint_is_one_sentence_and_no_question(earlier: History, shell: Any) -> None:
+def test_an_id_of_another_endpoint_is_not_asked_about(earlier: History, shell: Any) -> None:
     earlier.of("far.example:443").record_request(["far1"])
     earlier.of("operation.api.cloud.yandex.net:443").record_request(["cloud1"])
     earlier.of("local").record_request(["local1"])
@@ -169,7 +169,7 @@ def test_an_id_of_another_endpoint_is_one_sentence_and_no_question(earlier: Hist
         assert shell.run_line_magic("op", "get local1").id == "local1"  # this host's services change their addresses
 
 
-def test_what_the_service_has_forgotten_says_how_it_stood(shell: Any) -> None:
+def test_the_last_state_of_an_unknown_operation(shell: Any) -> None:
     with ScriptedServer(lambda call: message(call.id, done=True)) as server:
         shell.run_line_magic("op", f"connect {server.address};")
         shell.run_line_magic("op", "wait op1;")
@@ -180,7 +180,7 @@ def test_what_the_service_has_forgotten_says_how_it_stood(shell: Any) -> None:
                 shell.run_line_magic("op", f"{subcommand} op1")
 
 
-def test_no_history_is_kept_where_none_is_wanted(shell: Any, operation_service: LocalService, tmp_path: Path) -> None:
+def test_no_history(shell: Any, operation_service: LocalService, tmp_path: Path) -> None:
     shell.run_line_magic("config", "OpMagics.history = 'none'")
     shell.run_line_magic("op", f"connect {operation_service.address};")
     shell.run_line_magic("op", f"wait {operation_service.simulate(0).id};")
@@ -202,7 +202,7 @@ def test_beside_the_profile_otherwise(shell: Any, monkeypatch: pytest.MonkeyPatc
     assert f"as kept in {shell.profile_dir.location}/ds_ops_magic.sqlite" in said_by(shell, listing)
 
 
-def test_a_history_that_cannot_be_kept_is_said_once(
+def test_one_warning_that_no_history_is_kept(
     shell: Any, operation_service: LocalService, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "mine.sqlite").write_text("no history at all" * 100)
@@ -216,7 +216,7 @@ def test_a_history_that_cannot_be_kept_is_said_once(
     assert "it is damaged, or no history" in said
 
 
-def test_a_kernel_that_is_killed_leaves_its_ids_to_the_next(earlier: History) -> None:
+def test_ids_of_a_killed_kernel(earlier: History) -> None:
     def kept() -> set[str]:
         earlier.refresh()
         return {record.id for record in earlier.records()}

@@ -88,7 +88,7 @@ def test_no_option_eats_it(kernel: Kernel, server: ScriptedServer, option: str) 
     assert cell.error["ename"] == "WaitInterrupted"
 
 
-def test_many_operations_are_not_named_and_are_resumed_by_one_word(kernel: Kernel, server: ScriptedServer) -> None:
+def test_many_operations_are_not_named(kernel: Kernel, server: ScriptedServer) -> None:
     kernel.ok("ids = [f'op{number}' for number in range(50)]")
     (cell,), taken = interrupted(kernel, server, "%op wait ids")
     assert taken < 1.0
@@ -106,14 +106,14 @@ def test_only_what_has_not_ended_is_spoken_of(kernel: Kernel, server: ScriptedSe
     assert cell.said.splitlines()[1:] == ["To go on waiting: %op wait op1", "To cancel: %op cancel op1"]
 
 
-def test_a_cell_that_is_stopped_while_it_is_waited_for(kernel: Kernel, server: ScriptedServer) -> None:
+def test_stop_while_a_cell_is_waited_for(kernel: Kernel, server: ScriptedServer) -> None:
     (cell,), taken = interrupted(kernel, server, "%%op wait -o x\njob = 'op1'")
     assert cell.error["ename"] == "WaitInterrupted"
     assert taken < 1.0
     assert kernel.value("x.id") == "op1"
 
 
-def test_a_cell_that_is_stopped_while_it_runs_raises_what_stopped_it(kernel: Kernel, server: ScriptedServer) -> None:
+def test_stop_while_a_cell_runs(kernel: Kernel, server: ScriptedServer) -> None:
     request = kernel.send("%%op wait\nimport time\nprint('go', flush=True)\ntime.sleep(60)\n'op1'")
     kernel.until(lambda: any(one["content"].get("text") == "go\n" for one in kernel.of(request)))
     kernel.interrupt()
@@ -130,7 +130,7 @@ def test_cancel_and_wait_can_be_stopped(kernel: Kernel, server: ScriptedServer) 
 
 
 @pytest.mark.parametrize("mode", ["html", "widget"])
-def test_the_live_display_is_replaced_by_a_static_one(kernel: Kernel, server: ScriptedServer, mode: str) -> None:
+def test_the_live_display_becomes_static(kernel: Kernel, server: ScriptedServer, mode: str) -> None:
     kernel.ok(f"%config OpMagics.display = '{mode}'")
     (cell,), taken = interrupted(kernel, server, "%op wait op1", page=True, live=True)
     assert taken < 1.0
@@ -161,7 +161,7 @@ def test_without_a_display(kernel: Kernel, server: ScriptedServer) -> None:
     assert set(cell.kinds) == {"status", "execute_input", "error"}
 
 
-def test_stop_while_a_slow_generator_is_read_loses_nothing_that_it_gave(kernel: Kernel, server: ScriptedServer) -> None:
+def test_stop_while_a_generator_is_read(kernel: Kernel, server: ScriptedServer) -> None:
     kernel.ok(
         "import threading\ngiven = []\n"
         "def started():\n"

@@ -122,6 +122,7 @@ def test_watch_does_not_block_and_ends_by_itself(kernel: Kernel, server: Scripte
 def test_a_watch_that_only_its_panel_has_goes_on(kernel: Kernel, server: ScriptedServer) -> None:
     kernel.ok("%op watch op1 -o held\ndel held", page=True)
     kernel.ok("import gc; get_ipython().displayhook.flush(); gc.collect()", page=True)
+    kernel.ok("del _, __, ___")  # else IPython takes them for variables of the user from now on
     asked = server.gets("op1")
     kernel.until(lambda: server.gets("op1") > asked + 3)
     server.get = lambda call: message(call.id, done=True)

@@ -1,0 +1,90 @@
+"""``%op wait`` and ``%%op wait``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+
+from ds_ops_magic.magics import cell, completion, notify, recent
+from ds_ops_magic.magics.options import add_notify, add_output, add_targets, add_timeout, count
+from ds_ops_magic.magics.subcommand import Subcommand
+from ds_ops_magic.magics.targets import resolve_value
+from ds_ops_magic.magics.wait import wait_and_show
+from ds_ops_magic.model.waiting import ReturnWhen
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ds_ops_magic.magics.invocation import Invocation
+    from ds_ops_magic.magics.targets import Targets
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_targets(parser, "*")
+    add_timeout(parser)
+    until = parser.add_mutually_exclusive_group()
+    until.add_argument("--any", action="store_true", help="stop at the first that is done")
+    until.add_argument("--fail-fast", action="store_true", help="raise at the first failure; the others go on")
+    parser.add_argument("--last", type=count, metavar="N", help="wait for the N used last, by earlier kernels too")
+    parser.add_argument("--no-raise", action="store_true", help="return the last snapshots instead of raising")
+    parser.add_argument("--quiet", action="store_true", help="show nothing")
+    add_notify(parser)
+    add_output(parser)
+
+
+def _run(invocation: Invocation) -> Any:
+    __tracebackhide__ = True  # IPython's: the error of a user's cell is about the cell
+    options, config = invocation.options, invocation.config
+    callbacks = notify.callbacks(options.notify, config.on_end, invocation.scope.evaluate)
+    targets = _targets(invocation)
+    watch = invocation.client_for(targets).watch(*targets.ids)
+    mode = "none" if options.quiet else invocation.display_mode
+    timeout = config.timeout if options.timeout is None else options.timeout
+    return invocation.wait_for_result(
+        targets,
+        watch,
+        lambda: wait_and_show(watch, invocation.shell, mode, timeout, _return_when(options)),
+        callbacks,
+        no_raise=options.no_raise,
+    )
+
+
+def _return_when(options: argparse.Namespace) -> ReturnWhen:
+    if options.any:
+        return ReturnWhen.FIRST
+    return ReturnWhen.FIRST_FAILURE if options.fail_fast else ReturnWhen.ALL
+
+
+def _targets(invocation: Invocation) -> Targets:
+    __tracebackhide__ = True
+    options = invocation.options
+    if invocation.cell is not None:
+        return _targets_of_cell(invocation, invocation.cell)
+    if options.last is None:
+        return invocation.targets()
+    if options.targets:
+        raise UsageError("%op wait: name targets, or --last N, not both.")
+    last_used = recent.last_used(invocation.history, options.last, invocation.client().connection)
+    return invocation.session.use(last_used)
+
+
+def _targets_of_cell(invocation: Invocation, source: str) -> Targets:
+    __tracebackhide__ = True
+    if invocation.options.targets or invocation.options.last is not None:
+        raise UsageError("%%op wait waits for what the cell gives: name no target, or use %op wait.")
+    invocation.client()  # before the cell runs: what it starts should not be left without a service to ask
+    value = cell.run(invocation.shell, source)
+    return invocation.resolve(lambda ids_read: resolve_value(value, "what the cell gives", ids_read))
+
+
+WAIT = Subcommand(
+    name="wait",
+    arguments="[TARGET...]",
+    summary="wait until they are done, with a live panel",
+    cell_summary="run the cell, then wait for what it gives",
+    description="Wait until operations are done; the last ones used when none is named.",
+    add_arguments=_add_arguments,
+    run=_run,
+    complete=completion.targets,
+)
