@@ -100,6 +100,19 @@ def test_errors_and_functions_are_of_the_package(package: Any) -> None:
             assert (found.__module__, found.__qualname__) == (expected, name)
 
 
+@PACKAGES
+def test_public_names_and_their_methods_have_docstrings(package: Any) -> None:
+    for name in package.__all__:
+        found = getattr(package, name)
+        if inspect.isfunction(found) or inspect.isclass(found):
+            assert found.__doc__, name
+        methods = vars(found).items() if inspect.isclass(found) else ()
+        for method, value in methods:
+            is_method = isinstance(value, (property, classmethod)) or inspect.isfunction(value)
+            if is_method and not method.startswith("_"):
+                assert value.__doc__, f"{name}.{method}"
+
+
 def test_what_is_found_by_name_is_defined_there() -> None:
     for names in ds_ops_magic._HOMES.values():
         for name in names:
