@@ -15,14 +15,10 @@ _profile: Path | None = None
 
 
 def default_history(name: str = "") -> History | None:
-    """Return the history of this process, the same one each time.
+    """Return the history of this process, the same one each time; None where none is to be kept.
 
-    Args:
-        name: Path of its file, or ``none``. When it is empty: what the environment variable ``DS_OPS_MAGIC_HISTORY``
-            says; else ``ds_ops_magic.sqlite`` in the IPython profile of this process, or in the default one.
-
-    Returns:
-        The history; None where none is to be kept.
+    It is in the file that `name` or else ``DS_OPS_MAGIC_HISTORY`` gives (``none`` for no history); else it is in
+    ``ds_ops_magic.sqlite`` in the IPython profile of this process, or in the default one.
     """
     named = name or os.environ.get(FILE_VARIABLE, "")
     if named.strip().lower() == "none":
@@ -33,7 +29,6 @@ def default_history(name: str = "") -> History | None:
 
 
 def use_profile(folder: str | os.PathLike[str]) -> None:
-    """Set the folder of the IPython profile of this process: the history is a file in it."""
     global _profile
     _profile = Path(folder)
 

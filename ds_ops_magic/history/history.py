@@ -21,6 +21,7 @@ from ds_ops_magic.history.record import Record, record_of
 from ds_ops_magic.history.retention import prune_above, retained
 from ds_ops_magic.history.writer import HistoryWriter
 from ds_ops_magic.model.errors import OperationNotFound, thread_limit
+from ds_ops_magic.model.view import Update
 from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.text import one_line, tidy
 from ds_ops_magic.util.threads import ThreadLimitReached
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.errors import OperationsError
     from ds_ops_magic.model.estimates import Durations
     from ds_ops_magic.model.operation import Operation
-    from ds_ops_magic.model.view import Update
 
 FILE_VARIABLE = "DS_OPS_MAGIC_HISTORY"
 """Environment variable with the path of the file; ``none`` keeps no history."""
@@ -54,7 +54,7 @@ class History:
     Attributes:
         path: The file.
         now: The clock.
-        auto_warn: Whether that one warning is issued here; else it is for who shows what `take_warning` returns.
+        auto_warn: Whether that one warning is issued here; else the caller shows what `take_warning` returns.
     """
 
     def __init__(self, path: str | os.PathLike[str], clock: Callable[[], float] = time.time) -> None:
@@ -130,31 +130,11 @@ class History:
             wait: False has it written at once, but does not wait for that.
         """
         known = self.endpoints_of(operation.id)
-        now = self.now()
-        self._writer.submit(lambda: self._record_snapshot(known[0] if known else "", operation.id, operation, now))
+        self._submit(lambda now: self._record_snapshot(known[0] if known else "", operation.id, operation, now))
         if wait:
             if not known:
                 self.flush()
             self.warn()
-
-    def record_request(self, endpoint: str, ids: Sequence[str]) -> None:
-        """Record that operations are asked about."""
-        now = self.now()
-        self._writer.submit(lambda: self._record_request(endpoint, ids, now))
-
-    def record_snapshot(self, endpoint: str, operation_id: str, operation: Operation) -> None:
-        """Record what the service said of an operation; it is written soon, with others."""
-        now = self.now()
-        self._writer.submit(lambda: self._record_snapshot(endpoint, operation_id, operation, now), urgent=False)
-
-    def record_updates(self, endpoint: str, updates: Iterable[Update]) -> None:
-        """Record what became known of operations; it is written soon, with others."""
-        now = self.now()
-        self._writer.submit(lambda: self._record_updates(endpoint, updates, now), urgent=False)
-
-    def record_not_found(self, endpoint: str, operation_id: str) -> None:
-        """Drop an id that the service does not know, unless it ever did: that was a typing error."""
-        self._writer.submit(lambda: self._drop(endpoint, operation_id), urgent=False)
 
     def ensure_read(self) -> None:
         """See that the file was read, if there is one. Waits for that at most 0.3 s, and at most once."""
@@ -173,19 +153,16 @@ class History:
         """Return how long operations take there, by kind; it goes on being up to date."""
         return self._durations.of(endpoint)
 
+    def _submit(self, work: Callable[[float], None], *, urgent: bool = True) -> None:
+        now = self.now()
+        self._writer.submit(lambda: work(now), urgent=urgent)
+
     # Everything below runs on the writer's thread.
 
     def _record_request(self, endpoint: str, ids: Sequence[str], now: float) -> None:
         for operation_id in ids:
             earlier = self.find(endpoint, operation_id)
             self._write(earlier._replace(used_at=now) if earlier else Record(endpoint, operation_id, now))
-
-    def _record_updates(self, endpoint: str, updates: Iterable[Update], now: float) -> None:
-        for update in updates:
-            if update.after is not None:
-                self._record_snapshot(endpoint, update.id, update.after, now)
-            elif isinstance(update.error, OperationNotFound):
-                self._drop(endpoint, update.id)
 
     def _record_snapshot(self, endpoint: str, operation_id: str, operation: Operation, now: float) -> None:
         earlier = self.find(endpoint, operation_id)
@@ -197,6 +174,7 @@ class History:
                 self._durations.add(record)
 
     def _drop(self, endpoint: str, operation_id: str) -> None:
+        # Unless the service ever knew the id, it was a typing error.
         record = self._records.get((endpoint, operation_id))
         if record and not record.seen_at:
             del self._records[endpoint, operation_id]
@@ -239,35 +217,41 @@ class EndpointHistory:
 
     def record_request(self, ids: Sequence[str]) -> None:
         """Record that operations are asked about; warns, once, where nothing is kept."""
-        self._history.record_request(self._endpoint, ids)
+        self._history._submit(lambda now: self._history._record_request(self._endpoint, ids, now))
         self._history.warn()
 
     def record_snapshot(self, operation: Operation, operation_id: str = "") -> None:
         """Record what the service said of an operation; some answers have no id, so give the one asked for."""
-        self._history.record_snapshot(self._endpoint, operation_id or operation.id, operation)
+        self._record([Update(operation_id or operation.id, after=operation)])
 
     def record_error(self, operation_id: str, error: OperationsError) -> OperationsError:
         """Record what the service said instead of a snapshot; returns the error to raise, as `on_updates` does."""
         if isinstance(error, OperationNotFound):
-            self._history.record_not_found(self._endpoint, operation_id)
+            self._record([Update(operation_id, error=error)])
         return self._with_last_state(operation_id, error)
 
     def on_updates(self, updates: Sequence[Update]) -> list[Update]:
-        """Record what became known, and return it with what is known from before.
+        """Record what became known, and return it; an error of NOT_FOUND says how the operation was when last seen.
 
         Does not block, and may be called on any thread, for one operation in the order in which the updates came.
-
-        Returns:
-            The updates. An operation that the service does not know (any more) has another error, which says how it
-            stood when it was last seen.
         """
-        self._history.record_updates(self._endpoint, updates)
+        self._record(updates)
         return [
             update
             if update.error is None
             else dataclasses.replace(update, error=self._with_last_state(update.id, update.error))
             for update in updates
         ]
+
+    def _record(self, updates: Iterable[Update]) -> None:
+        def record(now: float) -> None:
+            for update in updates:
+                if update.after is not None:
+                    self._history._record_snapshot(self._endpoint, update.id, update.after, now)
+                elif isinstance(update.error, OperationNotFound):
+                    self._history._drop(self._endpoint, update.id)
+
+        self._history._submit(record, urgent=False)  # it is written soon, with others
 
     def _with_last_state(self, operation_id: str, error: OperationsError) -> OperationsError:
         record = self._history.find(self._endpoint, operation_id)
@@ -278,10 +262,7 @@ class EndpointHistory:
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
-    """Return the absolute path of a file.
-
-    Below a home that nobody has, or a current folder that is gone, it stays as it is named: it is nowhere.
-    """
+    # Below a home that nobody has, or a current folder that is gone, it stays as it is named: it is nowhere.
     expanded = os.path.expanduser(path)
     try:
         return Path(expanded if expanded.startswith("~") else os.path.abspath(expanded))
