@@ -96,9 +96,13 @@ def test_a_file_that_another_process_does_not_let_go_of(path: Path, connection: 
         ("/mnt/bucketful/x.sqlite", False),
     ],
 )
-def test_what_is_a_file_system_of_another_machine(path: str, remote: bool) -> None:
-    assert is_remote(Path(path), MOUNTS) is remote
-    assert is_remote(Path(path), "") is False
+def test_remote_file_systems(path: str, remote: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "_MOUNTS", tmp_path / "mounts")
+    assert is_remote(Path(path)) is False
+    (tmp_path / "mounts").write_text("")
+    assert is_remote(Path(path)) is False
+    (tmp_path / "mounts").write_text(MOUNTS)
+    assert is_remote(Path(path)) is remote
 
 
 def write_and_raise(opened: sqlite3.Connection) -> None:
