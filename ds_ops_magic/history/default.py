@@ -23,7 +23,9 @@ def default_history(name: str = "") -> History | None:
     named = name or os.environ.get(FILE_VARIABLE, "")
     if named.strip().lower() == "none":
         return None
-    made = History(named or _profile_folder() / FILE_NAME)
+    # IPython is not asked: a script that uses the client need not have imported it.
+    profile = _profile or Path(os.environ.get("IPYTHONDIR") or "~/.ipython") / "profile_default"
+    made = History(named or profile / FILE_NAME)
     with _lock:
         return _open.setdefault(made.path, made)
 
@@ -31,11 +33,6 @@ def default_history(name: str = "") -> History | None:
 def use_profile(folder: str | os.PathLike[str]) -> None:
     global _profile
     _profile = Path(folder)
-
-
-def _profile_folder() -> Path:
-    # IPython is not asked: a script that uses the client need not have imported it.
-    return _profile or Path(os.environ.get("IPYTHONDIR") or "~/.ipython") / "profile_default"
 
 
 def _after_fork() -> None:

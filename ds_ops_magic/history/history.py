@@ -149,10 +149,6 @@ class History:
         """Return where an operation was asked about; an empty string where only the call that made it was recorded."""
         return tuple(self._endpoints.get(operation_id, ()))
 
-    def durations(self, endpoint: str) -> Mapping[str, Durations]:
-        """Return how long operations take there, by kind; it goes on being up to date."""
-        return self._durations.of(endpoint)
-
     def _submit(self, work: Callable[[float], None], *, urgent: bool = True) -> None:
         now = self.now()
         self._writer.submit(lambda: work(now), urgent=urgent)
@@ -182,22 +178,18 @@ class History:
             self._writer.drop(endpoint, operation_id)
 
     def _write(self, record: Record) -> None:
-        self._put(record)
-        self._writer.write(record)
-        if len(self._records) > self._prune_above:
-            self._replace(retained(self._records.values()))
-            self._writer.prune(self._records)
-
-    def _put(self, record: Record) -> None:
         self._records[record.endpoint, record.id] = record
         endpoints = self._endpoints.setdefault(record.id, {})
         endpoints[record.endpoint] = None
         if record.endpoint and "" in endpoints and record.seen_at:
             self._records.pop(("", record.id), None)
             del endpoints[""]
+        self._writer.write(record)
+        if len(self._records) > self._prune_above:
+            self._replace(retained(self._records.values()))
+            self._writer.prune(self._records)
 
     def _replace(self, records: list[Record]) -> None:
-        """Take over what the file holds, or what is retained of what was known."""
         self._records = {(record.endpoint, record.id): record for record in records}
         endpoints: dict[str, dict[str, None]] = {}
         for record in records:
@@ -213,7 +205,7 @@ class EndpointHistory:
     def __init__(self, history: History, endpoint: str) -> None:
         self._history = history
         self._endpoint = endpoint
-        self.durations: Mapping[str, Durations] = history.durations(endpoint)
+        self.durations: Mapping[str, Durations] = history._durations.of(endpoint)
 
     def record_request(self, ids: Sequence[str]) -> None:
         """Record that operations are asked about; warns, once, where nothing is kept."""
@@ -257,8 +249,11 @@ class EndpointHistory:
         record = self._history.find(self._endpoint, operation_id)
         if not isinstance(error, OperationNotFound) or record is None or not record.seen_at:
             return error
+        when = ""
+        if record.seen_at <= self._history.now():  # else a clock was ahead: nobody knows
+            when = f", {datetime.fromtimestamp(record.seen_at, timezone.utc):%Y-%m-%d %H:%M} UTC"
         first, *others = error.args
-        return OperationNotFound(f"{first} {_last_state(record, self._history.now())}", *others)
+        return OperationNotFound(f"{first} When last seen{when}: {one_line(record.state, 20)}.", *others)
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
@@ -268,9 +263,3 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
         return Path(expanded if expanded.startswith("~") else os.path.abspath(expanded))
     except OSError:
         return Path(expanded)
-
-
-def _last_state(record: Record, now: float) -> str:
-    seen = datetime.fromtimestamp(record.seen_at, timezone.utc)
-    when = f", {seen:%Y-%m-%d %H:%M} UTC" if record.seen_at <= now else ""  # else a clock was ahead: nobody knows
-    return f"When last seen{when}: {one_line(record.state, 20)}."

@@ -34,10 +34,7 @@ class HistoryWriter:
     An interrupt may come at any moment in a caller: the work is then done with the next that is submitted. (The thread
     is not asked whether it is alive: interrupted in that, Python up to 3.12 may take it for dead from then on.)
 
-    Args:
-        path: The file.
-        on_load: Gets all that the file holds, on the thread, whenever it was read.
-        clock: Seconds since the epoch.
+    On the thread `on_load` gets all that the file holds, whenever it was read.
     """
 
     def __init__(self, path: Path, on_load: Callable[[list[Record]], None], clock: Callable[[], float]) -> None:
