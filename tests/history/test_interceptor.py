@@ -22,7 +22,6 @@ from yandex.cloud.datasphere.v2.project_service_pb2_grpc import (
     add_ProjectServiceServicer_to_server,
 )
 
-import ds_ops_magic
 from ds_ops_magic.history.history import History
 from ds_ops_magic.history.interceptor import recorder
 from tests.history.conftest import KIND, kept
@@ -153,7 +152,3 @@ def test_a_killed_process_loses_none(
         errors = process.communicate(timeout=100)[1]
     assert (process.returncode, errors) == (-signal.SIGKILL, "")
     assert kept(history.path).keys() == {f"item{number}" for number in range(150)}
-
-
-def test_public_name() -> None:
-    assert ds_ops_magic.recorder is recorder

@@ -13,7 +13,6 @@ from ds_ops_magic.history.history import History
 from ds_ops_magic.history.record import Record
 from ds_ops_magic.model.operation import Operation
 from tests.history.conftest import DAY, NOW, Clock
-from tests.support.following import until
 from tests.support.scripted import message
 
 MANY = 25_000
@@ -183,13 +182,3 @@ def test_90_days_of_steady_use(path: Path) -> None:
     file.prune()
     assert sorted(int(record.id) for record in file.load()) == list(range(91))
     file.close()
-
-
-def test_reading_prunes(path: Path) -> None:
-    file = HistoryFile(path, Clock())
-    file.write([Record("host:1", "old", NOW - 100 * DAY), Record("host:1", "kept", NOW - 8 * DAY)])
-    file.close()
-    history = History(path, Clock())
-    history.refresh()
-    until(lambda: [record.id for record in history.records()] == ["kept"])
-    history.close()
