@@ -34,30 +34,20 @@ def give_away(path: Path) -> None:
 
 
 @needs_root
-def test_another_users_file(path: Path) -> None:
-    made = HistoryFile(path)
-    made.write([Record("host:1", "planted", 1.0)])
-    made.close()
-    give_away(path)
-    before = path.read_bytes()
-    with pytest.raises(Unusable, match=f"^{REASON}$"):
-        HistoryFile(path)
-    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (before, 0o666)
-    assert list(path.parent.iterdir()) == [path]
-
-
-@needs_root
-@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("end", ["", "-wal", "-shm", "-journal"])
 @pytest.mark.parametrize("is_new", [True, False])
-def test_another_users_file_beside_it(path: Path, end: str, is_new: bool) -> None:
+def test_another_users_file(path: Path, end: str, is_new: bool) -> None:
     if not is_new:
         HistoryFile(path).close()
-    beside = path.with_name(path.name + end)
-    beside.write_bytes(b"planted")
-    give_away(beside)
+    planted = path.with_name(path.name + end)
+    if is_new or end:
+        planted.write_bytes(b"planted")
+    give_away(planted)
+    before, paths = planted.read_bytes(), set(path.parent.iterdir())
     with pytest.raises(Unusable, match=f"^{REASON}$"):
         HistoryFile(path)
-    assert beside.read_bytes() == b"planted"
+    assert (planted.read_bytes(), stat.S_IMODE(planted.stat().st_mode)) == (before, 0o666)
+    assert set(path.parent.iterdir()) - {path} == paths - {path}
 
 
 # Not as root, for whom SQLite gives what is beside a database to its owner.

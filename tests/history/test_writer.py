@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -129,52 +128,32 @@ def test_the_systems_limit(code: str) -> None:
         assert kept(Path(folder) / "history.sqlite").keys() == ({"early", "late"} if code != _LIMITED else {"early"})
 
 
-def interrupted(history: History, start: Callable[[threading.Thread], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tell a history something, with Ctrl-C at the start of its thread."""
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", start)
-        with pytest.raises(KeyboardInterrupt):
-            history.of("host:1").record_request(["a"])
-
-
-@pytest.mark.parametrize("is_launched", [True, False])
-def test_an_interrupt_as_the_thread_starts(
-    history: History, monkeypatch: pytest.MonkeyPatch, is_launched: bool
-) -> None:
-    real, before = threading.Thread.start, threads()
+@pytest.mark.parametrize("start", ["at once", "late", "never"])
+def test_an_interrupt_as_the_thread_starts(history: History, monkeypatch: pytest.MonkeyPatch, start: str) -> None:
+    real, before, begun = threading.Thread.start, threads(), list[threading.Thread]()
 
     def interrupt(thread: threading.Thread) -> None:
-        if is_launched:
+        begun.append(thread)
+        if start == "at once":
             real(thread)
         raise KeyboardInterrupt
 
-    interrupted(history, interrupt, monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            history.of("host:1").record_request(["a"])
     history.of("host:1").record_request(["b"])
+    if start == "late":
+        real(begun[0])
+        begun[0].join(10.0)
+        assert not begun[0].is_alive()
+        assert len(threads()) == len(before) + 1
     assert history.flush(10.0)
     assert {record.id for record in history.records()} == {"a", "b"}
     until(lambda: len(threads()) == len(before) + 1)
     history.close()
     until(lambda: threads() == before)
     assert kept(history.path) == {"a": "", "b": ""}
-
-
-def test_a_thread_that_starts_late(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, before = threading.Thread.start, threads()
-    late: list[threading.Thread] = []
-
-    def interrupt(thread: threading.Thread) -> None:
-        late.append(thread)
-        raise KeyboardInterrupt
-
-    interrupted(history, interrupt, monkeypatch)
-    history.of("host:1").record_request(["b"])
-    real(late[0])
-    late[0].join(10.0)
-    assert not late[0].is_alive()
-    assert len(threads()) == len(before) + 1
-    assert history.flush(10.0)
-    assert {record.id for record in history.records()} == {"a", "b"}
-    history.close()
 
 
 def test_interrupted_work_is_done_again(history: History, threadless: Threadless) -> None:
