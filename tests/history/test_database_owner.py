@@ -11,7 +11,6 @@ import pytest
 
 from ds_ops_magic.history.database import HistoryFile, Unusable
 from ds_ops_magic.history.history import History
-from ds_ops_magic.history.record import Record
 from tests.support.following import python
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -101,12 +100,3 @@ def test_the_warning(path: Path) -> None:
     assert [record.id for record in history.records()] == ["op1"]
     history.close()
     assert b"op1" not in path.read_bytes()
-
-
-def test_ones_own_file_in_a_shared_folder(path: Path) -> None:
-    for number in range(2):
-        file = HistoryFile(path)
-        file.write([Record("host:1", f"op{number}", 1.0)])
-        assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
-        assert len(file.load()) == number + 1
-        file.close()

@@ -86,16 +86,6 @@ def test_no_payload_and_no_error_message_is_written(open_history: OpenHistory, p
     assert not any(b"hunter2" in file.read_bytes() for file in files)
 
 
-def test_an_end_is_final(open_history: OpenHistory) -> None:
-    first, second = open_history(), open_history()
-    second.of("host:1").record_snapshot(snapshot())
-    assert kept(second)
-    first.of("host:1").record_snapshot(snapshot(done=True))
-    assert kept(first) == {("host:1", "op1"): "succeeded"}
-    second.of("host:1").record_snapshot(snapshot(description="an answer that was overtaken", error=(8, "")))
-    assert kept(second) == {("host:1", "op1"): "succeeded"}
-
-
 def test_progress_is_not_written(open_history: OpenHistory, path: Path) -> None:
     history = open_history()
     history.of("host:1").record_snapshot(snapshot())
@@ -107,16 +97,6 @@ def test_progress_is_not_written(open_history: OpenHistory, path: Path) -> None:
         assert history.flush(10.0)
         assert other.execute("PRAGMA data_version").fetchone() == before
     other.close()
-
-
-def test_other_processes_are_read(open_history: OpenHistory) -> None:
-    first, second = open_history(), open_history()
-    assert kept(first) == kept(second) == {}
-    first.of("host:1").record_request(["op1"])
-    assert first.flush(10.0)
-    assert second.records() == []
-    second.refresh()
-    assert [record.id for record in second.records()] == ["op1"]
 
 
 def test_order_of_records(open_history: OpenHistory) -> None:
@@ -181,13 +161,6 @@ def test_a_created_operation_gets_its_endpoint_later(open_history: OpenHistory) 
     assert kept(history) == kept(open_history()) == {("host:1", "born"): "succeeded"}
     history.record_created(snapshot("born", done=True))
     assert kept(history) == {("host:1", "born"): "succeeded"}
-
-
-def test_the_id_asked_for_counts(open_history: OpenHistory) -> None:
-    history = open_history()
-    history.of("host:1").record_request(["op1", "op2"])
-    history.of("host:1").on_updates([Update("op1", after=snapshot("")), Update("op2", after=snapshot("other"))])
-    assert kept(history) == {("host:1", "op1"): "running", ("host:1", "op2"): "running"}
 
 
 def test_recording_does_not_wait_for_the_disk(open_history: OpenHistory, path: Path) -> None:
