@@ -85,11 +85,9 @@ def test_another_user_while_it_is_opened(end: str) -> None:
 
 
 @needs_root
-def test_the_warning(path: Path) -> None:
+def test_the_warning(path: Path, history: History) -> None:
     HistoryFile(path).close()
     give_away(path)
-    history = History(path)
-    history.auto_warn = False
     history.of("host:1").record_request(["op1"])
     assert not history.flush(10.0)
     assert history.take_warning() == (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,23 +62,18 @@ def cloud(authority: Authority) -> Iterator[ScriptedServer]:
         yield server
 
 
-@pytest.fixture
-def projects_of(cloud: ScriptedServer, authority: Authority) -> Callable[[History], ProjectServiceStub]:
-    """Makes a client of the service whose operations a history records."""
-
-    def connected(history: History) -> ProjectServiceStub:
-        certificate = authority.certificate
-        sdk = yandexcloud.SDK(
-            interceptor=recorder(history), iam_token=TOKEN, endpoint=cloud.address, root_certificates=certificate
-        )
-        return sdk.client(ProjectServiceStub)
-
-    return connected
+def projects_of(cloud: ScriptedServer, authority: Authority, history: History) -> ProjectServiceStub:
+    """Make a client of the service whose operations a history records."""
+    certificate = authority.certificate
+    sdk = yandexcloud.SDK(
+        interceptor=recorder(history), iam_token=TOKEN, endpoint=cloud.address, root_certificates=certificate
+    )
+    return sdk.client(ProjectServiceStub)
 
 
 @pytest.fixture
-def projects(projects_of: Callable[[History], ProjectServiceStub], history: History) -> ProjectServiceStub:
-    return projects_of(history)
+def projects(cloud: ScriptedServer, authority: Authority, history: History) -> ProjectServiceStub:
+    return projects_of(cloud, authority, history)
 
 
 def test_an_operation_is_written_before_the_call_returns(projects: ProjectServiceStub, history: History) -> None:
@@ -112,12 +107,10 @@ def test_other_answers_are_ignored(projects: ProjectServiceStub, history: Histor
     assert not history.path.exists()
 
 
-def test_an_unusable_file_costs_one_warning(
-    projects_of: Callable[[History], ProjectServiceStub], tmp_path: Path
-) -> None:
+def test_an_unusable_file_costs_one_warning(cloud: ScriptedServer, authority: Authority, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     history = History(tmp_path / "file" / "history.sqlite")
-    projects = projects_of(history)
+    projects = projects_of(cloud, authority, history)
     with pytest.warns(RuntimeWarning, match="No history is kept") as warned:
         ids = [projects.Create(CreateProjectRequest(name=f"op{n}")).id for n in range(5)]
     assert ids == [f"op{number}" for number in range(5)]

@@ -46,7 +46,6 @@ def test_records_wait_for_a_thread(history: History, threadless: Threadless) -> 
     assert history.flush(10.0)
     assert kept(history.path) == {"a": "succeeded", "b": "", "born": "running"}
     assert history.take_warning() == ""
-    history.close()
 
 
 @pytest.mark.parametrize("again", ["asked", "look", "flush", "refresh", "close"])
@@ -173,7 +172,6 @@ def test_interrupted_work_is_done_again(history: History, threadless: Threadless
     threadless.names.clear()
     assert history.flush(10.0)
     assert kept(history.path) == {"a": "", "b": ""}
-    history.close()
 
 
 # Signals at random moments of what a caller does; not while CPython itself cannot bear one: it would leave a lock held.
