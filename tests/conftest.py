@@ -27,10 +27,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Have the workers share the suite as `sharing` says."""
-    from tests.support.sharing import Sharing
+    """Have no file in two workers, and in one all that share a JupyterLab and its page.
 
-    return Sharing(config, log)
+    Said here by the paths of the tests, and not by ``xdist_group``: pytest 9.2 has made the name private that
+    pytest-xdist 3.8 writes groups to, and then silently mixes everything.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.split("::")[0]
+            shares_a_lab = path.startswith("tests/browser/") and path != "tests/browser/test_front_ends.py"
+            return "browser" if shares_a_lab else path
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="module")

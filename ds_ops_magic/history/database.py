@@ -74,7 +74,7 @@ _DROP_OLD = """
 DELETE FROM operation WHERE max(used_at, CASE WHEN changed_at <= :now THEN changed_at ELSE used_at END)
     < (SELECT max(used_at) FROM operation WHERE used_at <= :now - :grace) - (:retention - :grace)
 """
-# As `ds_ops_magic.history.retention.retained` says.
+# As `retention.retained` says.
 _DROP_SUPERFLUOUS = """
 DELETE FROM operation WHERE rowid IN (
     SELECT rowid FROM operation WHERE done ORDER BY used_at DESC
@@ -88,12 +88,7 @@ class Unusable(Exception):
 
 
 class HistoryFile:
-    """The file, open. Makes it, private, where there is none.
-
-    Args:
-        path: Absolute path of the file.
-        clock: Seconds since the epoch.
-        timeout: Seconds to wait for another process that is writing.
+    """The file, open; it is made, private, where there is none.
 
     Raises:
         Unusable: The path is not absolute, or the file is another user's, damaged, of a newer version, or no history.
@@ -149,10 +144,7 @@ class HistoryFile:
             return _data_version(connection) != self._version
 
     def write(self, records: Iterable[Record], dropped: Iterable[tuple[str, str]] = ()) -> None:
-        """Write records, and drop those of these endpoints and ids that were never seen; all of it or nothing.
-
-        When it returns, the disk has it.
-        """
+        """Write records, and drop those that were never seen; all of it or nothing. Returns when the disk has it."""
         now = self._clock()
         rows = [{**record._asdict(), "now": now} for record in records]
         seen = [row for row in rows if row["seen_at"]]
@@ -165,7 +157,7 @@ class HistoryFile:
             connection.executemany("DELETE FROM operation WHERE endpoint = ? AND id = ?", found)
 
     def prune(self) -> None:
-        """Drop damaged rows, and what is too old or too much (`ds_ops_magic.history.retention`)."""
+        """Drop damaged rows, and what is too old or too much (`retention`)."""
         with self._connection.use() as connection, sqlite.transaction(connection, "IMMEDIATE"):
             connection.execute(_DROP_DAMAGED)
             connection.execute(
@@ -174,7 +166,6 @@ class HistoryFile:
             connection.execute(_DROP_SUPERFLUOUS, (retention.MAX_RECORDS,))
 
     def close(self) -> None:
-        """Close the file."""
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
 
@@ -183,8 +174,7 @@ def _data_version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
-def _is_ours(header: sqlite.Header) -> bool:
-    """Tell a history from an empty file; anything else raises."""
+def _is_ours(header: sqlite.Header) -> bool:  # False for an empty file
     is_history = header.application_id == _FORMAT.application_id
     if is_history and header.version > _FORMAT.version:
         raise Unusable("a newer ds_ops_magic has written it")

@@ -15,32 +15,24 @@ _profile: Path | None = None
 
 
 def default_history(name: str = "") -> History | None:
-    """Return the history of this process, the same one each time.
+    """Return the history of this process, the same one each time; None where none is to be kept.
 
-    Args:
-        name: Path of its file, or ``none``. When it is empty: what the environment variable ``DS_OPS_MAGIC_HISTORY``
-            says; else ``ds_ops_magic.sqlite`` in the IPython profile of this process, or in the default one.
-
-    Returns:
-        The history; None where none is to be kept.
+    It is in the file that `name` or else ``DS_OPS_MAGIC_HISTORY`` gives (``none`` for no history); else it is in
+    ``ds_ops_magic.sqlite`` in the IPython profile of this process, or in the default one.
     """
     named = name or os.environ.get(FILE_VARIABLE, "")
     if named.strip().lower() == "none":
         return None
-    made = History(named or _profile_folder() / FILE_NAME)
+    # IPython is not asked: a script that uses the client need not have imported it.
+    profile = _profile or Path(os.environ.get("IPYTHONDIR") or "~/.ipython") / "profile_default"
+    made = History(named or profile / FILE_NAME)
     with _lock:
         return _open.setdefault(made.path, made)
 
 
 def use_profile(folder: str | os.PathLike[str]) -> None:
-    """Set the folder of the IPython profile of this process: the history is a file in it."""
     global _profile
     _profile = Path(folder)
-
-
-def _profile_folder() -> Path:
-    # IPython is not asked: a script that uses the client need not have imported it.
-    return _profile or Path(os.environ.get("IPYTHONDIR") or "~/.ipython") / "profile_default"
 
 
 def _after_fork() -> None:

@@ -28,12 +28,10 @@ class RecordedDurations:
         return MappingProxyType(self._durations.setdefault(endpoint, {}))
 
     def add(self, record: Record) -> None:
-        """Learn from an operation that has succeeded; another end says nothing of how long its kind takes."""
         if self._add(record):
             self._publish(record.endpoint, record.kind)
 
     def replace(self, records: Iterable[Record]) -> None:
-        """Learn from these alone."""
         self._seconds.clear()
         for record in sorted(records, key=lambda record: record.changed_at or 0.0):
             self._add(record)
@@ -41,6 +39,7 @@ class RecordedDurations:
             self._publish(endpoint, kind)
 
     def _add(self, record: Record) -> bool:
+        # Another end says nothing of how long its kind takes.
         if record.state != "succeeded" or not record.kind or record.created_at is None or record.changed_at is None:
             return False
         runs = self._seconds.setdefault((record.endpoint, record.kind), [])

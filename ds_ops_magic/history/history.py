@@ -21,6 +21,7 @@ from ds_ops_magic.history.record import Record, record_of
 from ds_ops_magic.history.retention import prune_above, retained
 from ds_ops_magic.history.writer import HistoryWriter
 from ds_ops_magic.model.errors import OperationNotFound, thread_limit
+from ds_ops_magic.model.view import Update
 from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.text import one_line, tidy
 from ds_ops_magic.util.threads import ThreadLimitReached
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.errors import OperationsError
     from ds_ops_magic.model.estimates import Durations
     from ds_ops_magic.model.operation import Operation
-    from ds_ops_magic.model.view import Update
 
 FILE_VARIABLE = "DS_OPS_MAGIC_HISTORY"
 """Environment variable with the path of the file; ``none`` keeps no history."""
@@ -54,7 +54,7 @@ class History:
     Attributes:
         path: The file.
         now: The clock.
-        auto_warn: Whether that one warning is issued here; else it is for who shows what `take_warning` returns.
+        auto_warn: Whether that one warning is issued here; else the caller shows what `take_warning` returns.
     """
 
     def __init__(self, path: str | os.PathLike[str], clock: Callable[[], float] = time.time) -> None:
@@ -130,31 +130,11 @@ class History:
             wait: False has it written at once, but does not wait for that.
         """
         known = self.endpoints_of(operation.id)
-        now = self.now()
-        self._writer.submit(lambda: self._record_snapshot(known[0] if known else "", operation.id, operation, now))
+        self._submit(lambda now: self._record_snapshot(known[0] if known else "", operation.id, operation, now))
         if wait:
             if not known:
                 self.flush()
             self.warn()
-
-    def record_request(self, endpoint: str, ids: Sequence[str]) -> None:
-        """Record that operations are asked about."""
-        now = self.now()
-        self._writer.submit(lambda: self._record_request(endpoint, ids, now))
-
-    def record_snapshot(self, endpoint: str, operation_id: str, operation: Operation) -> None:
-        """Record what the service said of an operation; it is written soon, with others."""
-        now = self.now()
-        self._writer.submit(lambda: self._record_snapshot(endpoint, operation_id, operation, now), urgent=False)
-
-    def record_updates(self, endpoint: str, updates: Iterable[Update]) -> None:
-        """Record what became known of operations; it is written soon, with others."""
-        now = self.now()
-        self._writer.submit(lambda: self._record_updates(endpoint, updates, now), urgent=False)
-
-    def record_not_found(self, endpoint: str, operation_id: str) -> None:
-        """Drop an id that the service does not know, unless it ever did: that was a typing error."""
-        self._writer.submit(lambda: self._drop(endpoint, operation_id), urgent=False)
 
     def ensure_read(self) -> None:
         """See that the file was read, if there is one. Waits for that at most 0.3 s, and at most once."""
@@ -169,9 +149,9 @@ class History:
         """Return where an operation was asked about; an empty string where only the call that made it was recorded."""
         return tuple(self._endpoints.get(operation_id, ()))
 
-    def durations(self, endpoint: str) -> Mapping[str, Durations]:
-        """Return how long operations take there, by kind; it goes on being up to date."""
-        return self._durations.of(endpoint)
+    def _submit(self, work: Callable[[float], None], *, urgent: bool = True) -> None:
+        now = self.now()
+        self._writer.submit(lambda: work(now), urgent=urgent)
 
     # Everything below runs on the writer's thread.
 
@@ -179,13 +159,6 @@ class History:
         for operation_id in ids:
             earlier = self.find(endpoint, operation_id)
             self._write(earlier._replace(used_at=now) if earlier else Record(endpoint, operation_id, now))
-
-    def _record_updates(self, endpoint: str, updates: Iterable[Update], now: float) -> None:
-        for update in updates:
-            if update.after is not None:
-                self._record_snapshot(endpoint, update.id, update.after, now)
-            elif isinstance(update.error, OperationNotFound):
-                self._drop(endpoint, update.id)
 
     def _record_snapshot(self, endpoint: str, operation_id: str, operation: Operation, now: float) -> None:
         earlier = self.find(endpoint, operation_id)
@@ -197,6 +170,7 @@ class History:
                 self._durations.add(record)
 
     def _drop(self, endpoint: str, operation_id: str) -> None:
+        # Unless the service ever knew the id, it was a typing error.
         record = self._records.get((endpoint, operation_id))
         if record and not record.seen_at:
             del self._records[endpoint, operation_id]
@@ -204,22 +178,18 @@ class History:
             self._writer.drop(endpoint, operation_id)
 
     def _write(self, record: Record) -> None:
-        self._put(record)
-        self._writer.write(record)
-        if len(self._records) > self._prune_above:
-            self._replace(retained(self._records.values()))
-            self._writer.prune(self._records)
-
-    def _put(self, record: Record) -> None:
         self._records[record.endpoint, record.id] = record
         endpoints = self._endpoints.setdefault(record.id, {})
         endpoints[record.endpoint] = None
         if record.endpoint and "" in endpoints and record.seen_at:
             self._records.pop(("", record.id), None)
             del endpoints[""]
+        self._writer.write(record)
+        if len(self._records) > self._prune_above:
+            self._replace(retained(self._records.values()))
+            self._writer.prune(self._records)
 
     def _replace(self, records: list[Record]) -> None:
-        """Take over what the file holds, or what is retained of what was known."""
         self._records = {(record.endpoint, record.id): record for record in records}
         endpoints: dict[str, dict[str, None]] = {}
         for record in records:
@@ -235,33 +205,29 @@ class EndpointHistory:
     def __init__(self, history: History, endpoint: str) -> None:
         self._history = history
         self._endpoint = endpoint
-        self.durations: Mapping[str, Durations] = history.durations(endpoint)
+        self.durations: Mapping[str, Durations] = history._durations.of(endpoint)
 
     def record_request(self, ids: Sequence[str]) -> None:
         """Record that operations are asked about; warns, once, where nothing is kept."""
-        self._history.record_request(self._endpoint, ids)
+        self._history._submit(lambda now: self._history._record_request(self._endpoint, ids, now))
         self._history.warn()
 
     def record_snapshot(self, operation: Operation, operation_id: str = "") -> None:
         """Record what the service said of an operation; some answers have no id, so give the one asked for."""
-        self._history.record_snapshot(self._endpoint, operation_id or operation.id, operation)
+        self._record([Update(operation_id or operation.id, after=operation)])
 
     def record_error(self, operation_id: str, error: OperationsError) -> OperationsError:
         """Record what the service said instead of a snapshot; returns the error to raise, as `on_updates` does."""
         if isinstance(error, OperationNotFound):
-            self._history.record_not_found(self._endpoint, operation_id)
+            self._record([Update(operation_id, error=error)])
         return self._with_last_state(operation_id, error)
 
     def on_updates(self, updates: Sequence[Update]) -> list[Update]:
-        """Record what became known, and return it with what is known from before.
+        """Record what became known, and return it; an error of NOT_FOUND says how the operation was when last seen.
 
         Does not block, and may be called on any thread, for one operation in the order in which the updates came.
-
-        Returns:
-            The updates. An operation that the service does not know (any more) has another error, which says how it
-            stood when it was last seen.
         """
-        self._history.record_updates(self._endpoint, updates)
+        self._record(updates)
         return [
             update
             if update.error is None
@@ -269,27 +235,31 @@ class EndpointHistory:
             for update in updates
         ]
 
+    def _record(self, updates: Iterable[Update]) -> None:
+        def record(now: float) -> None:
+            for update in updates:
+                if update.after is not None:
+                    self._history._record_snapshot(self._endpoint, update.id, update.after, now)
+                elif isinstance(update.error, OperationNotFound):
+                    self._history._drop(self._endpoint, update.id)
+
+        self._history._submit(record, urgent=False)  # it is written soon, with others
+
     def _with_last_state(self, operation_id: str, error: OperationsError) -> OperationsError:
         record = self._history.find(self._endpoint, operation_id)
         if not isinstance(error, OperationNotFound) or record is None or not record.seen_at:
             return error
+        when = ""
+        if record.seen_at <= self._history.now():  # else a clock was ahead: nobody knows
+            when = f", {datetime.fromtimestamp(record.seen_at, timezone.utc):%Y-%m-%d %H:%M} UTC"
         first, *others = error.args
-        return OperationNotFound(f"{first} {_last_state(record, self._history.now())}", *others)
+        return OperationNotFound(f"{first} When last seen{when}: {one_line(record.state, 20)}.", *others)
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
-    """Return the absolute path of a file.
-
-    Below a home that nobody has, or a current folder that is gone, it stays as it is named: it is nowhere.
-    """
+    # Below a home that nobody has, or a current folder that is gone, it stays as it is named: it is nowhere.
     expanded = os.path.expanduser(path)
     try:
         return Path(expanded if expanded.startswith("~") else os.path.abspath(expanded))
     except OSError:
         return Path(expanded)
-
-
-def _last_state(record: Record, now: float) -> str:
-    seen = datetime.fromtimestamp(record.seen_at, timezone.utc)
-    when = f", {seen:%Y-%m-%d %H:%M} UTC" if record.seen_at <= now else ""  # else a clock was ahead: nobody knows
-    return f"When last seen{when}: {one_line(record.state, 20)}."

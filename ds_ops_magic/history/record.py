@@ -17,32 +17,18 @@ _SEEN_AGAIN = 60.0  # seconds after which it is written that an operation was se
 
 
 class Record(NamedTuple):
-    """An operation as the history keeps it: no payload, and no message of an error.
+    """An operation as the history keeps it: no payload, and no message of an error. Times: seconds since the epoch."""
 
-    Attributes:
-        endpoint: Where it was asked about; empty where only the call that made it was recorded.
-        id: What the service calls it.
-        used_at: When somebody last began to ask about it here, in seconds since the epoch, as all times here.
-        seen_at: When the service last said how it stands; 0 where it never has.
-        state: How it stood then (`Operation.status_word`); empty where that was never seen.
-        done: Whether it had ended.
-        error: Name of the error's code; empty where there was none.
-        kind: Full name of its metadata's type.
-        description: Its description.
-        created_at: When it was created; None where the service does not say.
-        changed_at: When it last changed; None where the service does not say.
-    """
-
-    endpoint: str
+    endpoint: str  # where it was asked about; empty where only the call that made it was recorded
     id: str
-    used_at: float
-    seen_at: float = 0.0
-    state: str = ""
+    used_at: float  # when somebody last began to ask about it here
+    seen_at: float = 0.0  # when the service last said how it stands; 0 where it never has
+    state: str = ""  # `Operation.status_word` then
     done: bool = False
-    error: str = ""
-    kind: str = ""
+    error: str = ""  # name of the error's code
+    kind: str = ""  # full name of the type of its metadata
     description: str = ""
-    created_at: float | None = None
+    created_at: float | None = None  # None where the service does not say, as with the next
     changed_at: float | None = None
 
     def supersedes(self, earlier: Record) -> bool:

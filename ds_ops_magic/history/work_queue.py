@@ -44,14 +44,13 @@ class WorkQueue:
         self._signal.set()
 
     def wait(self, timeout: float | None) -> None:
-        """Wait for work, and for more of it where none is urgent; for so many seconds at most."""
+        """Wait for work, seconds at most or without a limit, and for more of it where none is urgent."""
         if self._wait(timeout):
             until = time.monotonic() + _GATHER
             while not self._is_urgent and (left := until - time.monotonic()) > 0:
                 self._signal.wait(left)
 
     def run_all(self) -> None:
-        """Do what there is now."""
         self._is_urgent = False  # first: what is put there from now on is urgent again
         for _ in range(len(self._works)):
             try:

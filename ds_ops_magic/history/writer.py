@@ -34,22 +34,8 @@ class HistoryWriter:
     An interrupt may come at any moment in a caller: the work is then done with the next that is submitted. (The thread
     is not asked whether it is alive: interrupted in that, Python up to 3.12 may take it for dead from then on.)
 
-    Args:
-        path: The file.
-        on_load: Gets all that the file holds, on the thread, whenever it was read.
-        clock: Seconds since the epoch.
-
-    Attributes:
-        has_read: Whether the file was read, or turned out not to be readable.
+    On the thread `on_load` gets all that the file holds, whenever it was read.
     """
-
-    has_read: bool
-    _lock: threading.Lock
-    _thread: threading.Thread | None  # that runs
-    _starting: threading.Thread | None  # that was started last
-    _queue: WorkQueue
-    _file: HistoryFile | None
-    _is_late: bool  # whether a caller has waited in vain: no other should, before it has caught up
 
     def __init__(self, path: Path, on_load: Callable[[list[Record]], None], clock: Callable[[], float]) -> None:
         self._path = path
@@ -57,19 +43,28 @@ class HistoryWriter:
         self._clock = clock
         self._error: Exception | None = None  # what keeps the file from being used
         self._error_was_taken = False
-        self._records: dict[tuple[str, str], Record] = {}  # what is not written yet
-        self._dropped: set[tuple[str, str]] = set()
         self._reset()
         _writers.add(self)
-        fork.register(after_in_child=self._leave_to_parent)
+        fork.register(after_in_child=self._reset)  # the parent writes what was submitted before
+
+    def _reset(self) -> None:
+        self.has_read = False
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None  # that runs
+        self._starting: threading.Thread | None = None  # that was started last
+        self._file: HistoryFile | None = None
+        self._queue = WorkQueue()
+        self._records: dict[tuple[str, str], Record] = {}  # what is not written yet
+        self._dropped: set[tuple[str, str]] = set()
+        self._closing = False
+        self._is_late = False  # whether a caller has waited in vain: no other should, before it has caught up
+        self._prune = True
+        self._read = False
+        self._retry_at = 0.0
+        self._waiting: list[Callable[[bool], None]] = []
 
     def submit(self, work: Callable[[], None], *, urgent: bool = True) -> None:
-        """Have work done on the thread. Returns at once.
-
-        Args:
-            work: May be done twice.
-            urgent: Whether to do it at once, and not with more of its kind.
-        """
+        """Have work done on the thread, which may do it twice; what is not urgent is done with more of its kind."""
         if _exiting:  # no thread can be started any more
             return
         self._queue.put(work, urgent=urgent)
@@ -77,21 +72,20 @@ class HistoryWriter:
             self._start()
 
     def write(self, record: Record) -> None:
-        """Have a record written. Only on the thread."""
+        """Only on the thread, as `drop` and `prune`."""
         self._records[record.endpoint, record.id] = record
 
     def drop(self, endpoint: str, operation_id: str) -> None:
-        """Have an operation dropped that was never seen. Only on the thread."""
+        """Drop an operation that was never seen."""
         self._records.pop((endpoint, operation_id), None)
         self._dropped.add((endpoint, operation_id))
 
     def prune(self, retained: Container[tuple[str, str]]) -> None:
-        """Have the file pruned, and read again; what is not written yet only if it is retained. Only on the thread."""
+        """Have the file pruned and read again; what is not written yet is written only if it is retained."""
         self._records = {key: record for key, record in self._records.items() if key in retained}
         self._prune = True
 
     def request_read(self) -> None:
-        """Have read what other processes have written. Returns at once."""
         self.submit(self._want_read)
 
     def flush(self, timeout: float) -> bool:
@@ -120,23 +114,6 @@ class HistoryWriter:
         self._error_was_taken = True
         return self._error
 
-    def _leave_to_parent(self) -> None:
-        """Begin anew in a forked child: the thread has stayed in the parent, which writes what was submitted before."""
-        self._records, self._dropped = {}, set()
-        self._reset()
-
-    def _reset(self) -> None:
-        self.has_read = False
-        self._lock = threading.Lock()
-        self._thread = self._starting = self._file = None
-        self._queue = WorkQueue()
-        self._closing = False
-        self._is_late = False
-        self._prune = True
-        self._read = False
-        self._retry_at = 0.0
-        self._waiting: list[Callable[[bool], None]] = []
-
     def _wait_for(self, work: Callable[[], None], timeout: float) -> bool:
         answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
@@ -156,7 +133,6 @@ class HistoryWriter:
     # What follows runs with the lock.
 
     def _start(self) -> None:
-        """See that the thread runs; where none can be started, do here what was submitted."""
         if self._thread is not None:
             return
         self._starting = threading.Thread(target=self._main, name="ds_ops_magic history", daemon=True)
@@ -171,7 +147,6 @@ class HistoryWriter:
             self._thread = self._starting
 
     def _write_here(self, timeout: float) -> None:
-        """Write what no thread has written, if there is any."""
         self._starting = None
         self._queue.run_all()
         if self._has_work():
@@ -197,7 +172,7 @@ class HistoryWriter:
     def _serve(self) -> None:
         self._retry_at = 0.0
         self._synchronize()
-        self.has_read = True
+        self.has_read = True  # or turned out not to be readable
         while not (self._closing and self._has_ended()):
             self._queue.wait(_RETRY_AFTER if self._has_work() else None)  # what could not be written is tried again
             self._queue.run_all()
@@ -227,7 +202,6 @@ class HistoryWriter:
         return bool(self._records or self._dropped)
 
     def _synchronize(self, timeout: float = BUSY_TIMEOUT) -> None:
-        """Write what is to be written, and read what others have written."""
         if time.monotonic() < self._retry_at:
             return
         try:
@@ -247,13 +221,10 @@ class HistoryWriter:
             self._prune = self._read = False
             self._error = None
         except Exception as error:  # whatever it is, it must not cost more than the history
-            self._give_up_for_now(error)
-
-    def _give_up_for_now(self, error: Exception) -> None:
-        self._error = error.with_traceback(None)
-        retryable = isinstance(error, (OSError, sqlite3.OperationalError))
-        self._retry_at = time.monotonic() + _RETRY_AFTER if retryable else math.inf
-        self._close()
+            self._error = error.with_traceback(None)
+            retryable = isinstance(error, (OSError, sqlite3.OperationalError))
+            self._retry_at = time.monotonic() + _RETRY_AFTER if retryable else math.inf
+            self._close()
 
     def _close(self) -> None:
         if self._file is not None:

@@ -36,13 +36,8 @@ def register(
 ) -> None:
     """Have functions called at every fork from now on, as ``os.register_at_fork`` does; on the thread that forks.
 
-    A method is called for as long as its object lives, which this does not prolong. A function that raises keeps no
-    other from being called.
-
-    Args:
-        before: The fork waits for it to return. Those registered last are called first.
-        after_in_parent: Those registered first are called first, as in the child.
-        after_in_child: Must take no lock.
+    Before the fork those registered last are called first, afterwards those registered first. A method is called for
+    as long as its object lives, which this does not prolong. A function that raises keeps no other from being called.
     """
     _add(_before, before)
     _add(_after_in_parent, after_in_parent)

@@ -26,35 +26,25 @@ class Pending(Generic[ResultT]):
         self._signal = Signal()
         self._results: list[ResultT] = []
         self._error: BaseException | None = None
-        self.cancelled = False
-        """Whether nobody wants the result any more."""
+        self.cancelled = False  # whether nobody wants the result any more
 
     @property
     def done(self) -> bool:
-        """Whether it is there."""
         return bool(self._results) or self._error is not None
 
     def settle(self, result: ResultT) -> None:
-        """Give the result; the first one stays."""
+        """Give the result; what came first stays."""
         if not self.done:
             self._results.append(result)
             self._signal.set()
 
     def fail(self, error: BaseException) -> None:
-        """Give an error in its place; what came first stays."""
         if not self.done:
             self._error = error
             self._signal.set()
 
     def result(self, timeout: float = math.inf) -> ResultT:
-        """Block until the result is there, and return it, or raise the error that is there instead.
-
-        Args:
-            timeout: The most seconds to wait.
-
-        Raises:
-            TimeoutError: It is not there in time.
-        """
+        """Wait for the result and return it, or raise the error in its place; TimeoutError after so many seconds."""
         if not self.ended_within(timeout):
             raise TimeoutError
         if self._error is not None:
@@ -62,7 +52,6 @@ class Pending(Generic[ResultT]):
         return self._results[0]
 
     def ended_within(self, timeout: float) -> bool:
-        """Wait for so many seconds at most, and tell whether it is there."""
         deadline = time.monotonic() + timeout
         while not self.done and (left := deadline - time.monotonic()) > 0:
             if self._signal.wait(left):
@@ -70,7 +59,7 @@ class Pending(Generic[ResultT]):
         return self.done
 
     def cancel(self) -> bool:
-        """Say that nobody wants the result any more; False where it is there already."""
+        """Return False where the result is there already."""
         if self.done:
             return False
         self.cancelled = True

@@ -20,13 +20,7 @@ def why_foreign(database: Path) -> str:
     """Say why a database, or what SQLite keeps beside it, must not be used: another user may have put it there.
 
     Whoever owns a file can read and change it, whatever its mode is made later. In a folder that nobody else can write
-    to nobody else can have made it, so that there the owner does not matter.
-
-    Args:
-        database: The file; it need not be there.
-
-    Returns:
-        The reason, safe to print; empty where there is none.
+    to nobody else can have made it, so that there the owner does not matter. Empty where there is no reason.
 
     Raises:
         OSError: The folder cannot be looked into.
@@ -54,14 +48,13 @@ def _with_companions(database: Path) -> Iterator[Path]:
 
 
 def _owners(path: Path) -> Iterator[int]:
-    """Name the owner of a file; of a symbolic link also that of what it leads to."""
     with contextlib.suppress(FileNotFoundError):
         yield os.lstat(path).st_uid
-        yield os.stat(path).st_uid
+        yield os.stat(path).st_uid  # of what a symbolic link leads to
 
 
 def _new_file_owner(folder: Path) -> int | None:
-    """Return who owns what is made in a folder: some file systems give every file to one user, whoever made it."""
+    # Some file systems give every file to one user, whoever made it.
     try:
         with tempfile.TemporaryFile(dir=folder) as made:
             return os.fstat(made.fileno()).st_uid

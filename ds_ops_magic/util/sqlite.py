@@ -15,47 +15,32 @@ from ds_ops_magic.util import fork
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_MOUNTS = Path("/proc/self/mounts")
 # File systems of other machines, where the shared memory that WAL needs does not work (sqlite.org/wal.html).
 _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "lustre", "afs", "glusterfs", "beegfs", "gpfs", "fuse"}
 
 
 class Format(NamedTuple):
-    """What a file holds.
-
-    Attributes:
-        application_id: A number of the kind of file.
-        version: Of its tables.
-        schema: The statement that makes them.
-    """
+    """What a file is to hold."""
 
     application_id: int
     version: int
-    schema: str
+    schema: str  # the statement that makes its tables
 
 
 class Header(NamedTuple):
-    """What a file says it holds.
+    """What a file says it holds."""
 
-    Attributes:
-        application_id: A number of the kind of file, 0 in an empty one.
-        version: Of its tables.
-        tables: How many there are, with indexes and the like.
-    """
-
-    application_id: int
+    application_id: int  # 0 in an empty file
     version: int
-    tables: int
+    tables: int  # how many there are, with indexes and the like
 
 
 class Connection:
     """A connection to a file, opened when it is first used, which one thread uses at a time.
 
-    A forked child leaves an open one to its parent, and opens its own.
-
-    Args:
-        path: Absolute path of the file. It is not made here: one that was removed does not come back empty.
-        timeout: Seconds to wait for another process that is writing.
-        decode: Makes text of the bytes in a column.
+    A forked child leaves an open one to its parent, and opens its own. The file is not made here: one that was removed
+    does not come back empty. `timeout` is for another process that is writing; `decode` makes text of a column's bytes.
     """
 
     def __init__(self, path: Path, timeout: float, decode: Callable[[bytes], str]) -> None:
@@ -69,7 +54,6 @@ class Connection:
 
     @property
     def is_in_use(self) -> bool:
-        """Whether a thread uses it now."""
         return self._lock.locked()
 
     @contextlib.contextmanager
@@ -95,7 +79,6 @@ class Connection:
             yield self._opened
 
     def close(self) -> None:
-        """Close it, for good; closing twice is no error."""
         with self._lock:
             self._closed = True
             if self._opened is not None:
@@ -114,12 +97,7 @@ _left_to_parent: list[sqlite3.Connection | None] = []
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
-    """Commit what the block does, or undo all of it.
-
-    Args:
-        connection: Where.
-        kind: ``DEFERRED`` to read, ``IMMEDIATE`` to write.
-    """
+    """Commit what the block does, or undo all of it; `kind` is ``DEFERRED`` to read, ``IMMEDIATE`` to write."""
     try:
         connection.execute(f"BEGIN {kind}")
         yield
@@ -139,12 +117,7 @@ def prepare(
 ) -> None:
     """Make the tables in an empty file, in WAL mode where that works.
 
-    Args:
-        connection: To the file.
-        path: The file.
-        made: What an empty file is to hold.
-        check: Tells whether a file has its tables, by its header; raises where it is none of these files.
-        timeout: Seconds to wait for another process that makes the same.
+    Whether a file has its tables `check` tells by its header; it raises where it is none of these files.
 
     Raises:
         sqlite3.Error: The file is damaged or no database, or another process does not let go of it.
@@ -167,7 +140,7 @@ def _header(connection: sqlite3.Connection) -> Header:
 
 
 def _use_wal(connection: sqlite3.Connection, path: Path, timeout: float) -> None:
-    """Turn on WAL, where processes that read and write do not wait for each other; not where it cannot work."""
+    # In WAL mode processes that read and write do not wait for each other.
     if is_remote(path):
         return
     deadline = time.monotonic() + timeout
@@ -184,18 +157,12 @@ def _use_wal(connection: sqlite3.Connection, path: Path, timeout: float) -> None
         return
 
 
-def is_remote(path: Path, mounts: str | None = None) -> bool:
-    """Tell whether a file is on a file system of another machine, as far as the system says (Linux).
-
-    Args:
-        path: The file.
-        mounts: What stands in ``/proc/self/mounts``, unless that is to be read.
-    """
-    if mounts is None:
-        try:
-            mounts = Path("/proc/self/mounts").read_text(errors="replace")
-        except OSError:
-            return False
+def is_remote(path: Path) -> bool:
+    """Tell whether a file is on a file system of another machine, as far as the system says (Linux)."""
+    try:
+        mounts = _MOUNTS.read_text(errors="replace")
+    except OSError:
+        return False
     real = Path(os.path.realpath(path))
     longest, kind = -1, ""
     for fields in map(str.split, mounts.splitlines()):

@@ -49,16 +49,10 @@ HIDDEN = "(token)"
 
 
 def one_line(text: str, limit: int = 256) -> str:
-    """Make text from elsewhere safe to show in one line, without what looks like a token in it.
+    """Make text from elsewhere safe to show in one line of so many characters; it still has to be escaped for HTML.
 
-    Args:
-        text: Anything; a string from a server is hostile until it has passed here.
-        limit: The most characters to keep; what is cut ends in an ellipsis.
-
-    Returns:
-        The text with runs of white space folded into one space, every run of characters that are not drawn or change
-        the direction replaced by U+FFFD, what is piled up on a character too, and tokens masked. It still has to be
-        escaped for HTML.
+    Runs of white space become one space; runs of characters that are not drawn or change the direction, and what is
+    piled up on a character, become U+FFFD; tokens are masked; what is cut ends in an ellipsis.
     """
     return _line(text, limit, masked)
 
@@ -91,7 +85,6 @@ def printable(text: str) -> str:
 
 
 def _drawn(text: str) -> str:
-    """Replace what is not drawn, and what is piled up."""
     if text.isascii() and text.isprintable():  # most of what comes, and quick to tell
         return text
     return _PILED.sub(_without_piles, _UNSAFE.sub(_replacement, text))
@@ -112,12 +105,7 @@ def _without_piles(found: re.Match[str]) -> str:
 
 
 def duration(seconds: float, *, ticking: bool = False) -> str:
-    """Word a length of time the way the panel shows it: ``3.2 s``, ``41 s``, ``2 min 10 s``, ``1 h 05 min``.
-
-    Args:
-        seconds: Length in seconds; a negative one counts as 0.
-        ticking: Whether it still grows: then it counts in whole seconds, down to the last full one.
-    """
+    """Word a length of time: ``3.2 s``, ``41 s``, ``2 min 10 s``; one that still grows (`ticking`) in full seconds."""
     seconds = max(0.0, seconds)
     if ticking:
         seconds = int(seconds)
@@ -147,7 +135,6 @@ def length_range(shortest: float, longest: float) -> str:
 
 
 def _rough(seconds: float) -> tuple[str, str]:
-    """Give a length as a number of at most two digits or so, and its unit."""
     for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
         if seconds >= 1.5 * size:
             number = seconds / size

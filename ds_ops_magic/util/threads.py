@@ -48,10 +48,7 @@ class Signal:
             self._queue.put(None)
 
     def wait(self, seconds: float | None) -> bool:
-        """Wait for so many seconds, and no longer than `LONGEST_SLEEP`; True where it was set.
-
-        None waits without limit: for a thread that nobody interrupts.
-        """
+        """Wait for `LONGEST_SLEEP` at most or, on a thread that nobody interrupts, without limit (None)."""
         try:
             self._queue.get(timeout=None if seconds is None else max(0.0, min(seconds, LONGEST_SLEEP)))
         except queue.Empty:
@@ -92,10 +89,8 @@ def uninterrupted(function: Callable[[], T]) -> T:
 
 
 def _apart(function: Callable[[], T], begin: Callable[[Callable[[], None]], object]) -> T:
-    """Run a function on a thread that is never interrupted: not the main one, instead of which ``begin`` starts one.
-
-    It is waited for with a lock, which an interrupt leaves as it is.
-    """
+    # On a thread that is never interrupted: not the main one, instead of which `begin` starts one. It is waited for
+    # with a lock, which an interrupt leaves as it is.
     if threading.get_ident() == threading.main_thread().ident:
         work, over = Work(futures.Future(), function), threading.Lock()
 
@@ -120,7 +115,6 @@ class Work(NamedTuple):
     function: Callable[[], Any]
 
     def run(self) -> None:
-        """Call it, unless the future was cancelled."""
         if not self.future.set_running_or_notify_cancel():
             return
         try:
@@ -132,28 +126,18 @@ class Work(NamedTuple):
 
 
 class DaemonThreads(futures.Executor):
-    """Runs callables on daemon threads, in the order in which they came. A thread that finds nothing to do ends.
-
-    Args:
-        name: Of the threads.
-        max_threads: None for as many as a ``ThreadPoolExecutor`` has.
-    """
+    """Runs callables on daemon threads, in the order in which they came. A thread that finds nothing to do ends."""
 
     def __init__(self, name: str, max_threads: int | None = None) -> None:
         self._name = name
-        self._max_threads = max_threads or min(32, (os.cpu_count() or 1) + 4)
+        self._max_threads = max_threads or min(32, (os.cpu_count() or 1) + 4)  # as a ThreadPoolExecutor has
         self._lock = threading.Lock()
         self._waiting: collections.deque[Work] = collections.deque()
         self._workers: set[threading.Thread] = set()
         self._closed = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> futures.Future[T]:
-        """Have a callable run.
-
-        Raises:
-            RuntimeError: The executor was shut down.
-            ThreadLimitReached: No thread can be started, and none is there to take it.
-        """
+        """Have a callable run; raises `ThreadLimitReached` where no thread is there and none can be started."""
         work = Work(futures.Future(), functools.partial(fn, *args, **kwargs))
         with self._lock:
             if self._closed:
@@ -164,12 +148,7 @@ class DaemonThreads(futures.Executor):
         return work.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more callables.
-
-        Args:
-            wait: Return only when all are over.
-            cancel_futures: Cancel those that have not begun.
-        """
+        """Take no more callables; waits for those that are not cancelled."""
         with self._lock:
             self._closed = True
             workers = list(self._workers)
@@ -205,12 +184,7 @@ class DaemonThreads(futures.Executor):
 
 
 def join_all(name: str, timeout: float) -> None:
-    """Wait for the threads of every executor of a name.
-
-    Args:
-        name: Of the threads.
-        timeout: The most seconds, for all of them together.
-    """
+    """Wait for the threads of every executor of a name, for so many seconds in all."""
     deadline = time.monotonic() + timeout
     for thread in threading.enumerate():
         if thread.name == name:

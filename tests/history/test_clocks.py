@@ -2,53 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
-from pathlib import Path
-
 import pytest
 
 from ds_ops_magic.history.history import History
 from ds_ops_magic.history.record import Record
 from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
+from tests.history.conftest import DAY, NOW, Clock, OpenHistory
 from tests.support.scripted import message
 
-NOW = datetime(2026, 3, 4, 12, tzinfo=timezone.utc).timestamp()
-DAY = 86400.0
-
-
-class Clock:
-    """A clock that tells what a test sets it to."""
-
-    def __init__(self, now: float = NOW) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
-Open = Callable[[Clock], History]
-
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "history.sqlite"
-
-
-@pytest.fixture
-def open_history(path: Path) -> Iterator[Open]:
-    """Opens the history as one more kernel would, with a clock of its own."""
-    opened: list[History] = []
+def open_history(open_history: OpenHistory) -> OpenHistory:
+    """Opens the history as one more kernel would, with a clock of its own, and reads it."""
 
     def opening(clock: Clock) -> History:
-        opened.append(History(path, clock))
-        opened[-1].refresh()
-        return opened[-1]
+        history = open_history(clock)
+        history.refresh()
+        return history
 
-    yield opening
-    for history in opened:
-        history.close()
+    return opening
 
 
 def snapshot(*, done: bool = False, says_when: bool = True, modified: float = 0.0) -> Operation:
@@ -58,7 +31,7 @@ def snapshot(*, done: bool = False, says_when: bool = True, modified: float = 0.
     return Operation.from_proto(made)
 
 
-def told(history: History, operation: Operation) -> Record:
+def recorded(history: History, operation: Operation) -> Record:
     """Return what is kept of an operation after one more snapshot of it."""
     history.of("host:1").record_snapshot(operation)
     assert history.flush(10.0)
@@ -67,21 +40,21 @@ def told(history: History, operation: Operation) -> Record:
 
 
 @pytest.mark.parametrize("says_when", [True, False])
-def test_an_end_counts_whatever_the_clock_says(open_history: Open, says_when: bool) -> None:
+def test_an_end_counts_whatever_the_clock_says(open_history: OpenHistory, says_when: bool) -> None:
     clock = Clock(NOW + 100 * DAY)
     history, other = open_history(clock), open_history(Clock())
-    assert told(history, snapshot(says_when=says_when)).state == "running"
+    assert recorded(history, snapshot(says_when=says_when)).state == "running"
     other.refresh()
     clock.now = NOW
     for known in (history, other, open_history(Clock())):
-        record = told(known, snapshot(done=True, says_when=says_when))
+        record = recorded(known, snapshot(done=True, says_when=says_when))
         assert (record.state, record.done, record.seen_at) == ("succeeded", True, NOW)
 
 
-def test_a_clock_ahead_does_not_win(open_history: Open) -> None:
+def test_a_clock_ahead_does_not_win(open_history: OpenHistory) -> None:
     ahead, right = open_history(Clock(NOW + 100 * DAY)), open_history(Clock())
-    assert told(ahead, snapshot(modified=50.0)).state == "running"
-    assert told(right, snapshot(done=True, modified=10.0)).state == "succeeded"
+    assert recorded(ahead, snapshot(modified=50.0)).state == "running"
+    assert recorded(right, snapshot(done=True, modified=10.0)).state == "succeeded"
     for known in (ahead, right, open_history(Clock())):
         known.of("host:1").record_snapshot(snapshot(modified=50.0))  # an answer that was overtaken
         assert known.flush(10.0)
@@ -89,19 +62,19 @@ def test_a_clock_ahead_does_not_win(open_history: Open) -> None:
         assert [record.state for record in known.records()] == ["succeeded"]
 
 
-def test_the_next_snapshot_corrects_when_it_was_seen(open_history: Open) -> None:
+def test_the_next_snapshot_corrects_when_it_was_seen(open_history: OpenHistory) -> None:
     clock = Clock(NOW + 100 * DAY)
     history = open_history(clock)
-    told(history, snapshot())
+    recorded(history, snapshot())
     clock.now = NOW
-    assert told(history, snapshot()).seen_at == NOW
+    assert recorded(history, snapshot()).seen_at == NOW
     (record,) = open_history(Clock()).records()
     assert record.seen_at == NOW
     clock.now = NOW + 59.0
-    assert told(history, snapshot()).seen_at == NOW  # that it still stands so is not worth writing yet
+    assert recorded(history, snapshot()).seen_at == NOW  # that it still stands so is not worth writing yet
 
 
-def test_use_by_a_clock_ahead_comes_last(open_history: Open) -> None:
+def test_use_by_a_clock_ahead_comes_last(open_history: OpenHistory) -> None:
     ahead = open_history(Clock(NOW + 100 * DAY))
     ahead.of("host:1").record_request(["ahead"])
     assert ahead.flush(10.0)
@@ -115,10 +88,10 @@ def test_use_by_a_clock_ahead_comes_last(open_history: Open) -> None:
         assert [(record.id, record.used_at) for record in known.records()] == [("ahead", NOW), ("now", NOW)]
 
 
-def test_a_time_in_the_future_is_not_shown(open_history: Open) -> None:
+def test_a_time_in_the_future_is_not_shown(open_history: OpenHistory) -> None:
     clock = Clock(NOW + 100 * DAY)
     history = open_history(clock)
-    told(history, snapshot())
+    recorded(history, snapshot())
     clock.now = NOW
     error = history.of("host:1").record_error("op1", error_for("NOT_FOUND", "no such thing", "op1"))
     assert str(error.args[0]).endswith(" When last seen: running.")

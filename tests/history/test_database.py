@@ -7,7 +7,7 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,17 +16,7 @@ from ds_ops_magic.history.database import HistoryFile, Unusable
 from ds_ops_magic.history.record import Record
 from ds_ops_magic.util import sqlite
 
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "history.sqlite"
-
-
-@pytest.fixture
-def file(path: Path) -> Iterator[HistoryFile]:
-    opened = HistoryFile(path)
-    yield opened
-    opened.close()
+THESIS = "CREATE TABLE thesis (words)"
 
 
 def journal_of(path: Path) -> str:
@@ -104,64 +94,34 @@ def test_only_ids_never_seen_are_dropped(file: HistoryFile) -> None:
     assert [record.id for record in file.load()] == ["seen"]
 
 
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        ("PRAGMA user_version = 99", "a newer ds_ops_magic"),
-        ("PRAGMA application_id = 5", "something else"),
-    ],
-)
-def test_another_version_is_left_alone(path: Path, change: str, why: str) -> None:
+def executed(path: Path, *statements: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.executescript(";".join(statements))
+    connection.close()
+
+
+def a_history_with(path: Path, statement: str) -> None:
     HistoryFile(path).close()
-    connection = sqlite3.connect(path)
-    connection.execute(change)
-    connection.close()
-    before = path.read_bytes()
-    with pytest.raises(Unusable, match=why):
-        HistoryFile(path)
-    assert path.read_bytes() == before
-
-
-def a_folder(path: Path) -> None:
-    path.mkdir()
-
-
-def a_fifo(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def a_text(path: Path) -> None:
-    path.write_text("my thesis, in plain text\n" * 100)
-
-
-def a_short_text(path: Path) -> None:
-    path.write_text("x")
-
-
-def another_database(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.executescript("CREATE TABLE thesis (words)")
-    connection.close()
-
-
-def a_database_of_another_application(path: Path) -> None:
-    connection = sqlite3.connect(path)
-    connection.executescript("PRAGMA application_id = 5; PRAGMA journal_mode = WAL; CREATE TABLE thesis (words)")
-    connection.close()
+    executed(path, statement)
 
 
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (a_folder, "it is a folder"),
-        (a_fifo, "it is no regular file"),
-        (a_text, "it is damaged, or no history"),
-        (a_short_text, "it is damaged, or no history"),
-        (another_database, "it is the database of something else"),
-        (a_database_of_another_application, "it is the database of something else"),
+        (Path.mkdir, "it is a folder"),
+        (os.mkfifo, "it is no regular file"),
+        (lambda path: path.write_text("my thesis, in plain text\n" * 100), "it is damaged, or no history"),
+        (lambda path: path.write_text("x"), "it is damaged, or no history"),
+        (lambda path: executed(path, THESIS), "it is the database of something else"),
+        (
+            lambda path: executed(path, "PRAGMA application_id = 5", "PRAGMA journal_mode = WAL", THESIS),
+            "it is the database of something else",
+        ),
+        (lambda path: a_history_with(path, "PRAGMA application_id = 5"), "it is the database of something else"),
+        (lambda path: a_history_with(path, "PRAGMA user_version = 99"), "a newer ds_ops_magic has written it"),
     ],
 )
-def test_other_files_are_left_alone(make: Callable[[Path], None], why: str, path: Path) -> None:
+def test_other_files_are_left_alone(make: Callable[[Path], object], why: str, path: Path) -> None:
     make(path)
     path.chmod(0o755)
     before = path.read_bytes() if path.is_file() else b""

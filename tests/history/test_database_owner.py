@@ -11,7 +11,6 @@ import pytest
 
 from ds_ops_magic.history.database import HistoryFile, Unusable
 from ds_ops_magic.history.history import History
-from ds_ops_magic.history.record import Record
 from tests.support.following import python
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -34,30 +33,20 @@ def give_away(path: Path) -> None:
 
 
 @needs_root
-def test_another_users_file(path: Path) -> None:
-    made = HistoryFile(path)
-    made.write([Record("host:1", "planted", 1.0)])
-    made.close()
-    give_away(path)
-    before = path.read_bytes()
-    with pytest.raises(Unusable, match=f"^{REASON}$"):
-        HistoryFile(path)
-    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (before, 0o666)
-    assert list(path.parent.iterdir()) == [path]
-
-
-@needs_root
-@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("end", ["", "-wal", "-shm", "-journal"])
 @pytest.mark.parametrize("is_new", [True, False])
-def test_another_users_file_beside_it(path: Path, end: str, is_new: bool) -> None:
+def test_another_users_file(path: Path, end: str, is_new: bool) -> None:
     if not is_new:
         HistoryFile(path).close()
-    beside = path.with_name(path.name + end)
-    beside.write_bytes(b"planted")
-    give_away(beside)
+    planted = path.with_name(path.name + end)
+    if is_new or end:
+        planted.write_bytes(b"planted")
+    give_away(planted)
+    before, paths = planted.read_bytes(), set(path.parent.iterdir())
     with pytest.raises(Unusable, match=f"^{REASON}$"):
         HistoryFile(path)
-    assert beside.read_bytes() == b"planted"
+    assert (planted.read_bytes(), stat.S_IMODE(planted.stat().st_mode)) == (before, 0o666)
+    assert set(path.parent.iterdir()) - {path} == paths - {path}
 
 
 # Not as root, for whom SQLite gives what is beside a database to its owner.
@@ -96,11 +85,9 @@ def test_another_user_while_it_is_opened(end: str) -> None:
 
 
 @needs_root
-def test_the_warning(path: Path) -> None:
+def test_the_warning(path: Path, history: History) -> None:
     HistoryFile(path).close()
     give_away(path)
-    history = History(path)
-    history.auto_warn = False
     history.of("host:1").record_request(["op1"])
     assert not history.flush(10.0)
     assert history.take_warning() == (
@@ -111,12 +98,3 @@ def test_the_warning(path: Path) -> None:
     assert [record.id for record in history.records()] == ["op1"]
     history.close()
     assert b"op1" not in path.read_bytes()
-
-
-def test_ones_own_file_in_a_shared_folder(path: Path) -> None:
-    for number in range(2):
-        file = HistoryFile(path)
-        file.write([Record("host:1", f"op{number}", 1.0)])
-        assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
-        assert len(file.load()) == number + 1
-        file.close()

@@ -12,6 +12,7 @@ import pytest
 
 from ds_ops_magic.history.history import History
 from ds_ops_magic.model.operation import Operation
+from tests.history.conftest import kept
 from tests.support.following import python, until
 from tests.support.scripted import message
 
@@ -33,11 +34,7 @@ def newer(path: Path) -> None:
     connection.close()
 
 
-def a_folder(path: Path) -> None:
-    path.mkdir()
-
-
-@pytest.mark.parametrize("spoil", [damaged, newer, a_folder])
+@pytest.mark.parametrize("spoil", [damaged, newer, Path.mkdir])
 def test_one_warning(spoil: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "folder" / "history.sqlite"
     path.parent.mkdir()
@@ -80,18 +77,13 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM
 """
 
 
-def test_a_full_disk(tmp_path: Path) -> None:
-    path = tmp_path / "history.sqlite"
+def test_a_full_disk(path: Path) -> None:
     with python(_FULL, path) as process:
         said, errors = process.communicate(timeout=60)
     assert errors == ""
     assert said.startswith(f"True No history is kept, because {path} cannot be used: ")
-    history = History(path)
-    history.refresh()
-    assert history.flush(10.0)
     # At its end, with room on the disk again, the process has written what it could not before.
-    assert {record.id for record in history.records()} == {"before", *(f"lost{number}" for number in range(200))}
-    history.close()
+    assert kept(path).keys() == {"before", *(f"lost{number}" for number in range(200))}
 
 
 def test_the_file_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,23 +96,15 @@ def test_the_file_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not history.flush()
     obstacle.unlink()
     until(lambda: history.flush())
-    other = History(history.path)
-    other.refresh()
-    assert [record.id for record in other.records()] == ["op1"]
+    assert kept(history.path) == {"op1": ""}
     history.close()
-    other.close()
 
 
-def test_a_removed_file_is_made_again(tmp_path: Path) -> None:
-    history = History(tmp_path / "history.sqlite")
+def test_a_removed_file_is_made_again(tmp_path: Path, history: History) -> None:
     history.of("host:1").record_request(["before"])
     assert history.flush(10.0)
     for file in tmp_path.iterdir():
         file.unlink()
     history.of("host:1").record_request(["afterwards"])
     assert history.flush(10.0)
-    other = History(history.path)
-    other.refresh()
-    assert "afterwards" in {record.id for record in other.records()}
-    history.close()
-    other.close()
+    assert "afterwards" in kept(history.path)

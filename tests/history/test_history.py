@@ -1,4 +1,4 @@
-"""The history: what is kept of operations that were followed, and what is told of them later."""
+"""The history: what is kept of operations that were followed, and what is said of them later."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
 from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
@@ -18,15 +16,12 @@ from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 from ds_ops_magic.display import table
 from ds_ops_magic.display.table import Listing
 from ds_ops_magic.history.history import History
-from ds_ops_magic.history.record import Record
 from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.view import Update
+from tests.history.conftest import KIND, OpenHistory, all_of, snapshot
 from tests.support.following import python, until
 from tests.support.scripted import message
-
-KIND = "yandex.cloud.datasphere.v2.CreateProjectMetadata"
-Open = Callable[[], History]
 
 
 @pytest.fixture
@@ -34,40 +29,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "profile" / "history.sqlite"
 
 
-@pytest.fixture
-def open_history(path: Path) -> Iterator[Open]:
-    """Opens the history as one more kernel would."""
-    opened: list[History] = []
-
-    def opening() -> History:
-        opened.append(History(path))
-        return opened[-1]
-
-    yield opening
-    for history in opened:
-        history.close()
-
-
-def snapshot(name: str = "op1", **how: Any) -> Operation:
-    """Make a snapshot that has a kind; arguments as of `message`."""
-    made = message(name, **how)
-    made.metadata.Pack(CreateProjectMetadata(project_id="p1"))
-    return Operation.from_proto(made)
-
-
 def kept(history: History) -> dict[tuple[str, str], str]:
     """Return the state of each operation, by endpoint and id, once all is written and read."""
     return {(record.endpoint, record.id): record.state for record in all_of(history)}
 
 
-def all_of(history: History) -> list[Record]:
-    """Return all that is kept, once all is written and read."""
-    assert history.flush(10.0)
-    history.refresh()
-    return history.records()
-
-
-def test_requests_and_snapshots(open_history: Open) -> None:
+def test_requests_and_snapshots(open_history: OpenHistory) -> None:
     history = open_history()
     here = history.of("host:1")
     here.record_request(["op1", "op2"])
@@ -80,7 +47,7 @@ def test_requests_and_snapshots(open_history: Open) -> None:
     assert (second.error, second.done) == ("RESOURCE_EXHAUSTED", True)
 
 
-def test_no_token_is_written(open_history: Open, path: Path) -> None:
+def test_no_token_is_written(open_history: OpenHistory, path: Path) -> None:
     secret = "t1." + "9euelZqM" * 40 + ".signature"
     history = open_history()
     for number, description in enumerate((f"with {secret}", "x " * 120 + secret, secret)):
@@ -92,7 +59,7 @@ def test_no_token_is_written(open_history: Open, path: Path) -> None:
         assert b"9euelZqM" not in file.read_bytes()
 
 
-def test_the_last_moment_of_the_calendar(open_history: Open) -> None:
+def test_the_last_moment_of_the_calendar(open_history: OpenHistory) -> None:
     """The protobuf maximum, which services use for "never": a float rounds it up into a year that there is not."""
     last = snapshot("op1", done=True).to_proto()
     for moment in (last.created_at, last.modified_at):
@@ -106,7 +73,7 @@ def test_the_last_moment_of_the_calendar(open_history: Open) -> None:
     assert "ended 9999-12-31 23:59:59 UTC" in table.text(Listing([record], [], time.time(), by_endpoint=False))
 
 
-def test_no_payload_and_no_error_message_is_written(open_history: Open, path: Path) -> None:
+def test_no_payload_and_no_error_message_is_written(open_history: OpenHistory, path: Path) -> None:
     history = open_history()
     made = message("op1", done=True, error=(8, "hunter2"))
     made.metadata.Pack(CreateProjectMetadata(project_id="hunter2"))
@@ -119,17 +86,7 @@ def test_no_payload_and_no_error_message_is_written(open_history: Open, path: Pa
     assert not any(b"hunter2" in file.read_bytes() for file in files)
 
 
-def test_an_end_is_final(open_history: Open) -> None:
-    first, second = open_history(), open_history()
-    second.of("host:1").record_snapshot(snapshot())
-    assert kept(second)
-    first.of("host:1").record_snapshot(snapshot(done=True))
-    assert kept(first) == {("host:1", "op1"): "succeeded"}
-    second.of("host:1").record_snapshot(snapshot(description="an answer that was overtaken", error=(8, "")))
-    assert kept(second) == {("host:1", "op1"): "succeeded"}
-
-
-def test_progress_is_not_written(open_history: Open, path: Path) -> None:
+def test_progress_is_not_written(open_history: OpenHistory, path: Path) -> None:
     history = open_history()
     history.of("host:1").record_snapshot(snapshot())
     assert history.flush(10.0)
@@ -142,17 +99,7 @@ def test_progress_is_not_written(open_history: Open, path: Path) -> None:
     other.close()
 
 
-def test_other_processes_are_read(open_history: Open) -> None:
-    first, second = open_history(), open_history()
-    assert kept(first) == kept(second) == {}
-    first.of("host:1").record_request(["op1"])
-    assert first.flush(10.0)
-    assert second.records() == []
-    second.refresh()
-    assert [record.id for record in second.records()] == ["op1"]
-
-
-def test_order_of_records(open_history: Open) -> None:
+def test_order_of_records(open_history: OpenHistory) -> None:
     history = open_history()
     for name in ("a", "b", "c", "a"):
         history.of("host:1").record_request([name])
@@ -161,7 +108,7 @@ def test_order_of_records(open_history: Open) -> None:
     assert [record.id for record in all_of(open_history())] == ["a", "c", "b"]
 
 
-def test_an_unknown_id_is_dropped(open_history: Open) -> None:
+def test_an_unknown_id_is_dropped(open_history: OpenHistory) -> None:
     history = open_history()
     here = history.of("host:1")
     here.record_request(["typo", "gone"])
@@ -172,7 +119,7 @@ def test_an_unknown_id_is_dropped(open_history: Open) -> None:
     assert kept(history) == kept(open_history()) == {("host:1", "gone"): "running"}
 
 
-def test_not_found_says_the_last_state(open_history: Open) -> None:
+def test_not_found_says_the_last_state(open_history: OpenHistory) -> None:
     history = open_history()
     here = history.of("host:1")
     here.record_snapshot(snapshot("gone", done=True))
@@ -187,7 +134,7 @@ def test_not_found_says_the_last_state(open_history: Open) -> None:
     assert error.args == before  # it may be of several watches
 
 
-def test_other_errors_stay_as_they_are(open_history: Open) -> None:
+def test_other_errors_stay_as_they_are(open_history: OpenHistory) -> None:
     history = open_history()
     here = history.of("host:1")
     here.record_snapshot(snapshot("seen"))
@@ -203,7 +150,7 @@ def test_other_errors_stay_as_they_are(open_history: Open) -> None:
     assert here.on_updates(updates) == updates
 
 
-def test_a_created_operation_gets_its_endpoint_later(open_history: Open) -> None:
+def test_a_created_operation_gets_its_endpoint_later(open_history: OpenHistory) -> None:
     history = open_history()
     history.record_created(snapshot("born"))
     assert history.endpoints_of("born") == ("",)
@@ -216,14 +163,7 @@ def test_a_created_operation_gets_its_endpoint_later(open_history: Open) -> None
     assert kept(history) == {("host:1", "born"): "succeeded"}
 
 
-def test_the_id_asked_for_counts(open_history: Open) -> None:
-    history = open_history()
-    history.of("host:1").record_request(["op1", "op2"])
-    history.of("host:1").on_updates([Update("op1", after=snapshot("")), Update("op2", after=snapshot("other"))])
-    assert kept(history) == {("host:1", "op1"): "running", ("host:1", "op2"): "running"}
-
-
-def test_recording_does_not_wait_for_the_disk(open_history: Open, path: Path) -> None:
+def test_recording_does_not_wait_for_the_disk(open_history: OpenHistory, path: Path) -> None:
     history = open_history()
     assert kept(history) == {}
     blocker = sqlite3.connect(path, isolation_level=None)
@@ -257,14 +197,14 @@ history.close()
 """
 
 
-def test_a_forked_child(open_history: Open, path: Path) -> None:
+def test_a_forked_child(open_history: OpenHistory, path: Path) -> None:
     with python(_FORKS, path) as process:
         _, errors = process.communicate(timeout=30)
         assert (process.returncode, errors) == (0, "")
     assert {name for _, name in kept(open_history())} == {"parent", "child", "afterwards"}
 
 
-def test_closing(open_history: Open) -> None:
+def test_closing(open_history: OpenHistory) -> None:
     history = open_history()
     before = set(threading.enumerate())
     history.of("host:1").record_snapshot(snapshot())
@@ -275,13 +215,42 @@ def test_closing(open_history: Open) -> None:
     assert ("host:1", "later") in kept(history)
 
 
-def test_copies_and_repr(open_history: Open, path: Path) -> None:
+def test_copies_and_repr(open_history: OpenHistory, path: Path) -> None:
     assert pickle.loads(pickle.dumps(open_history())).path == path  # noqa: S301
     assert repr(open_history()) == f"<History in {str(path)!r}>"
 
 
-def test_reading_makes_no_file(open_history: Open, path: Path) -> None:
+def test_reading_makes_no_file(open_history: OpenHistory, path: Path) -> None:
     history = open_history()
     history.request_read()
     assert not path.exists()
     assert history.records() == []
+
+
+def test_durations_of_earlier_processes(open_history: OpenHistory) -> None:
+    history = open_history()
+    here = history.of("host:1")
+    for number, age in enumerate((120.0, 60.0, 180.0)):
+        here.record_snapshot(snapshot(f"op{number}", age=age, done=True))
+    here.record_snapshot(snapshot("failed", age=5.0, done=True, error=(8, "")))
+    here.record_snapshot(snapshot("running", age=5.0))
+    assert history.flush(10.0)
+    for known in (history, open_history()):
+        known.refresh()
+        assert known.of("host:1").durations[KIND].seconds == pytest.approx((60.0, 120.0, 180.0), abs=0.1)
+        assert KIND not in known.of("elsewhere").durations
+
+
+def test_a_run_counts_once(open_history: OpenHistory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ds_ops_magic.history.record._SEEN_AGAIN", 0.0)  # so that each time is written
+    first, second = open_history(), open_history()
+    ended = [snapshot(name, age=60.0, done=True) for name in ("op1", "op2", "op3")]
+    for each in ended:
+        first.record_created(each)  # before anybody knows where
+    for known in (first, second, first):
+        known.refresh()
+        for _ in range(3):
+            for each in ended:
+                known.of("host:1").record_snapshot(each)
+        assert known.flush(10.0)
+        assert len(known.of("host:1").durations[KIND].seconds) == 3

@@ -21,32 +21,14 @@ from tests.support.following import client_of, python
 from tests.support.scripted import ScriptedServer, message
 
 
-def too_long(folder: Path) -> Path:
-    return folder / ("x" * 300) / "history.sqlite"
-
-
-def too_long_a_name(folder: Path) -> Path:
-    return folder / ("x" * 300)
-
-
-def a_loop(folder: Path) -> Path:
-    (folder / "loop").symlink_to(folder / "loop")
-    return folder / "loop" / "history.sqlite"
-
-
-def below_a_file(folder: Path) -> Path:
-    (folder / "file").touch()
-    return folder / "file" / "history.sqlite"
-
-
-def a_name_with_a_null(folder: Path) -> Path:
-    return folder / "a\0b"
-
-
-@pytest.fixture(params=[too_long, too_long_a_name, a_loop, below_a_file, a_name_with_a_null])
+@pytest.fixture(
+    params=[f"{'x' * 300}/a.sqlite", "x" * 300, "loop/a.sqlite", "file/a.sqlite", "a\0b", "/proc/self/no/a.sqlite"],
+    ids=["folder too long", "name too long", "loop", "below a file", "null", "where not even root makes a folder"],
+)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    made: Path = request.param(tmp_path)
-    return made
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    return tmp_path / str(request.param)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +58,7 @@ def test_no_method_raises(place: Path, use: Callable[[History], Any]) -> None:
 def test_a_client_and_a_recorder(place: Path) -> None:
     with (
         ScriptedServer(lambda call: message(call.id, done=True)) as server,
-        warnings.catch_warnings(record=True) as told,
+        warnings.catch_warnings(record=True) as warned,
     ):
         warnings.simplefilter("always")
         with client_of(server) as client:
@@ -87,7 +69,7 @@ def test_a_client_and_a_recorder(place: Path) -> None:
                 assert client.get("op1").done
                 client.history.flush(10.0)
         client.history.close()
-    (one,) = told
+    (one,) = warned
     assert str(one.message).startswith("No history is kept, because ")
 
 
@@ -110,15 +92,6 @@ def test_the_extension(
     assert capsys.readouterr().err.count("No history is kept, because ") == 1
 
 
-def test_a_folder_that_cannot_be_made() -> None:
-    """Under /proc not even root can make a folder."""
-    history = History("/proc/self/no/history.sqlite")
-    history.auto_warn = False
-    history.of("host:1").record_request(["op1"])
-    assert not history.flush()
-    assert "/proc/self/no/history.sqlite cannot be used" in history.take_warning()
-
-
 @pytest.mark.parametrize(
     ("path", "why"),
     [
@@ -133,11 +106,7 @@ def test_no_path_of_a_file(path: str, why: str, monkeypatch: pytest.MonkeyPatch,
     history.auto_warn = False
     history.request_read()
     history.ensure_read()
-    with (
-        ScriptedServer(lambda call: message(call.id, done=True)) as server,
-        client_of(server, history=history) as client,
-    ):
-        assert client.wait("op1", 20).done
+    history.of("host:1").record_request(["op1"])
     assert not history.flush()
     complaint = history.take_warning()
     assert why in complaint

@@ -55,8 +55,8 @@ def test_work_that_is_not_urgent_waits_for_more(queue: WorkQueue, monkeypatch: p
 def test_urgent_work_ends_the_waiting_at_once(queue: WorkQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(work_queue, "_GATHER", DEADLINE)
     queue.put(int, urgent=False)
-    threading.Timer(0.1, lambda: queue.put(int, urgent=True)).start()
-    assert 0.1 <= seconds_of(lambda: queue.wait(None)) < DEADLINE / 2
+    timer = threading.Timer(0.1, lambda: queue.put(int, urgent=True))
+    assert 0.1 <= seconds_of(lambda: (timer.start(), queue.wait(None))) < DEADLINE / 2
 
 
 def test_waiting_ends_without_work(queue: WorkQueue) -> None:

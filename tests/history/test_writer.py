@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,49 +10,25 @@ import pytest
 
 from ds_ops_magic.history.history import History
 from ds_ops_magic.model.operation import Operation
+from tests.history.conftest import kept
 from tests.support.following import python, until
 from tests.support.scripted import message
+from tests.support.threadless import Threadless
 
 COMPLAINT = "No history is kept yet. No thread can be started here (can't start new thread): "
-
-
-@pytest.fixture
-def history(tmp_path: Path) -> History:
-    made = History(tmp_path / "history.sqlite")
-    made.auto_warn = False
-    return made
-
-
-def kept(path: Path) -> dict[str, str]:
-    """Return the state of each operation by id, as another kernel finds it."""
-    other = History(path)
-    other.refresh()
-    assert other.flush(10.0)
-    states = {record.id: record.state for record in other.records()}
-    other.close()
-    return states
 
 
 def threads() -> list[threading.Thread]:
     return [one for one in threading.enumerate() if one.name == "ds_ops_magic history" and one.is_alive()]
 
 
-Start = Callable[[threading.Thread], None]
-
-
 @pytest.fixture
-def no_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """Let no thread be started, until this is called."""
-    with monkeypatch.context() as patch:
-
-        def refuse(_thread: threading.Thread) -> None:
-            raise RuntimeError("can't start new thread")
-
-        patch.setattr(threading.Thread, "start", refuse)
-        yield patch.undo
+def threadless(monkeypatch: pytest.MonkeyPatch) -> Threadless:
+    """Lets no thread of a history be started, until its names are cleared."""
+    return Threadless(monkeypatch, "ds_ops_magic history")
 
 
-def test_records_wait_for_a_thread(history: History, no_thread: Callable[[], None]) -> None:
+def test_records_wait_for_a_thread(history: History, threadless: Threadless) -> None:
     here = history.of("host:1")
     here.record_request(["a", "b"])
     here.record_snapshot(Operation.from_proto(message("a", done=True)))
@@ -67,17 +42,16 @@ def test_records_wait_for_a_thread(history: History, no_thread: Callable[[], Non
     assert history.take_warning().startswith(COMPLAINT)
     assert history.take_warning() == ""
     assert not history.path.exists()
-    no_thread()
+    threadless.names.clear()
     assert history.flush(10.0)
     assert kept(history.path) == {"a": "succeeded", "b": "", "born": "running"}
     assert history.take_warning() == ""
-    history.close()
 
 
 @pytest.mark.parametrize("again", ["asked", "look", "flush", "refresh", "close"])
-def test_every_method_tries_to_start_the_thread(history: History, no_thread: Callable[[], None], again: str) -> None:
+def test_every_method_tries_to_start_the_thread(history: History, threadless: Threadless, again: str) -> None:
     history.of("host:1").record_request(["a"])
-    no_thread()
+    threadless.names.clear()
     attempts = {
         "asked": lambda: history.of("host:1").record_request(["a"]),
         "look": history._writer.request_read,
@@ -87,30 +61,20 @@ def test_every_method_tries_to_start_the_thread(history: History, no_thread: Cal
     }
     attempts[again]()
     until(lambda: history.path.exists() and kept(history.path) == {"a": ""})
-    history.close()
-
-
-def test_no_warning_once_it_works(history: History, no_thread: Callable[[], None]) -> None:
-    history.of("host:1").record_request(["a"])
-    no_thread()
     assert history.flush(10.0)
     assert history.take_warning() == ""
-    history.close()
 
 
-def test_closing_without_a_thread(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_without_a_thread(history: History, threadless: Threadless) -> None:
+    threadless.names.clear()
     history.of("host:1").record_request(["a"])
     history.close()
-
-    def refuse(_thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
-        history.of("host:1").record_snapshot(Operation.from_proto(message("a", done=True)))
-        history.of("host:1").record_request(["b"])
-        history.close()  # without a thread it is written by who closes
-        assert {record.id for record in history.records()} == {"a", "b"}
+    threadless.names.add("ds_ops_magic history")
+    history.of("host:1").record_snapshot(Operation.from_proto(message("a", done=True)))
+    history.of("host:1").record_request(["b"])
+    history.close()  # without a thread it is written by who closes
+    assert {record.id for record in history.records()} == {"a", "b"}
+    threadless.names.clear()
     assert kept(history.path) == {"a": "succeeded", "b": ""}
 
 
@@ -163,27 +127,26 @@ def test_the_systems_limit(code: str) -> None:
         assert kept(Path(folder) / "history.sqlite").keys() == ({"early", "late"} if code != _LIMITED else {"early"})
 
 
-def interrupted(history: History, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tell a history something, with Ctrl-C at the start of its thread."""
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", start)
-        with pytest.raises(KeyboardInterrupt):
-            history.of("host:1").record_request(["a"])
-
-
-@pytest.mark.parametrize("is_launched", [True, False])
-def test_an_interrupt_as_the_thread_starts(
-    history: History, monkeypatch: pytest.MonkeyPatch, is_launched: bool
-) -> None:
-    real, before = threading.Thread.start, threads()
+@pytest.mark.parametrize("start", ["at once", "late", "never"])
+def test_an_interrupt_as_the_thread_starts(history: History, monkeypatch: pytest.MonkeyPatch, start: str) -> None:
+    real, before, begun = threading.Thread.start, threads(), list[threading.Thread]()
 
     def interrupt(thread: threading.Thread) -> None:
-        if is_launched:
+        begun.append(thread)
+        if start == "at once":
             real(thread)
         raise KeyboardInterrupt
 
-    interrupted(history, interrupt, monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            history.of("host:1").record_request(["a"])
     history.of("host:1").record_request(["b"])
+    if start == "late":
+        real(begun[0])
+        begun[0].join(10.0)
+        assert not begun[0].is_alive()
+        assert len(threads()) == len(before) + 1
     assert history.flush(10.0)
     assert {record.id for record in history.records()} == {"a", "b"}
     until(lambda: len(threads()) == len(before) + 1)
@@ -192,26 +155,7 @@ def test_an_interrupt_as_the_thread_starts(
     assert kept(history.path) == {"a": "", "b": ""}
 
 
-def test_a_thread_that_starts_late(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, before = threading.Thread.start, threads()
-    late: list[threading.Thread] = []
-
-    def interrupt(thread: threading.Thread) -> None:
-        late.append(thread)
-        raise KeyboardInterrupt
-
-    interrupted(history, interrupt, monkeypatch)
-    history.of("host:1").record_request(["b"])
-    real(late[0])
-    late[0].join(10.0)
-    assert not late[0].is_alive()
-    assert len(threads()) == len(before) + 1
-    assert history.flush(10.0)
-    assert {record.id for record in history.records()} == {"a", "b"}
-    history.close()
-
-
-def test_interrupted_work_is_done_again(history: History, no_thread: Callable[[], None]) -> None:
+def test_interrupted_work_is_done_again(history: History, threadless: Threadless) -> None:
     """By the caller itself, as no thread can be started."""
     done: list[str] = []
 
@@ -225,10 +169,9 @@ def test_interrupted_work_is_done_again(history: History, no_thread: Callable[[]
         history._writer.submit(work)
     history.of("host:1").record_request(["b"])
     assert [record.id for record in history.records()] == ["b", "a"]
-    no_thread()
+    threadless.names.clear()
     assert history.flush(10.0)
     assert kept(history.path) == {"a": "", "b": ""}
-    history.close()
 
 
 # Signals at random moments of what a caller does; not while CPython itself cannot bear one: it would leave a lock held.

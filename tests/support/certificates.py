@@ -28,9 +28,7 @@ class Authority:
     def server(self, *hosts: str, alternative: bool = True) -> grpc.ServerCredentials:
         """Make the credentials of a server of these names and addresses; the first is its common name too.
 
-        Args:
-            *hosts: Names and addresses.
-            alternative: Whether they stand in the certificate as subjectAltName, where clients look for them.
+        With `alternative` they are in the certificate as subjectAltName, where clients look for them.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])

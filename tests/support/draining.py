@@ -15,11 +15,7 @@ def _frame(kind: int, payload: bytes = b"") -> bytes:
 
 
 class DrainingProxy:
-    """Listens on a port of loopback from now on until it is closed.
-
-    Attributes:
-        connections: How many have come.
-    """
+    """Listens on a port of loopback until it is closed, and counts the connections that have come."""
 
     def __init__(self, port: int) -> None:
         self.connections = 0

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import ErrorInfo, QuotaFailure
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
 from yandex.cloud.datasphere.v2.project_pb2 import Project
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
+from tests.support.messages import packed
 from tests.support.scripted import message
 
 KINDS = ("running", "failing", "failed", "done", "odd")
 
 
-def packed(message: Any) -> AnyMessage:
-    made = AnyMessage()
-    made.Pack(message)
-    return made
-
-
 def echo(kind: str, operation_id: str, secret: str) -> OperationMessage:
-    """Make an operation that repeats a secret in each field that has words."""
     words = f"the token {secret}, and {secret}{secret}"
     made = message(operation_id, done=kind in ("failed", "done", "odd"), description=words)
     made.created_by = secret

@@ -44,11 +44,9 @@ class HalfSent:
         return stream
 
     def send(self, stream, message, end=True):
-        """Send a message, or a part of it."""
         self._socket.sendall(frame(DATA, END_STREAM if end else 0, stream, message))
 
     def frames(self):
-        """Yield the frames that arrive: kind, flags, stream, payload."""
         while True:
             header = self._receive(9)
             size, kind, flags, stream = struct.unpack("!I", b"\x00" + header[:3])[0], header[3], header[4], header[5:]
@@ -65,7 +63,6 @@ class HalfSent:
         raise AssertionError("the connection was closed")
 
     def settings(self):
-        """Return the server's settings."""
         for kind, flags, _, payload in self.frames():
             if kind == SETTINGS and not flags:
                 return dict(struct.iter_unpack("!HI", payload))

@@ -12,6 +12,7 @@ from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProje
 from yandex.cloud.datasphere.v2.project_pb2 import Project
 from yandex.cloud.operation.operation_pb2 import Operation
 
+from tests.support.messages import packed
 from tests.support.scripted import Call, ScriptedServer, message
 
 _RUN = "window.pwned=1"
@@ -94,7 +95,7 @@ def operation(number: int, *, done: bool) -> Operation:
     metadata.progress.message = text
     made.metadata.Pack(metadata)
     if failed:
-        made.error.CopyFrom(Status(code=8, message=text, details=[_packed(detail) for detail in _details(text)]))
+        made.error.CopyFrom(Status(code=8, message=text, details=[packed(detail) for detail in _details(text)]))
         made.error.details.append(AnyMessage(type_url=f"x/{text}", value=b"?"))
     elif done:
         made.response.Pack(Project(id=text, name=text, community_id=text, description=text, labels={text[:60]: text}))
@@ -102,11 +103,7 @@ def operation(number: int, *, done: bool) -> Operation:
 
 
 def serve(is_over: Callable[[Call], bool] = lambda call: call.number > 3) -> ScriptedServer:
-    """Start a server that knows `IDS`, and ``huge``, whose description is.
-
-    Args:
-        is_over: Tells whether the operation that a call asks about has ended.
-    """
+    """Start a server that knows `IDS`, and ``huge``, whose description is."""
 
     def get(call: Call) -> Operation:
         if call.id == "huge":
@@ -121,14 +118,5 @@ def serve(is_over: Callable[[Call], bool] = lambda call: call.number > 3) -> Scr
 def _details(text: str) -> list[object]:
     quota = QuotaFailure(violations=[QuotaFailure.Violation(subject=text, description=text)])
     bad = BadRequest(field_violations=[BadRequest.FieldViolation(field=text, description=text)])
-    return [quota, bad, ErrorInfo(reason=text, domain=text), LocalizedMessage(message=text), _help(text)]
-
-
-def _help(text: str) -> Help:
-    return Help(links=[Help.Link(description=text, url=f"javascript:{text}")])
-
-
-def _packed(detail: object) -> AnyMessage:
-    holder = AnyMessage()
-    holder.Pack(detail)  # type: ignore[arg-type]
-    return holder
+    links = Help(links=[Help.Link(description=text, url=f"javascript:{text}")])
+    return [quota, bad, ErrorInfo(reason=text, domain=text), LocalizedMessage(message=text), links]

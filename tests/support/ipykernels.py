@@ -18,24 +18,14 @@ def kernel_name(version: str) -> str:
 
 
 def install(folder: Path) -> Path:
-    """Make the environments below a folder.
-
-    Each has its own ipykernel, and takes all else from the environment that runs the tests.
-
-    Returns:
-        A folder for ``JUPYTER_PATH``.
-    """
+    """Make an environment for each version, which takes all else from this one; returns a ``JUPYTER_PATH``."""
     for version in VERSIONS:
         _install(folder, kernel_name(version), f"ipykernel=={version}")
     return folder / "jupyter"
 
 
 def install_of_2022(folder: Path) -> Path:
-    """Make an environment with JupyterLab 3 and ipywidgets 7, whose kernel is that of the environment.
-
-    Returns:
-        Its Python.
-    """
+    """Make an environment with JupyterLab 3 and ipywidgets 7, whose kernel is its own; returns its Python."""
     lab = ["jupyterlab==3.6.8", "nbclassic==1.3.3", "jupyter_server_ydoc==0.8.0", "jupyter_server_fileid==0.9.3"]
     ydoc = ["jupyter_ydoc==0.2.5", "ypy-websocket==0.8.4", "y-py==0.6.2", "aiofiles==22.1.0", "aiosqlite==0.21.0"]
     widgets = [

@@ -37,8 +37,7 @@ _FLAGS = [
 ]
 
 
-def chromium() -> str:
-    """Find the browser; a missing one is an error, never a reason to skip."""
+def _chromium() -> str:  # a missing one is an error, never a reason to skip
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
         raise RuntimeError("Chromium is needed: apt-get install chromium")
@@ -46,8 +45,6 @@ def chromium() -> str:
 
 
 class Notebook:
-    """A notebook in a page."""
-
     def __init__(self, page: Page, path: Path) -> None:
         self.page = page
         self.path = path
@@ -60,7 +57,6 @@ class Notebook:
             socket.on("framereceived", lambda _frame: self.received.append(time.monotonic()))
 
     def wait_for_kernel(self) -> None:
-        """Wait until the page is connected to an idle kernel."""
         self.page.locator(".jp-Notebook").wait_for(timeout=60_000)
         # The indicator says idle before a kernel is there. The status bar names it once it is; Notebook 7 has none, and
         # there the kernel's own first words have to do.
@@ -77,21 +73,17 @@ class Notebook:
         return self.cell(index).locator(".jp-OutputArea-output")
 
     def run(self, index: int) -> None:
-        """Run a cell; does not wait for it."""
         self.cell(index).locator(".cm-content").click()
         self.page.keyboard.press("Control+Enter")
 
     def run_all(self) -> None:
-        """Run all cells; does not wait for them."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
     def interrupt(self) -> None:
-        """Press Stop."""
         self.page.get_by_title("Interrupt the kernel").click()
 
     def wait_done(self, index: int, timeout: float = 30.0) -> None:
-        """Wait until a cell has an execution number."""
         prompt = self.cell(index).locator(".jp-InputPrompt")
         deadline = time.monotonic() + timeout
         while not any(char.isdigit() for char in prompt.inner_text()):
@@ -100,7 +92,6 @@ class Notebook:
             self.page.wait_for_timeout(50)
 
     def reload(self) -> None:
-        """Load the page again, in the middle of whatever runs."""
         self.page.reload()
         self.page.locator(".jp-Notebook").wait_for(timeout=60_000)
 
@@ -121,14 +112,12 @@ class Notebook:
         )
 
     def close(self) -> None:
-        """End the kernel and the page."""
         try:
             self.put_away()
         finally:
             self.page.context.close()
 
     def save(self) -> Any:
-        """Save the notebook and read it back."""
         before = self.path.stat().st_mtime_ns
         self.page.keyboard.press("Control+s")
         deadline = time.monotonic() + 20
@@ -150,7 +139,6 @@ class Lab:
         self._token = token
 
     def kernels(self, name: str) -> list[str]:
-        """Return the ids of the kernels with a name that run now."""
         with urllib.request.urlopen(f"{self._url}/api/kernels?token={self._token}", timeout=5) as answer:  # noqa: S310
             return [kernel["id"] for kernel in json.load(answer) if kernel["name"] == name]
 
@@ -196,7 +184,6 @@ class Desk:
 
 
 def write_notebook(path: Path, *cells: str, kernel: str = "python3") -> None:
-    """Write a notebook of code cells."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     notebook.metadata["kernelspec"] = {"name": kernel, "display_name": kernel, "language": "python"}
     notebook.metadata["language_info"] = {"name": "python"}
@@ -207,7 +194,7 @@ def write_notebook(path: Path, *cells: str, kernel: str = "python3") -> None:
 def running_browser() -> Iterator[Browser]:
     """Start a browser; there can be one at a time in a process."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=_FLAGS)
         try:
             yield browser
         finally:

@@ -49,12 +49,10 @@ class Cell:
 
     @property
     def displays(self) -> list[dict[str, Any]]:
-        """The MIME bundles that were displayed, updates excluded."""
         return [content["data"] for content in self.contents("display_data")]
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """The MIME bundles of Out[]."""
         return [content["data"] for content in self.contents("execute_result")]
 
     @property
@@ -65,7 +63,6 @@ class Cell:
 
     @property
     def said(self) -> str:
-        """The lines of the error as a user sees them."""
         return "\n".join(self.error["traceback"])
 
     def brief(self, ename: str) -> list[str]:
@@ -110,7 +107,6 @@ class Kernel:
         return self.cell(self.send(code, page=page))
 
     def ok(self, code: str, *, page: bool = False) -> Cell:
-        """Run a cell that must succeed."""
         cell = self.run(code, page=page)
         assert cell.status == "ok", (cell, cell.contents("error"))
         return cell
@@ -128,25 +124,21 @@ class Kernel:
         return self.request("execute_request", content, {"cellId": "a", "trusted": True} if page else {})
 
     def request(self, kind: str, content: dict[str, Any], metadata: dict[str, Any] | None = None) -> str:
-        """Send any message on the shell channel."""
         message = self.client.session.msg(kind, content, metadata=metadata)
         self.client.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
     def cell(self, request: str) -> Cell:
-        """Wait for the end of a request."""
         self.until(lambda: self._is_idle(request))
         return Cell(self.reply(request)["content"], self.of(request))
 
     def reply(self, request: str) -> dict[str, Any]:
-        """Return the reply to a request."""
         while request not in self._replies:
             message = self.client.get_shell_msg(timeout=DEADLINE)
             self._replies[message["parent_header"]["msg_id"]] = message
         return self._replies[request]
 
     def of(self, request: str) -> list[dict[str, Any]]:
-        """Return the messages that belong to a request."""
         return [message for message in self.messages if message["parent_header"].get("msg_id") == request]
 
     def until(self, condition: Callable[[], Any], timeout: float = DEADLINE) -> Any:

@@ -25,7 +25,6 @@ wait_until = functools.partial(until, timeout=DEADLINE)
 
 
 def ended(service, operation_id):
-    """Wait for the end of an operation and return it."""
     return wait_until(lambda: (found := service.get(operation_id)).done and found)
 
 
@@ -39,8 +38,6 @@ def started(service, operation):
 
 
 class Caller:
-    """A client over real gRPC."""
-
     def __init__(self, address, token=None):
         self.channel = grpc.insecure_channel(address)
         self._stub = OperationServiceStub(self.channel)
@@ -111,7 +108,6 @@ def in_child(function):
 
 
 def count(number, reporter):
-    """Report each step, and stop when asked to."""
     for step in range(number):
         reporter.check()
         reporter.progress((step + 1) / number, f"{step + 1} of {number}")
@@ -119,7 +115,6 @@ def count(number, reporter):
 
 
 def until_cancelled(reporter):
-    """Run until somebody cancels; give up at the deadline."""
     reporter.progress(0.25, "waiting")
     wait_until(lambda: reporter.cancelled)
     reporter.check()
@@ -130,11 +125,9 @@ def process_id():
 
 
 def die():
-    """End the process as a crash does."""
     os._exit(9)
 
 
 def until_exists(path):
-    """Run until a file is there."""
     wait_until(path.exists)
     return "done"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status as StatusMessage
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
@@ -15,6 +14,7 @@ from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 from ds_ops_magic.display.panel import Panel, panel_of
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.view import Entry, Health, View
+from tests.support.messages import packed
 
 NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=timezone.utc)
 
@@ -47,12 +47,6 @@ def snapshot(
     return Operation(proto)
 
 
-def packed(message: Any) -> AnyMessage:
-    holder = AnyMessage()
-    holder.Pack(message)
-    return holder
-
-
 def panel(
     *operations: Operation | Entry,
     health: Health | None = None,
@@ -65,5 +59,4 @@ def panel(
 
 
 def press(button: Any) -> None:
-    """Deliver a press of a widget's button as a page would."""
     button.comm.handle_msg({"content": {"data": {"method": "custom", "content": {"event": "click"}}}, "buffers": []})

@@ -8,15 +8,7 @@ import threading
 
 
 class Proxy:
-    """Passes bytes on between clients and a server, until it is told to drop them.
-
-    Args:
-        port: Of the server, on loopback.
-
-    Attributes:
-        address: Where it listens.
-        connections: How many have been made to it.
-    """
+    """Passes bytes on between clients and the server on a port, until it is told to drop them."""
 
     def __init__(self, port: int) -> None:
         self._port = port

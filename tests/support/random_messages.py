@@ -34,7 +34,6 @@ _WORDINGS = ("", " ", "half", "\x1b[2J\u202e\n\x00", "%s{0}", "ж" * 2000)
 
 
 def seeded(number: int) -> random.Random:
-    """Return a source of values that are the same in every run."""
     return random.Random(number)  # noqa: S311  # no secret
 
 

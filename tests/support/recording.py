@@ -15,8 +15,6 @@ from tests.support.scripted import ScriptedServer
 
 
 class Recorder:
-    """Follows operations, and keeps what it was told."""
-
     def __init__(self) -> None:
         self.updates: list[Update] = []
         self.durations: dict[str, Durations] = {}

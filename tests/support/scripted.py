@@ -112,11 +112,9 @@ class ScriptedServer:
         self._server.stop(0).wait()
 
     def gets(self, operation_id: str | None = None) -> int:
-        """Count the Gets that came in, of one operation or of all."""
         return self._count("get", operation_id)
 
     def cancels(self, operation_id: str | None = None) -> int:
-        """Count the Cancels that came in, of one operation or of all."""
         return self._count("cancel", operation_id)
 
     def _count(self, kind: str, operation_id: str | None) -> int:

@@ -26,8 +26,6 @@ SECONDS = 1.0
 
 
 class ScriptedSource(Source):
-    """A source whose token a function gives."""
-
     def __init__(self, name: str, give: Callable[[], Token]) -> None:
         self.name = self.identity = name
         self._give = give
@@ -37,8 +35,6 @@ class ScriptedSource(Source):
 
 
 class PublicSdk:
-    """As much of an SDK as has public names."""
-
     def __init__(self, sdk: Any) -> None:
         self.client, self.waiter = sdk.client, sdk.waiter
 
@@ -49,12 +45,10 @@ def connection_by(cloud: CloudStandIn, *sources: Source, clock: Callable[[], flo
 
 
 def fetched(source: Source) -> str:
-    """Return the token that a source gives where there is no cloud."""
     return source.fetch(Cloud("127.0.0.1:1"), SECONDS).value
 
 
 def more_gets(cloud: CloudStandIn) -> None:
-    """Wait until the operation service was asked ten times more."""
     asked = cloud.server.gets()
     until(lambda: cloud.server.gets() > asked + 10)
 

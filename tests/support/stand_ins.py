@@ -199,11 +199,7 @@ class MetadataStandIn:
 
 
 class CommandLineStandIn:
-    """A program `yc` in a folder of its own.
-
-    Args:
-        folder: Where to put it.
-    """
+    """A program `yc` in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -220,7 +216,6 @@ class CommandLineStandIn:
 
     @property
     def calls(self) -> Sequence[str]:
-        """What it was run with, a line a run."""
         return self._log.read_text().splitlines() if self._log.exists() else []
 
 

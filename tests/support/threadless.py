@@ -8,12 +8,7 @@ import pytest
 
 
 class Threadless:
-    """Lets no thread of some names start.
-
-    Attributes:
-        names: Those names; may be changed at any time.
-        refused: How many were refused.
-    """
+    """Lets no thread of some names start, which may be changed at any time, and counts those it has refused."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
         self.names = set(names)

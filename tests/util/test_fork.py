@@ -9,23 +9,23 @@ SETUP = """
 import gc, os
 from ds_ops_magic.util import fork
 
-told = []
+called = []
 
-class Told:
+class Registered:
     def __init__(self, name):
         self.name = name
         fork.register(before=self.before, after_in_parent=self.after, after_in_child=self.after)
     def before(self):
-        told.append(f"before {self.name}")
+        called.append(f"before {self.name}")
     def after(self):
-        told.append(f"after {self.name}")
+        called.append(f"after {self.name}")
 
 def forked():
     pid = os.fork()
     if pid:
         assert os.waitpid(pid, 0)[1] == 0
-    print(pid == 0, told, flush=True)
-    told.clear()
+    print(pid == 0, called, flush=True)
+    called.clear()
     return pid == 0
 """
 
@@ -37,31 +37,32 @@ def said(code: str) -> list[str]:
     return [*out.splitlines(), *err.splitlines()]
 
 
-def test_the_last_registered_is_first_before_a_fork_and_last_after_it() -> None:
+def test_order() -> None:
     order = ["before b", "before a", "after a", "after b"]
-    assert said("a, b = Told('a'), Told('b')\nif forked(): os._exit(0)\n") == [f"True {order}", f"False {order}"]
+    code = "a, b = Registered('a'), Registered('b')\nif forked(): os._exit(0)\n"
+    assert said(code) == [f"True {order}", f"False {order}"]
 
 
-def test_a_child_tells_at_its_own_forks_too() -> None:
+def test_a_fork_of_a_forked_child() -> None:
     order = ["before a", "after a"]
-    code = "a = Told('a')\nif forked():\n    if forked(): os._exit(0)\n    os._exit(0)\n"
+    code = "a = Registered('a')\nif forked():\n    if forked(): os._exit(0)\n    os._exit(0)\n"
     assert said(code) == [f"True {order}", f"True {order}", f"False {order}", f"False {order}"]
 
 
 def test_a_method_does_not_keep_its_object_alive() -> None:
-    code = "a, b = Told('a'), Told('b')\ndel a\nif forked(): os._exit(0)\nassert len(fork._before) == 1\n"
+    code = "a, b = Registered('a'), Registered('b')\ndel a\nif forked(): os._exit(0)\nassert len(fork._before) == 1\n"
     assert said(code) == [f"{is_child} ['before b', 'after b']" for is_child in (True, False)]
 
 
-def test_one_that_raises_keeps_no_other_from_being_called() -> None:
+def test_one_that_raises_stops_no_other() -> None:
     code = """
-class Raises(Told):
+class Raises(Registered):
     def before(self):
         super().before()
         raise ValueError(self.name)
     after = before
 
-all = Told('a'), Raises('b'), Told('c')
+all = Registered('a'), Raises('b'), Registered('c')
 if forked(): os._exit(0)
 """
     lines = said(code)

@@ -46,7 +46,7 @@ def journal_of(connection: Connection) -> str:
         return str(opened.execute("PRAGMA journal_mode").fetchone()[0])
 
 
-def test_a_file_is_its_owners_alone_and_so_is_what_sqlite_puts_beside_it(path: Path, connection: Connection) -> None:
+def test_all_files_are_private(path: Path, connection: Connection) -> None:
     with connection.use() as opened:
         prepare(opened, path, FORMAT, has_tables, 0.1)
         assert {each.name.rpartition("-")[2] for each in path.parent.iterdir()} == {path.name, "wal", "shm"}
@@ -76,7 +76,7 @@ def test_the_tables_are_made_once(path: Path, connection: Connection) -> None:
     assert headers == [Header(0, 0, 0), Header(0, 0, 0), Header(7, 3, 1)]
 
 
-def test_a_file_that_another_process_does_not_let_go_of(path: Path, connection: Connection) -> None:
+def test_a_file_that_stays_locked(path: Path, connection: Connection) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with connection.use() as opened, pytest.raises(sqlite3.OperationalError, match="locked"):
@@ -96,9 +96,13 @@ def test_a_file_that_another_process_does_not_let_go_of(path: Path, connection: 
         ("/mnt/bucketful/x.sqlite", False),
     ],
 )
-def test_what_is_a_file_system_of_another_machine(path: str, remote: bool) -> None:
-    assert is_remote(Path(path), MOUNTS) is remote
-    assert is_remote(Path(path), "") is False
+def test_remote_file_systems(path: str, remote: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "_MOUNTS", tmp_path / "mounts")
+    assert is_remote(Path(path)) is False
+    (tmp_path / "mounts").write_text("")
+    assert is_remote(Path(path)) is False
+    (tmp_path / "mounts").write_text(MOUNTS)
+    assert is_remote(Path(path)) is remote
 
 
 def write_and_raise(opened: sqlite3.Connection) -> None:

@@ -34,7 +34,7 @@ def test_results_and_errors_are_in_the_futures(executor, error):
     assert executor.submit(int).result(DEADLINE) == 0, "the thread outlived it"
 
 
-def test_so_many_run_at_once_in_the_order_in_which_they_came(executor):
+def test_number_and_order(executor):
     begun, go_on, order = threading.Semaphore(0), threading.Event(), []
 
     def work(number):
@@ -53,7 +53,7 @@ def test_so_many_run_at_once_in_the_order_in_which_they_came(executor):
     assert order.index("later") > 0
 
 
-def test_threads_that_find_nothing_to_do_end_and_others_begin(executor):
+def test_idle_threads_end_and_others_begin(executor):
     for number in range(3):
         assert executor.submit(lambda number=number: number).result(DEADLINE) == number
         until(lambda: not running())
@@ -72,7 +72,7 @@ def test_nothing_is_lost_and_nothing_runs_twice(executor):
     assert sorted(ran) == list(range(400))
 
 
-def test_what_was_cancelled_before_its_turn_does_not_run(executor):
+def test_cancelled_work_does_not_run(executor):
     go_on, ran = threading.Event(), threading.Event()
     going = [executor.submit(go_on.wait, DEADLINE) for _ in range(2)]
     waiting = executor.submit(ran.set)
@@ -84,7 +84,7 @@ def test_what_was_cancelled_before_its_turn_does_not_run(executor):
 
 
 @pytest.mark.parametrize("cancel", [True, False])
-def test_a_shutdown_waits_for_what_it_does_not_drop(executor, cancel):
+def test_shutdown_waits_for_what_it_does_not_cancel(executor, cancel):
     go_on, ending = threading.Event(), threading.Event()
     going = [executor.submit(go_on.wait, DEADLINE) for _ in range(2)]
     waiting = executor.submit(lambda: "ran")
@@ -103,7 +103,7 @@ def test_a_shutdown_waits_for_what_it_does_not_drop(executor, cancel):
         executor.submit(int)
 
 
-def test_where_no_thread_can_be_started_nothing_is_left_waiting(executor, monkeypatch):
+def test_without_a_thread_nothing_is_left_waiting(executor, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
         with pytest.raises(ThreadLimitReached, match="can't start new thread"):
@@ -111,7 +111,7 @@ def test_where_no_thread_can_be_started_nothing_is_left_waiting(executor, monkey
     assert executor.submit(int).result(DEADLINE) == 0
 
 
-def test_where_no_more_can_be_started_those_that_there_are_take_it(executor, monkeypatch):
+def test_at_the_limit_the_threads_that_run_take_it(executor, monkeypatch):
     go_on = threading.Event()
     first = executor.submit(go_on.wait, DEADLINE)
     monkeypatch.setattr(threading.Thread, "start", no_more)
@@ -121,19 +121,19 @@ def test_where_no_more_can_be_started_those_that_there_are_take_it(executor, mon
     assert second.result(DEADLINE) == 0
 
 
-def test_what_no_interrupt_may_come_amid_runs_apart_from_the_main_thread():
+def test_uninterrupted_runs_apart_from_the_main_thread():
     assert uninterrupted(threading.current_thread) is not threading.main_thread()
     with pytest.raises(ValueError, match="no"):
-        uninterrupted(lambda: fail_with(ValueError("no")))
+        uninterrupted(lambda: int("no"))
     until(lambda: not running("ds_ops_magic"))
 
 
-def test_on_another_thread_it_runs_there(executor):
+def test_uninterrupted_on_another_thread_runs_there(executor):
     where = executor.submit(lambda: (threading.current_thread(), uninterrupted(threading.current_thread)))
     assert len(set(where.result(DEADLINE))) == 1
 
 
-def test_an_interrupt_ends_the_waiting_and_nothing_else():
+def test_an_interrupt_ends_only_the_waiting():
     begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
 
     def work():
@@ -155,22 +155,18 @@ def test_an_interrupt_ends_the_waiting_and_nothing_else():
     assert ended.wait(DEADLINE)
 
 
-def test_where_no_thread_can_be_started_it_runs_all_the_same(monkeypatch):
+def test_uninterrupted_without_a_thread_runs_here(monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", no_more)
     assert uninterrupted(lambda: 7) == 7
     monkeypatch.setattr(_thread, "start_new_thread", no_more)
     assert uninterrupted(lambda: 7) == 7
 
 
-def fail_with(error):
-    raise error
-
-
 def no_more(*_):
     raise RuntimeError("can't start new thread")
 
 
-def test_joining_all_ends_with_them_or_with_the_patience(executor):
+def test_join_all(executor):
     go_on = threading.Event()
     executor.submit(go_on.wait, DEADLINE)
     join_all("a job", 0.01)
