@@ -10,11 +10,11 @@ from ds_ops_magic.connection.addresses import channel_options, check_host, is_ad
 from ds_ops_magic.connection.background import in_background
 from ds_ops_magic.connection.redaction import redacted
 from ds_ops_magic.connection.tokens import NoToken, Token
-from ds_ops_magic.model.errors import InvalidOperationId, OperationNotFound, PermissionDenied
 from ds_ops_magic.model.grpc_codes import (
     OnGet,
+    accepts_probe,
     code_of,
-    is_service,
+    error_for,
     is_wrong_certificate,
     meaning_of,
     unavailable,
@@ -38,8 +38,6 @@ OPERATION = "operation"
 """The id of the operation service in endpoint discovery."""
 IAM = "iam"
 """The id of the token service in endpoint discovery."""
-
-_ABOUT_THE_ID = (InvalidOperationId, OperationNotFound, PermissionDenied)  # of whoever has accepted the token
 
 _log = logging.getLogger(__name__)
 
@@ -165,7 +163,7 @@ class Cloud(PickledByName):
                     raise NoToken(f"refused: {_message(error, address, token.value)}") from None
                 if code in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
                     raise unavailable(_status(error, token.value), address) from None
-                return meaning_of(code).error in _ABOUT_THE_ID or is_service(code, error.details() or "")
+                return accepts_probe(error_for(code, error.details() or "", ""))
         return False
 
     def _channel(self, address: str) -> grpc.Channel:
