@@ -24,19 +24,11 @@ class OutputTooLarge(Exception):
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[bytes]:
-    """Run a program, with no terminal to ask anything on.
-
-    Args:
-        command: The program and its arguments.
-        environment: The variables it sees.
-        timeout: Seconds that it may take.
-
-    Returns:
-        Its exit code and output; of what it printed as errors the last 64 KB.
+    """Run a program for so many seconds at most, with no terminal to ask anything on; keep the end of its stderr.
 
     Raises:
         TimeoutError: It has not ended in time.
-        OutputTooLarge: It printed more than 64 KB.
+        OutputTooLarge: It printed more than the limit.
         OSError, ValueError: It cannot be run.
     """
     deadline = time.monotonic() + timeout
@@ -75,7 +67,6 @@ def _read_output(process: subprocess.Popen[bytes], deadline: float) -> tuple[byt
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a program and what it has started, and close its pipes."""
     with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
         os.killpg(process.pid, signal.SIGKILL)
     process.kill()
