@@ -33,13 +33,15 @@ def run(command: Sequence[str], environment: Mapping[str, str], timeout: float) 
     """
     deadline = time.monotonic() + timeout
     pipe = subprocess.PIPE
-    process = subprocess.Popen(  # noqa: S603  # the user's own program
+    with subprocess.Popen(  # noqa: S603  # the user's own program
         command, env=environment, start_new_session=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, bufsize=0
-    )
-    try:
-        stdout, stderr = _read_output(process, deadline)
-    finally:
-        _kill(process)
+    ) as process:
+        try:
+            stdout, stderr = _read_output(process, deadline)
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing is left of what it has started
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
     return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
@@ -64,13 +66,3 @@ def _read_output(process: subprocess.Popen[bytes], deadline: float) -> tuple[byt
                 return bytes(stdout), bytes(stderr)
             if time.monotonic() >= deadline:
                 raise TimeoutError
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
-        os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()
-    for pipe in (process.stdout, process.stderr):
-        if pipe is not None:
-            pipe.close()
