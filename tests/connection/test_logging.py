@@ -13,7 +13,7 @@ import yandexcloud
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connection.credentials import EnvironmentToken, MetadataService, Source
 from ds_ops_magic.connector import connect
-from ds_ops_magic.model.errors import AuthenticationError, NotConnected
+from ds_ops_magic.model.errors import AuthenticationError
 from tests.support.certificates import Authority
 from tests.support.following import until
 from tests.support.scripted import Stage
@@ -67,14 +67,6 @@ def test_each_source_and_what_it_said(
         "tried yc iam create-token: accepted; its lifetime is not known",
     ]
     assert lines(log, logging.INFO) == [f"connected to {cloud.address} as the account of yc (yc iam create-token)"]
-
-
-def test_nothing_accepted(log: Any, connected: Connected, environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("MINE", "opaque-s3cr3t")
-    with pytest.raises(NotConnected):
-        connected(token_env="MINE")
-    assert lines(log)[1:] == ["tried $MINE: refused: UNAUTHENTICATED: bad token (token)"]
-    assert not lines(log, logging.INFO)
 
 
 def test_renewal_and_its_failure(

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
-import pytest
-
-from ds_ops_magic.connector import connect
 from tests.support.kernels import started
 from tests.support.stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, ServiceAccountKey, path_with
 
@@ -80,13 +76,3 @@ def test_any_failure(
     for secret in ("s3cr3t", "eyJ", *key.pem.splitlines()[1:-1], *cloud.issued):  # all of the tokens hold the first
         assert secret not in shown
         assert secret.encode() not in kept
-
-
-def test_a_pickle_and_a_repr(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> None:
-    cloud.accepted.add(IAM)
-    environment.setenv("YC_IAM_TOKEN", IAM)
-    with connect(discovery=cloud.address, ca=cloud.ca) as client:
-        assert client.get("a").done
-        connection = client.connection
-        assert IAM.encode() not in pickle.dumps(client)
-        assert IAM not in repr(client) + repr(connection) + repr(vars(connection)) + repr(vars(client))

@@ -69,14 +69,6 @@ def test_no_operation_service(connected: Connected, cloud: CloudStandIn, environ
         connected(yandex.CONNECT_TIMEOUT)
 
 
-def test_silent_token_service(connected: Connected, cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> None:
-    cloud.hangs = True
-    environment.setenv("YC_TOKEN", "y0_user")
-    with lasting(0.0, 0.5), pytest.raises(NotConnected, match=r"\$YC_TOKEN: ") as caught:
-        connected(0.5)
-    assert "y0_user" not in str(caught.value)
-
-
 @pytest.mark.parametrize("named", ["sa_key", "oauth"])
 def test_silent_token_service_of_a_source(
     named: str, cloud: CloudStandIn, key: ServiceAccountKey, tmp_path: Path, environment: pytest.MonkeyPatch

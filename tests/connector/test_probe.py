@@ -53,18 +53,8 @@ def test_a_script_sends_none_to_an_address(cloud: CloudStandIn) -> None:
     assert not probes(cloud)
 
 
-@pytest.mark.parametrize(
-    ("code", "details"),
-    [
-        (grpc.StatusCode.UNIMPLEMENTED, ""),
-        (grpc.StatusCode.DATA_LOSS, "broken"),
-        (grpc.StatusCode.UNKNOWN, "Received http2 header with status: 504"),
-    ],
-)
-def test_an_answer_of_something_else_is_refused(
-    code: grpc.StatusCode, details: str, cloud: CloudStandIn, shell: Any
-) -> None:
-    cloud.server.get = lambda call: call.refuse(code, details)
+def test_an_answer_of_something_else_is_refused(cloud: CloudStandIn, shell: Any) -> None:
+    cloud.server.get = lambda call: call.refuse(grpc.StatusCode.UNKNOWN, "Received http2 header with status: 405")
     with pytest.raises(ServiceRefused, match="does not answer as an OperationService"):
         shell.run_line_magic("op", f"connect --discovery {cloud.address} --ca '{cloud.ca}'")
 
