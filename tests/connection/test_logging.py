@@ -1,26 +1,18 @@
-"""What is logged while connecting and renewing: every source that is tried, and never a token."""
+"""What is logged while connecting: every source that is tried, and never a token."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import grpc
 import pytest
 import yandexcloud
 
-from ds_ops_magic.client import OperationClient
-from ds_ops_magic.connection.credentials import EnvironmentToken, MetadataService, Source
 from ds_ops_magic.connector import connect
-from ds_ops_magic.model.errors import AuthenticationError
 from tests.support.certificates import Authority
-from tests.support.following import until
-from tests.support.scripted import Stage
-from tests.support.stand_ins import Clock, CloudStandIn, CommandLineStandIn, MetadataStandIn, path_with
-
-Client = Callable[[Source], Any]
-Connected = Callable[..., OperationClient]
+from tests.support.sources import Connected
+from tests.support.stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn
 
 
 @pytest.fixture(autouse=True)
@@ -47,15 +39,14 @@ def test_each_source_and_what_it_said(
     connected: Connected,
     cloud: CloudStandIn,
     metadata: MetadataStandIn,
-    yc: CommandLineStandIn,
+    program: CommandLineStandIn,
     environment: pytest.MonkeyPatch,
 ) -> None:
     environment.setenv("YC_IAM_TOKEN", "opaque-s3cr3t")
     environment.setenv("YC_TOKEN", "y0_of-a-user-s3cr3t")
     environment.setenv("YC_METADATA_ADDR", metadata.address)
-    environment.setenv("PATH", path_with(yc.folder))
     metadata.token = "t1.s3cr3t-of-the-machine"
-    yc.does("echo t1.s3cr3t-of-yc")
+    program.does("echo t1.s3cr3t-of-yc")
     cloud.accepted.add("t1.s3cr3t-of-yc")
     connected()
     assert lines(log) == [
@@ -67,42 +58,6 @@ def test_each_source_and_what_it_said(
         "tried yc iam create-token: accepted; its lifetime is not known",
     ]
     assert lines(log, logging.INFO) == [f"connected to {cloud.address} as the account of yc (yc iam create-token)"]
-
-
-def test_renewal_and_its_failure(
-    log: Any,
-    stage: Stage,
-    cloud: CloudStandIn,
-    metadata: MetadataStandIn,
-    client: Client,
-    clock: Clock,
-    environment: pytest.MonkeyPatch,
-) -> None:
-    environment.setenv("YC_METADATA_ADDR", metadata.address)
-    cloud.accepted.add(metadata.token)
-    with client(MetadataService()) as made:
-        watch = made.watch("a")
-        until(lambda: watch.operations[0])
-        metadata.status = 500
-        clock.now += 3601
-        until(lambda: f"no renewed token from {MetadataService().name}: HTTP 500" in lines(log))
-        metadata.status, metadata.token = 200, "t1.s3cr3t-of-the-next-hour"
-        cloud.accepted.add(metadata.token)
-        clock.now += 31
-        until(lambda: f"took a fresh token from {MetadataService().name}; it lives for 11 h 06 min" in lines(log))
-
-
-def test_refresh_after_a_refusal(log: Any, stage: Stage, cloud: CloudStandIn, client: Client) -> None:
-    cloud.lifetime = 12 * 3600 + 30
-    with client(EnvironmentToken("YC_TOKEN", is_iam=False)) as made:
-        cloud.accepted.clear()
-        assert made.get("a")
-        assert lines(log)[-1] == "took a fresh token from $YC_TOKEN; it lives for 12 h 00 min"
-        cloud.accepted.clear()
-        cloud.trouble = grpc.StatusCode.PERMISSION_DENIED
-        with pytest.raises(AuthenticationError):
-            made.get("a")
-        assert lines(log)[-1] == "no fresh token from $YC_TOKEN: the token service (IAM) said PERMISSION_DENIED: later"
 
 
 def test_an_address_and_an_sdk(

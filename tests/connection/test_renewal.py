@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 from typing import Any
 
@@ -21,6 +22,12 @@ class Nothing(set[str]):
     """Accepted tokens that stay none, whatever is issued."""
 
     def add(self, _: str) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.DEBUG, "ds_ops_magic")
+    return caplog
 
 
 def test_before_it_expires(stage: Stage, cloud: CloudStandIn, client: ClientBy, clock: Clock) -> None:
@@ -57,8 +64,9 @@ def test_every_hour_without_a_lifetime(
 
 
 def test_a_renewal_that_fails(
-    stage: Stage, cloud: CloudStandIn, machine: MetadataStandIn, client: ClientBy, clock: Clock
+    stage: Stage, cloud: CloudStandIn, machine: MetadataStandIn, client: ClientBy, clock: Clock, log: Any
 ) -> None:
+    source = MetadataService().name
     with client(MetadataService()) as made:
         watch = made.watch("a")
         machine.status = 500
@@ -69,9 +77,12 @@ def test_a_renewal_that_fails(
         machine.status, machine.token = 200, "t1.of-the-next-hour"
         cloud.accepted.add(machine.token)
         clock.now += 31
-        until(lambda: machine.asked == 3)
+        until(lambda: f"took a fresh token from {source}; it lives for 11 h 06 min" in log.messages)
         stage.set("a", done=True)
         assert watch.wait(20).succeeded
+    assert machine.asked == 3
+    assert f"no renewed token from {source}: HTTP 500" in log.messages
+    assert machine.token not in log.text
 
 
 def test_a_refusal_after_the_renewal(
@@ -171,7 +182,7 @@ def test_an_expired_variable(
     ("how", "words"), [({}, "which has no other one"), ({"status": 404}, "HTTP 404"), ({"body": b""}, "no JSON")]
 )
 def test_a_source_without_a_fresh_token(
-    how: dict[str, Any], words: str, stage: Stage, cloud: CloudStandIn, machine: MetadataStandIn, client: ClientBy
+    how: dict[str, Any], words: str, cloud: CloudStandIn, machine: MetadataStandIn, client: ClientBy, log: Any
 ) -> None:
     with client(MetadataService()) as made:
         cloud.accepted.clear()
@@ -179,6 +190,7 @@ def test_a_source_without_a_fresh_token(
         with pytest.raises(AuthenticationError, match="the metadata service at ") as caught:
             made.get("a")
     assert words in str(caught.value)
+    assert (f"no fresh token from {MetadataService().name}: " in log.text) is bool(how)
 
 
 def test_a_pickle_fetches_its_own(stage: Stage, cloud: CloudStandIn) -> None:
