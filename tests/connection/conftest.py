@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,6 +113,13 @@ def stage(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> Stage:
     cloud.oauth.add(OAUTH)
     environment.setenv("YC_TOKEN", OAUTH)
     return made
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """All that the package logs."""
+    caplog.set_level(logging.DEBUG, "ds_ops_magic")
+    return caplog
 
 
 @pytest.fixture

@@ -57,14 +57,15 @@ def tls_server(authority: Authority) -> Iterator[ScriptedServer]:
 
 
 def test_tls_with_a_given_authority(
-    tls_server: ScriptedServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    tls_server: ScriptedServer, authority: Authority, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("TOKEN", SECRET)
     with connect(tls_server.address, ca=authority.ca, token_env="TOKEN") as client:
         client.check()
         assert client.wait("a").description == "the token"
         assert client.connection.identity == "the bearer of $TOKEN"
-        assert SECRET not in repr(vars(client)) + repr(client.connection)
+        assert log.records[0].getMessage() == f"will connect to {tls_server.address} as the bearer of $TOKEN"
+        assert SECRET not in repr(vars(client)) + repr(client.connection) + log.text
 
 
 def test_tls_of_another_authority(tls_server: ScriptedServer, tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_importing_the_client_does_not_import_grpc() -> None:
         assert process.communicate(timeout=60) == ("set()\n", "")
 
 
-def test_a_refused_token_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_token_is_read_again(monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("TOKEN", f" {SECRET}\n")  # as a file read by a shell gives it
     connection = EndpointConnection("127.0.0.1:1", token_env="TOKEN")
     assert connection.metadata() == (("authorization", f"Bearer {SECRET}"),)
@@ -109,6 +110,7 @@ def test_a_refused_token_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TOKEN")
     with pytest.raises(AuthenticationError, match=r"\$TOKEN is unset") as later:
         connection.refresh(1)
+    assert log.messages == ["took another token from $TOKEN"]
     assert SECRET not in str(caught.value) + str(later.value)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import pickle
 from typing import Any
 
@@ -22,12 +21,6 @@ class Nothing(set[str]):
     """Accepted tokens that stay none, whatever is issued."""
 
     def add(self, _: str) -> None: ...
-
-
-@pytest.fixture(autouse=True)
-def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.DEBUG, "ds_ops_magic")
-    return caplog
 
 
 def test_before_it_expires(stage: Stage, cloud: CloudStandIn, client: ClientBy, clock: Clock) -> None:

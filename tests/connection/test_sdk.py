@@ -48,12 +48,16 @@ class Interceptor(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
         return continuation(details, request)
 
 
-def test_its_endpoints_roots_and_credentials(sdk: Made, cloud: CloudStandIn) -> None:
-    with connect(sdk()) as client:
+def test_its_endpoints_roots_and_credentials(sdk: Made, cloud: CloudStandIn, log: pytest.LogCaptureFixture) -> None:
+    interceptor = Interceptor()
+    with connect(sdk(interceptor=interceptor)) as client:
         assert isinstance(client.connection, SdkConnection)
         assert client.connection.endpoint == cloud.address
         assert client.wait("a").done
-        assert SECRET not in client.connection.identity + client.connection.source + repr(vars(client.connection))
+        assert f"endpoint discovery at {cloud.address} gave 3 addresses" in log.messages
+        shown = client.connection.identity + client.connection.source + repr(vars(client.connection)) + log.text
+    assert SECRET not in shown
+    assert not interceptor.seen  # it is for the calls of the SDK
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -65,13 +69,6 @@ def test_credentials_that_are_exchanged(how: str, sdk: Made, cloud: CloudStandIn
     with connect(sdk(**{how: "y0_user" if how == "token" else fields})) as client:
         assert client.wait("a").done
     assert len(cloud.issued) == 1
-
-
-def test_an_interceptor(sdk: Made) -> None:
-    interceptor = Interceptor()
-    with connect(sdk(interceptor=interceptor)) as client:
-        assert client.wait("a").done
-    assert not interceptor.seen  # it is for the calls of the SDK
 
 
 def test_endpoints_of_its_own(sdk: Made, authority: Authority) -> None:
@@ -183,11 +180,6 @@ def test_another_kind_of_sdk() -> None:
     with pytest.raises(NotConnected, match="it has no _channels") as caught:
         connect(Sdk())
     assert "Install yandexcloud" in str(caught.value)
-
-
-def test_no_options(sdk: Made) -> None:
-    with pytest.raises(NotConnected, match="--ca does not go with an SDK"):
-        connect(sdk(), ca="ca.pem")
 
 
 def test_a_deceptive_endpoint(sdk: Made) -> None:

@@ -48,25 +48,38 @@ def test_the_order_of_the_sources(
         assert connection.rejected_sources == ()
 
 
-def test_refused_sources_are_named(
+def test_refused_sources_are_named_and_logged(
     connected: Connected,
     cloud: CloudStandIn,
     metadata: MetadataStandIn,
     program: CommandLineStandIn,
     environment: pytest.MonkeyPatch,
+    log: pytest.LogCaptureFixture,
 ) -> None:
-    environment.setenv("YC_IAM_TOKEN", "t1.has-run-out")
-    environment.setenv("YC_TOKEN", "y0_unknown")
+    cloud.quote = True
+    environment.setenv("YC_IAM_TOKEN", "opaque-s3cr3t")
+    environment.setenv("YC_TOKEN", "y0_unknown-s3cr3t")
     environment.setenv("YC_METADATA_ADDR", metadata.address)
-    program.does("echo t1.yc")
-    cloud.accepted.add("t1.yc")
+    metadata.token = "t1.s3cr3t-of-the-machine"
+    program.does("echo t1.s3cr3t-of-yc")
+    cloud.accepted.add("t1.s3cr3t-of-yc")
     connection = connected().connection
     assert connection.source == "yc iam create-token"
-    assert connection.rejected_sources == (
-        "$YC_IAM_TOKEN: refused: UNAUTHENTICATED: bad token",
-        "$YC_TOKEN: the token service (IAM) said UNAUTHENTICATED: OAuth token is invalid",
-        f"the metadata service at {metadata.address}: refused: UNAUTHENTICATED: bad token",
+    rejected = connection.rejected_sources
+    assert rejected == (
+        "$YC_IAM_TOKEN: refused: UNAUTHENTICATED: bad token (token)",
+        "$YC_TOKEN: the token service (IAM) said UNAUTHENTICATED: OAuth token is invalid (token)",
+        f"the metadata service at {metadata.address}: refused: UNAUTHENTICATED: bad token (token)",
     )
+    assert [(record.levelname, record.getMessage()) for record in log.records] == [
+        ("DEBUG", f"endpoint discovery at {cloud.address} gave 3 addresses"),
+        ("DEBUG", f"tried {rejected[0]}"),
+        ("DEBUG", f"tried {rejected[1]}"),
+        ("DEBUG", "tried $YC_OAUTH_TOKEN: unset or empty"),
+        ("DEBUG", f"tried {rejected[2]}"),
+        ("DEBUG", "tried yc iam create-token: accepted; its lifetime is not known"),
+        ("INFO", f"connected to {cloud.address} as the account of yc (yc iam create-token)"),
+    ]
 
 
 def test_no_source_is_accepted(
