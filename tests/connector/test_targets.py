@@ -1,4 +1,4 @@
-"""What may be named to connect to, and the options that go with it."""
+"""What may be named to connect to, the options that go with it, and an interrupt of it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ds_ops_magic.connector import connect
 from ds_ops_magic.local import LocalService
 from ds_ops_magic.model.errors import NotConnected
 from tests.support.certificates import Authority
+from tests.support.following import python
 from tests.support.stand_ins import CloudStandIn
 
 IAM, OAUTH, OF_YC = "t1.iam.s3cr3t", "y0_oauth-s3cr3t", "t1.yc.s3cr3t"
@@ -137,3 +138,49 @@ def test_a_token_where_a_name_belongs(target: str | None, options: dict[str, Any
     with pytest.raises(NotConnected, match=f"What was given {what} looks like a token") as caught:
         connect(target, **options)
     assert "s3cr3t" not in str(caught.value)
+
+
+INTERRUPTED = """
+import gc, os, random, signal, sys, threading
+from tests.support.following import until
+from ds_ops_magic import OperationsError, connect
+
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+address, ca = sys.argv[1:]
+random.seed(1)
+
+def connected():
+    return connect(discovery=address, ca=ca)
+
+def left():
+    gc.collect()
+    return threading.active_count(), len(os.listdir("/proc/self/fd"))
+
+def interrupt(seconds):
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            connected()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        return 1
+    except OperationsError:  # connected, or not, before the alarm
+        pass
+    return 0
+
+connected()
+before = left()
+interrupted = sum(interrupt(random.uniform(0.00001, 0.005)) for _ in range(100))
+assert interrupted > 80, interrupted
+until(lambda: left()[0] <= before[0] and left()[1] <= before[1], 20)
+assert connected().connection.source
+"""
+
+
+def test_interrupts_leave_nothing_behind(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> None:
+    cloud.accepted.add("t1.of-a-user")
+    environment.setenv("YC_IAM_TOKEN", "t1.of-a-user")
+    with python(INTERRUPTED, cloud.address, cloud.ca) as process:
+        said, complaint = process.communicate(timeout=100)
+    assert process.returncode == 0, said + complaint
