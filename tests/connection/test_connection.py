@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ import pytest
 from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.connector import connect
 from ds_ops_magic.local import LocalService
-from ds_ops_magic.model.errors import AuthenticationError, PermissionDenied, ServiceUnavailable
+from ds_ops_magic.model.errors import AuthenticationError, ServiceUnavailable
 from tests.support.certificates import Authority
-from tests.support.following import client_of, lasting, python, until
+from tests.support.following import client_of, lasting, python
 from tests.support.scripted import Call, ScriptedServer, message
 
 SECRET = "t1.s3cr3t-t0ken"
@@ -120,30 +119,6 @@ def test_no_refresh_without_a_token() -> None:
     with pytest.raises(AuthenticationError, match="wants credentials, and none were given") as caught:
         connection.refresh(0)
     assert "--iam-token-env NAME" in str(caught.value)
-
-
-def test_a_late_refusal_that_quotes_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOKEN", "opaque-number-one")
-    refreshed = threading.Event()
-
-    def get(call: Call) -> Any:
-        token = call.metadata["authorization"].removeprefix("Bearer ")
-        if call.id == "late":
-            refreshed.wait(10)
-            call.refuse(grpc.StatusCode.PERMISSION_DENIED, f"no role for {token}")
-        if token == "opaque-number-one":
-            call.refuse(grpc.StatusCode.UNAUTHENTICATED)
-        return message(call.id, done=True)
-
-    with ScriptedServer(get) as server, client_of(server, token_env="TOKEN") as client:
-        watch = client.watch("late")
-        until(lambda: server.gets("late"))
-        monkeypatch.setenv("TOKEN", "opaque-number-two")
-        assert client.get("a").done
-        refreshed.set()
-        with pytest.raises(PermissionDenied, match=r"no role for \(token\)") as caught:
-            watch.wait(20)
-    assert "opaque" not in str(caught.value)
 
 
 def test_a_pickle_without_the_token(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yandexcloud
 
 from ds_ops_magic.connection.credentials import CommandLine, MetadataService
 from ds_ops_magic.connection.files import UnreadableFile, read_file
 from ds_ops_magic.connection.tokens import NoToken
 from ds_ops_magic.connector import connect
 from tests.support.following import lasting, until
-from tests.support.sources import fetched, leaving_nothing
+from tests.support.sources import fetched, leaving_nothing, sdk_of
 from tests.support.stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn
 
 TOKEN = "t1.of-the-source"
@@ -113,10 +112,9 @@ def test_a_metadata_service_with_a_token(drips: bytes, service: MetadataStandIn)
         assert fetched(MetadataService()) == TOKEN
 
 
-def test_an_sdk_whose_token_never_ends(cloud: CloudStandIn, service: MetadataStandIn, authority: Any) -> None:
+def test_an_sdk_whose_token_never_ends(cloud: CloudStandIn, service: MetadataStandIn) -> None:
     service.body, service.drips = b"", b" "
-    made = yandexcloud.SDK(endpoint=cloud.address, root_certificates=authority.certificate)
-    with connect(made) as client, lasting(0.0, 2.0), pytest.raises(Exception, match="No answer"):
+    with connect(sdk_of(cloud)) as client, lasting(0.0, 2.0), pytest.raises(Exception, match="No answer"):
         client.check()
 
 

@@ -20,7 +20,7 @@ from ds_ops_magic.model.errors import AuthenticationError, NotConnected, Operati
 from tests.support.certificates import Authority
 from tests.support.following import QUICK, lasting, python, until
 from tests.support.scripted import Call, ScriptedServer, message
-from tests.support.sources import PublicSdk
+from tests.support.sources import PublicSdk, sdk_of
 from tests.support.stand_ins import CloudStandIn, ServiceAccountKey
 
 SECRET = "t1.s3cr3t-t0ken"
@@ -28,13 +28,13 @@ Made = Callable[..., Any]
 
 
 @pytest.fixture
-def sdk(cloud: CloudStandIn, authority: Authority) -> Made:
+def sdk(cloud: CloudStandIn) -> Made:
     """Make an SDK of that cloud."""
     cloud.accepted.add(SECRET)
 
     def made(**options: Any) -> yandexcloud.SDK:
         how = {} if {"token", "service_account_key"} & options.keys() else {"iam_token": SECRET}
-        return yandexcloud.SDK(endpoint=cloud.address, root_certificates=authority.certificate, **how, **options)
+        return sdk_of(cloud, **how, **options)
 
     return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,18 +12,17 @@ from typing import Any
 
 import grpc
 import pytest
-import yandexcloud
 from yandex.cloud.datasphere.v2.project_pb2 import Project
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic import unload_ipython_extension
 from ds_ops_magic.connector import connect
-from ds_ops_magic.model.errors import OperationFailed, OperationsError, OperationsFailed
-from tests.support.certificates import Authority
+from ds_ops_magic.model.errors import OperationFailed, OperationsError, OperationsFailed, PermissionDenied
 from tests.support.echo import KINDS, echo
-from tests.support.following import client_of
+from tests.support.following import client_of, until
 from tests.support.kernels import started
 from tests.support.scripted import Call, ScriptedServer, message
+from tests.support.sources import sdk_of
 from tests.support.stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, ServiceAccountKey, path_with
 
 OPAQUE = "opaque/of=no+shape~s3cr3t"
@@ -177,11 +177,13 @@ def test_nothing_of_it_reaches_a_page_or_the_history(
 
 def test_earlier_tokens(environment: pytest.MonkeyPatch) -> None:
     given: list[str] = []
+    refreshed = threading.Event()
 
     def get(call: Call) -> OperationMessage:
         token = call.metadata["authorization"].removeprefix("Bearer ")
-        if not given:
-            environment.setenv("TOKEN", "opaque-number-two")
+        if call.id == "late":
+            refreshed.wait(10)
+            call.refuse(grpc.StatusCode.PERMISSION_DENIED, f"no role for {token}")
         given.append(token)
         if token == "opaque-number-one" and call.id == "b":
             call.refuse(grpc.StatusCode.UNAUTHENTICATED)
@@ -189,13 +191,20 @@ def test_earlier_tokens(environment: pytest.MonkeyPatch) -> None:
 
     environment.setenv("TOKEN", "opaque-number-one")
     with ScriptedServer(get) as server, client_of(server, token_env="TOKEN") as client:
+        watch = client.watch("late")
+        until(lambda: server.gets("late"))
         assert client.get("a").title == "(token)"
+        environment.setenv("TOKEN", "opaque-number-two")
         assert client.get("b").title == "(token) (token) (token)"
+        refreshed.set()
+        with pytest.raises(PermissionDenied, match=r"no role for \(token\)") as caught:
+            watch.wait(20)
     assert given == ["opaque-number-one"] * 2 + ["opaque-number-two"]
+    assert "opaque" not in str(caught.value)
 
 
 @pytest.mark.parametrize("how", ["iam_token", "token"])
-def test_the_token_of_an_sdk(how: str, cloud: CloudStandIn, authority: Authority) -> None:
+def test_the_token_of_an_sdk(how: str, cloud: CloudStandIn) -> None:
     def get(call: Call) -> OperationMessage:
         given.append(call.metadata["authorization"].removeprefix("Bearer "))
         return message(call.id, done=True, description=f"the token {given[-1]}")
@@ -205,8 +214,7 @@ def test_the_token_of_an_sdk(how: str, cloud: CloudStandIn, authority: Authority
     cloud.accepted.add(OPAQUE)
     cloud.oauth.add("y0_of-a-user")
     options = {"iam_token": OPAQUE} if how == "iam_token" else {"token": "y0_of-a-user"}
-    made = yandexcloud.SDK(endpoint=cloud.address, root_certificates=authority.certificate, **options)
-    with connect(made) as client:
+    with connect(sdk_of(cloud, **options)) as client:
         assert client.get("a").description.startswith("the token (token)*")
     assert given == [OPAQUE if how == "iam_token" else cloud.issued[0]]
 
