@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 import socket
 import threading
@@ -31,12 +32,7 @@ Made = Callable[..., Any]
 def sdk(cloud: CloudStandIn) -> Made:
     """Make an SDK of that cloud."""
     cloud.accepted.add(SECRET)
-
-    def made(**options: Any) -> yandexcloud.SDK:
-        how = {} if {"token", "service_account_key"} & options.keys() else {"iam_token": SECRET}
-        return sdk_of(cloud, **how, **options)
-
-    return made
+    return functools.partial(sdk_of, cloud, iam_token=SECRET)
 
 
 class Interceptor(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
@@ -60,13 +56,10 @@ def test_its_endpoints_roots_and_credentials(sdk: Made, cloud: CloudStandIn, log
     assert not interceptor.seen  # it is for the calls of the SDK
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("how", ["token", "service_account_key"])
-def test_credentials_that_are_exchanged(how: str, sdk: Made, cloud: CloudStandIn, key: ServiceAccountKey) -> None:
-    cloud.oauth.add("y0_user")
+def test_credentials_that_are_exchanged(cloud: CloudStandIn, key: ServiceAccountKey) -> None:
     cloud.audience = f"https://iam.{cloud.address}/iam/v1/tokens"  # the SDK keeps the port in it
     fields = {"id": key.id, "service_account_id": key.account, "private_key": key.pem}
-    with connect(sdk(**{how: "y0_user" if how == "token" else fields})) as client:
+    with connect(sdk_of(cloud, service_account_key=fields)) as client:
         assert client.wait("a").done
     assert len(cloud.issued) == 1
 

@@ -203,6 +203,7 @@ def test_earlier_tokens(environment: pytest.MonkeyPatch) -> None:
     assert "opaque" not in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("how", ["iam_token", "token"])
 def test_the_token_of_an_sdk(how: str, cloud: CloudStandIn) -> None:
     def get(call: Call) -> OperationMessage:

@@ -37,11 +37,8 @@ def test_the_order_of_the_sources(
     cloud.oauth.add("y0_user")
     yc.does("echo t1.yc")
     for name, value in available.items():
-        environment.setenv(
-            *{"metadata": ("YC_METADATA_ADDR", metadata.address), "yc": ("PATH", path_with(yc.folder))}.get(
-                name, (name, value)
-            )
-        )
+        others = {"metadata": ("YC_METADATA_ADDR", metadata.address), "yc": ("PATH", path_with(yc.folder))}
+        environment.setenv(*others.get(name, (name, value)))
     for target in (None, "yandex"):
         connection = connected(target=target).connection
         assert connection.source.startswith(used)
