@@ -65,13 +65,12 @@ def test_the_service_account_of_the_machine(
     ],
 )
 def test_a_metadata_service_without_a_token(
-    how: dict[str, object], words: str, connected: Connected, metadata: MetadataStandIn, environment: pytest.MonkeyPatch
+    how: dict[str, object], words: str, connected: Connected, machine: MetadataStandIn
 ) -> None:
-    vars(metadata).update(how)
-    environment.setenv("YC_METADATA_ADDR", metadata.address)
+    vars(machine).update(how)
     with lasting(0.0, 2.0), pytest.raises(NotConnected) as caught:
         connected()
-    assert f"the metadata service at {metadata.address}: {words}" in str(caught.value)
+    assert f"the metadata service at {machine.address}: {words}" in str(caught.value)
 
 
 @pytest.mark.parametrize(

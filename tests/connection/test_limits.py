@@ -76,14 +76,6 @@ def test_a_program_with_a_token(does: tuple[str, ...], program: CommandLineStand
     until(lambda: not processes_of(program.folder))
 
 
-@pytest.fixture
-def service(metadata: MetadataStandIn, environment: pytest.MonkeyPatch) -> MetadataStandIn:
-    """That metadata service, which the environment names."""
-    environment.setenv("YC_METADATA_ADDR", metadata.address)
-    metadata.token = TOKEN
-    return metadata
-
-
 @pytest.mark.parametrize(
     ("how", "words"),
     [
@@ -98,22 +90,22 @@ def service(metadata: MetadataStandIn, environment: pytest.MonkeyPatch) -> Metad
         ({"body": b"{}", "drips": b" "}, "it gave an empty token"),
     ],
 )
-def test_a_metadata_service_without_a_token(how: dict[str, Any], words: str, service: MetadataStandIn) -> None:
-    vars(service).update(how)
+def test_a_metadata_service_without_a_token(how: dict[str, Any], words: str, machine: MetadataStandIn) -> None:
+    vars(machine).update(how)
     with leaving_nothing(), pytest.raises(NoToken) as caught:
         fetched(MetadataService())
     assert words in str(caught.value)
 
 
 @pytest.mark.parametrize("drips", [b" ", b"x", b"}", b"{}" * 1_000])
-def test_a_metadata_service_with_a_token(drips: bytes, service: MetadataStandIn) -> None:
-    service.drips = drips
+def test_a_metadata_service_with_a_token(drips: bytes, machine: MetadataStandIn) -> None:
+    machine.drips = drips
     with leaving_nothing():
-        assert fetched(MetadataService()) == TOKEN
+        assert fetched(MetadataService()) == machine.token
 
 
-def test_an_sdk_whose_token_never_ends(cloud: CloudStandIn, service: MetadataStandIn) -> None:
-    service.body, service.drips = b"", b" "
+def test_an_sdk_whose_token_never_ends(cloud: CloudStandIn, machine: MetadataStandIn) -> None:
+    machine.body, machine.drips = b"", b" "
     with connect(sdk_of(cloud)) as client, lasting(0.0, 2.0), pytest.raises(Exception, match="No answer"):
         client.check()
 

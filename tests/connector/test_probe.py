@@ -24,27 +24,23 @@ def token(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("YC_IAM_TOKEN", TOKEN)
 
 
-def probes(cloud: CloudStandIn) -> int:
-    return cloud.server.gets("")
-
-
 @pytest.mark.parametrize("target", ["--discovery {0.address}", "{0.address} --iam-token-env YC_IAM_TOKEN", "sdk"])
 def test_the_magic_sends_one(target: str, cloud: CloudStandIn, shell: Any) -> None:
     shell.user_ns["sdk"] = sdk_of(cloud, iam_token=TOKEN)
     ca = "" if target == "sdk" else f" --ca '{cloud.ca}'"
     shell.run_line_magic("op", f"connect {target.format(cloud)}{ca}")
-    assert probes(cloud) == 1
+    assert cloud.server.gets("") == 1
     assert shell.run_line_magic("op", "get a").done
-    assert probes(cloud) == 1
+    assert cloud.server.gets("") == 1
 
 
 def test_a_script_sends_one_only_to_choose_credentials(connected: Connected, cloud: CloudStandIn) -> None:
     with connect(cloud.address, ca=cloud.ca, token_env="YC_IAM_TOKEN") as client:
         assert not cloud.server.calls
         assert client.get("a").done
-    assert not probes(cloud)
+    assert not cloud.server.gets("")
     assert connected().get("b").done
-    assert probes(cloud) == 1
+    assert cloud.server.gets("") == 1
 
 
 def test_an_answer_of_something_else_is_refused(cloud: CloudStandIn, shell: Any) -> None:
@@ -64,7 +60,7 @@ def test_an_answer_that_tells_nothing_of_the_token(first: Any, cloud: CloudStand
     answer = cloud.server.get
     cloud.server.get = lambda call: (first if call.number == 1 else answer)(call)
     shell.run_line_magic("op", f"connect --discovery {cloud.address} --ca '{cloud.ca}'")
-    assert probes(cloud) == 2
+    assert cloud.server.gets("") == 2
 
 
 def test_a_service_that_has_answered_may_be_away_later(
