@@ -98,9 +98,8 @@ def test_yandex_cloud_with_such_a_certificate(discovery: bool, authority: Author
         connect(discovery=address, ca=authority.ca, token_env="YC_IAM_TOKEN")
     assert "subjectAltName" in str(caught.value)
     assert "refused" not in str(caught.value)
-    assert (
-        isinstance(caught.value, ServiceUnavailable) is discovery
-    )  # the service does not answer; or nobody says where
+    # The service does not answer; or discovery does not, and nobody says where the service is.
+    assert isinstance(caught.value, ServiceUnavailable) is discovery
 
 
 def test_a_token_service_with_such_a_certificate(authority: Authority, environment: pytest.MonkeyPatch) -> None:

@@ -29,15 +29,6 @@ def test_a_token_of_the_environment(
     assert len(cloud.issued) == is_exchanged
 
 
-def test_a_given_variable_holds_an_iam_token(
-    connected: Connected, cloud: CloudStandIn, environment: pytest.MonkeyPatch
-) -> None:
-    cloud.accepted.add("t2.of-a-format-to-come")
-    environment.setenv("MINE", "t2.of-a-format-to-come")
-    environment.setenv("YC_IAM_TOKEN", "not asked for")
-    assert connected(token_env="MINE").connection.identity == "the bearer of $MINE"
-
-
 def test_the_service_account_of_the_machine(
     connected: Connected, machine: MetadataStandIn, environment: pytest.MonkeyPatch
 ) -> None:

@@ -12,34 +12,33 @@ from ds_ops_magic.connection.tokens import NoToken, Token
 from ds_ops_magic.model.errors import NotConnected
 from tests.support.following import lasting
 from tests.support.sources import Connected, ScriptedSource, connection_by
-from tests.support.stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, path_with
+from tests.support.stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn
 
 
 @pytest.mark.parametrize(
-    ("available", "used"),
+    ("variables", "used"),
     [
-        ({"YC_IAM_TOKEN": "t1.iam", "YC_TOKEN": "y0_user", "metadata": "", "yc": ""}, "$YC_IAM_TOKEN"),
-        ({"YC_IAM_TOKEN": " ", "YC_TOKEN": "y0_user", "YC_OAUTH_TOKEN": "t1.iam", "metadata": ""}, "$YC_TOKEN"),
-        ({"YC_OAUTH_TOKEN": "t1.iam", "metadata": "", "yc": ""}, "$YC_OAUTH_TOKEN"),
-        ({"metadata": "", "yc": ""}, "the metadata service at "),
-        ({"yc": ""}, "yc iam create-token"),
+        ({"YC_IAM_TOKEN": "t1.iam", "YC_TOKEN": "y0_user"}, "$YC_IAM_TOKEN"),
+        ({"YC_IAM_TOKEN": " ", "YC_TOKEN": "y0_user", "YC_OAUTH_TOKEN": "t1.iam"}, "$YC_TOKEN"),
+        ({"YC_OAUTH_TOKEN": "t1.iam"}, "$YC_OAUTH_TOKEN"),
+        ({}, "the metadata service at "),
+        ({"YC_METADATA_ADDR": "127.0.0.1:1"}, "yc iam create-token"),
     ],
 )
+@pytest.mark.usefixtures("machine")
 def test_the_order_of_the_sources(
-    available: dict[str, str],
+    variables: dict[str, str],
     used: str,
     connected: Connected,
     cloud: CloudStandIn,
-    metadata: MetadataStandIn,
-    yc: CommandLineStandIn,
+    program: CommandLineStandIn,
     environment: pytest.MonkeyPatch,
 ) -> None:
-    cloud.accepted.update(("t1.iam", "t1.yc", metadata.token))
+    cloud.accepted.update(("t1.iam", "t1.yc"))
     cloud.oauth.add("y0_user")
-    yc.does("echo t1.yc")
-    for name, value in available.items():
-        others = {"metadata": ("YC_METADATA_ADDR", metadata.address), "yc": ("PATH", path_with(yc.folder))}
-        environment.setenv(*others.get(name, (name, value)))
+    program.does("echo t1.yc")
+    for name, value in variables.items():
+        environment.setenv(name, value)
     for target in (None, "yandex"):
         connection = connected(target=target).connection
         assert connection.source.startswith(used)
@@ -100,15 +99,17 @@ def test_no_source_is_accepted(
     assert "--sa-key FILE" in hint
 
 
-def test_a_given_source_is_the_only_one(
+def test_a_given_variable_is_the_only_source(
     connected: Connected, cloud: CloudStandIn, environment: pytest.MonkeyPatch
 ) -> None:
     cloud.accepted.add("t1.good")
     environment.setenv("YC_IAM_TOKEN", "t1.good")
-    environment.setenv("MINE", "t1.bad")
+    environment.setenv("MINE", "t2.of-a-format-to-come")  # it holds an IAM token in any case
     with pytest.raises(NotConnected) as caught:
         connected(token_env="MINE")
     assert caught.value.args[0] == "Not connected to Yandex Cloud by $MINE: refused: UNAUTHENTICATED: bad token."
+    cloud.accepted.add("t2.of-a-format-to-come")
+    assert connected(token_env="MINE").connection.identity == "the bearer of $MINE"
 
 
 def test_a_slow_source_keeps_its_place(cloud: CloudStandIn) -> None:
