@@ -35,8 +35,6 @@ logging.getLogger("asyncio").setLevel(logging.INFO)
 %load_ext ds_ops_magic
 %xmode Verbose
 """
-
-
 LOOK = """
 client = get_ipython().magics_manager.registry["OpMagics"].session.client
 if client is not None:

@@ -16,8 +16,6 @@ from tests.support.certificates import Authority
 from tests.support.following import python
 from tests.support.stand_ins import CloudStandIn
 
-IAM, OAUTH, OF_YC = "t1.iam.s3cr3t", "y0_oauth-s3cr3t", "t1.yc.s3cr3t"
-
 
 def test_an_address_and_a_connection() -> None:
     made = connect("127.0.0.1:1").connection
@@ -82,7 +80,7 @@ def test_endpoint_discovery_of_the_environment(
         (None, {"discovery": "a b"}, "is no host"),
     ],
 )
-def test_options_that_do_not_go_together(target: Any, options: dict[str, str], words: str) -> None:
+def test_options_that_do_not_fit(target: Any, options: dict[str, str], words: str) -> None:
     with pytest.raises(NotConnected) as caught:
         connect(target, **options)  # type: ignore[arg-type]
     assert words in str(caught.value)
@@ -124,10 +122,10 @@ def test_a_variable_without_a_token(value: str | None, why: str, monkeypatch: py
 @pytest.mark.parametrize(
     ("target", "options", "what"),
     [
-        (IAM, {}, "to connect to"),
-        (None, {"token_env": IAM}, "for --iam-token-env"),
-        (None, {"sa_key": OAUTH}, "for --sa-key"),
-        (None, {"profile": OF_YC}, "for --profile"),
+        ("t1.iam.s3cr3t", {}, "to connect to"),
+        (None, {"token_env": "t1.iam.s3cr3t"}, "for --iam-token-env"),
+        (None, {"sa_key": "y0_oauth-s3cr3t"}, "for --sa-key"),
+        (None, {"profile": "t1.yc.s3cr3t"}, "for --profile"),
     ],
 )
 def test_a_token_where_a_name_belongs(target: str | None, options: dict[str, Any], what: str) -> None:
@@ -174,7 +172,7 @@ assert connected().connection.source
 """
 
 
-def test_interrupts_leave_nothing_behind(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> None:
+def test_interrupts_while_connecting(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> None:
     cloud.accepted.add("t1.of-a-user")
     environment.setenv("YC_IAM_TOKEN", "t1.of-a-user")
     with python(INTERRUPTED, cloud.address, cloud.ca) as process:
