@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from ds_ops_magic import asking
 from ds_ops_magic.model import grpc_codes, references
-from ds_ops_magic.model.errors import InvalidOperationId, OperationNotFound, PermissionDenied, ServiceRefused
+from ds_ops_magic.model.errors import OperationsError, ServiceRefused
 from ds_ops_magic.model.group_errors import NOT_ASKED, NOT_CANCELLED
 from ds_ops_magic.model.waiting import ReturnWhen
 from ds_ops_magic.polling.owner import PollerOwner
@@ -107,11 +107,12 @@ class OperationClient:
         try:
             # No operation has an empty id: the service can only refuse it.
             asking.result_of(self._poller.started().get(""))
-        except (InvalidOperationId, OperationNotFound, PermissionDenied):
-            return
-        except ServiceRefused as refused:
-            if not grpc_codes.is_service(refused.code, str(refused)):
-                raise grpc_codes.not_a_service(refused, self.connection.endpoint) from None
+        except OperationsError as error:
+            if grpc_codes.accepts_probe(error):
+                return
+            if isinstance(error, ServiceRefused):
+                raise grpc_codes.not_a_service(error, self.connection.endpoint) from None
+            raise
 
     def get(self, operation: Reference) -> Operation:
         """Ask for an operation as it is now.

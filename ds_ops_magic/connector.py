@@ -46,10 +46,9 @@ def connect(
     """Connect to an OperationService.
 
     Args:
-        target: ``"local"``: the service of this process, started when needed, which no client's ``close`` stops. None
-            or ``"yandex"``: Yandex Cloud.
-            ``"host:port"`` or ``"unix:/path"``: that address, in plaintext on this host and with TLS anywhere else;
-            nothing is sent there yet. Or a ``yandexcloud.SDK``, which brings all of this itself.
+        target: ``"local"``: the service of this process, started when needed, which no client's ``close`` stops.
+            None or ``"yandex"``: Yandex Cloud. ``"host:port"`` or ``"unix:/path"``: that address, in plaintext on this
+            host and with TLS elsewhere; nothing is sent yet. A ``yandexcloud.SDK``, which brings all of this itself.
         token_env: Name of the environment variable with an IAM token; at an address, with any bearer token.
         sa_key: Path of the authorized key of a service account, as ``yc iam key create`` writes it.
         profile: Name of a profile of ``yc``. Without these three the credentials for Yandex Cloud are the first that
@@ -59,8 +58,7 @@ def connect(
         rate: The most calls per second, over all operations.
 
     Raises:
-        NotConnected: The target is none of these, an option does not go with it, or no credentials were accepted,
-            which takes 2 s at most.
+        NotConnected: The target is none of these, an option does not fit it, or no credentials are accepted in 2 s.
         ServiceUnavailable: Yandex Cloud's operation service does not answer.
     """
     options = {"token_env": token_env, "sa_key": sa_key, "profile": profile, "ca": ca, "discovery": discovery}
@@ -94,7 +92,9 @@ def _connection(target: object, options: Mapping[str, Any]) -> Connection:
     elif hasattr(target, "client") and hasattr(target, "waiter"):
         _check_options(options, (), "an SDK, which has credentials of its own")
         return threads.uninterrupted(lambda: sdk.connect(target))
-    raise _not_a_target(target)
+    shown = one_line(target if isinstance(target, str) else type(target).__name__, 60)
+    hint = "Give local, yandex, an address (host:port or unix:/path) or a yandexcloud.SDK."
+    raise NotConnected(f"{shown!r} is nothing to connect to.", hint)
 
 
 def _to_yandex(options: Mapping[str, Any]) -> Connection:
@@ -126,7 +126,6 @@ def _refuse_tokens(given: Mapping[str, object]) -> None:
 
 
 def _check_options(given: Collection[str], allowed: Collection[str], target: str) -> None:
-    """Refuse options that would have no effect, and credentials from two sources at once."""
     for name in sorted(given):
         if name not in allowed:
             hint = "Leave it out. All options: %op connect --help"
@@ -134,11 +133,3 @@ def _check_options(given: Collection[str], allowed: Collection[str], target: str
     sources = sorted({"token_env", "sa_key", "profile"}.intersection(given))
     if len(sources) > 1:
         raise NotConnected(f"{' and '.join(_FLAGS[name] for name in sources)} exclude each other: give one.")
-
-
-def _not_a_target(target: Any) -> NotConnected:
-    shown = one_line(target if isinstance(target, str) else type(target).__name__, 60)
-    return NotConnected(
-        f"{shown!r} is nothing to connect to.",
-        "Give local, yandex, an address (host:port or unix:/path) or a yandexcloud.SDK.",
-    )

@@ -9,6 +9,7 @@ import pickletools
 import pkgutil
 import pydoc
 import re
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from ds_ops_magic import local
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connection import credentials
 from ds_ops_magic.connection.connection import EndpointConnection
+from ds_ops_magic.connection.tokens import Token
 from ds_ops_magic.connection.yandex import YandexConnection
 from ds_ops_magic.connection.yandex_api import Cloud
 from ds_ops_magic.local.connection import LocalConnection
@@ -141,9 +143,9 @@ def clients(tmp_path: Path) -> Iterator[OperationClient]:
     yield OperationClient(EndpointConnection("localhost:1"), history=history, schedule=ds_ops_magic.Schedule())
     yield OperationClient(LocalConnection(), rate=5)
     for source in SOURCES:
-        cloud = Cloud()
+        cloud = Cloud("localhost:1")
         cloud._endpoints = {"operation": "localhost:1"}
-        yield OperationClient(YandexConnection(cloud, source, None))
+        yield OperationClient(YandexConnection(cloud, source, Token("t1.of-a-user"), time.time))
 
 
 def test_pickles_of_clients(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def normalized(address: str) -> str:
 
 
 def is_on_this_host(address: str) -> bool:
-    """Tell whether an address is on this host: a unix socket or loopback."""
+    """Tell whether an address is a unix socket or loopback."""
     if address.startswith("unix:"):
         return True
     host = address.rpartition(":")[0].strip("[]")
@@ -36,7 +36,6 @@ def is_on_this_host(address: str) -> bool:
 
 
 def channel_options(address: str) -> tuple[tuple[str, Any], ...]:
-    """Return the options that every gRPC channel to an address needs."""
     # With gRPC's transparent retries a port that sends each connection away with GOAWAY, as a draining proxy does,
     # makes it spin, and after some seconds abort the process (1.85). What fails is asked again by the table of codes.
     options = (("grpc.enable_retries", 0),)
@@ -45,11 +44,7 @@ def channel_options(address: str) -> tuple[tuple[str, Any], ...]:
 
 
 def check_host(text: str) -> str:
-    """Return a text that names a host of the cloud, with its port where one is given.
-
-    Raises:
-        NotConnected: It is a URL, a unix socket or no address at all.
-    """
+    """Return a text that names a host, with a port or without; raise NotConnected for anything else."""
     check_no_scheme(text)
     if is_address(text if ":" in text else f"{text}:443") and not text.startswith("unix:"):
         return text
@@ -60,11 +55,7 @@ def check_host(text: str) -> str:
 
 
 def check_no_scheme(text: str) -> None:
-    """Refuse a URL in place of an address: its scheme would be a way to ask for plaintext.
-
-    Raises:
-        NotConnected: It is a URL; says what would be wrong with plaintext, and what to give instead.
-    """
+    """Raise NotConnected for a URL in place of an address: its scheme would be a way to ask for plaintext."""
     scheme, separator, rest = text.partition("://")
     if not separator or is_address(text):
         return

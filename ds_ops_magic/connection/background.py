@@ -18,12 +18,7 @@ ResultT = TypeVar("ResultT")
 def in_background(work: Callable[[], ResultT], name: str = "ds_ops_magic connecting") -> Pending[ResultT]:
     """Run blocking work on a daemon thread: an executor's threads would keep Python from exiting.
 
-    Args:
-        work: What to run. It goes on where nobody waits for its result any more.
-        name: Name of the thread.
-
-    Raises:
-        OperationsError: No thread can be started.
+    It goes on where nobody waits for its result any more. Raises OperationsError where no thread can be started.
     """
     pending: Pending[ResultT] = Pending()
 

@@ -47,7 +47,7 @@ class Connection(PickledByName):
         return self.endpoint
 
     def channel(self, options: Options) -> grpc.aio.Channel:
-        """Open a channel. Called on the event loop that will use it."""
+        """Open a channel; called on the event loop that will use it."""
         raise NotImplementedError
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
@@ -56,14 +56,11 @@ class Connection(PickledByName):
 
     @property
     def token_generation(self) -> int:
-        """The number of the credentials in use, which is another one for others."""
+        """The number of the credentials in use; other credentials have another number."""
         return 0
 
     def refresh(self, token_generation: int) -> None:
-        """Get fresh credentials after a call was refused, unless others are in use by now. May block.
-
-        Args:
-            token_generation: The one with which that call was made.
+        """Get fresh credentials after a call with that generation was refused, unless others are in use by now. Blocks.
 
         Raises:
             AuthenticationError: There are none to be had.
@@ -79,7 +76,7 @@ class Connection(PickledByName):
         return answer
 
     def close(self) -> None:
-        """Close what the connection itself has opened."""
+        """Close what the connection itself has opened, which the channels are not."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} to {self.endpoint} as {self.identity}>"
@@ -91,20 +88,16 @@ class TokenConnection(Connection):
     _tokens: Tokens
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """Return the bearer token as call metadata, where there is one."""
         return self._tokens.metadata
 
     def redacted(self, message: str) -> str:
-        """Return a service's message without the tokens that it was given."""
         return self._tokens.redacted(message)
 
     def without_secrets(self, answer: bytes, request: bytes) -> bytes:
-        """Return a serialized answer without the tokens that the service was given."""
         return self._tokens.without_secrets(answer, request)
 
     @property
     def token_generation(self) -> int:
-        """The number of the token in use."""
         return self._tokens.current[0]
 
 
@@ -130,7 +123,6 @@ class EndpointConnection(TokenConnection):
         self._tokens = Tokens(_read_token(token_env) if token_env else None)
 
     def channel(self, options: Options) -> grpc.aio.Channel:
-        """Open a channel; plaintext only to loopback or a unix socket, where no one else listens in."""
         import grpc
 
         options = (*options, *channel_options(self.endpoint))
@@ -140,11 +132,6 @@ class EndpointConnection(TokenConnection):
         return grpc.aio.secure_channel(self.endpoint, credentials, options=options)
 
     def refresh(self, token_generation: int) -> None:
-        """Read the token's environment variable again, unless another token is in use by now.
-
-        Raises:
-            AuthenticationError: The token is still the one that was refused, or there is none.
-        """
         current, token = self._tokens.current
         if current != token_generation:
             return
@@ -174,11 +161,7 @@ def _read_token(variable: str) -> Token:
 
 
 def read_certificates(path: str | os.PathLike[str]) -> bytes:
-    """Read a PEM file of certificates to trust.
-
-    Raises:
-        NotConnected: It cannot be read, or holds none.
-    """
+    """Read a PEM file of certificates to trust; raise NotConnected where it holds none."""
     shown = tidy(os.fspath(path), 100)
     try:
         data = read_file(path)

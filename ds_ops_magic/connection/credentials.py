@@ -23,11 +23,10 @@ from ds_ops_magic.util.text import duration, one_line, tidy
 if TYPE_CHECKING:
     from ds_ops_magic.connection.yandex_api import Cloud
 
-IAM_VARIABLES = ("YC_IAM_TOKEN",)
-MIXED_VARIABLES = ("YC_TOKEN", "YC_OAUTH_TOKEN")
-"""Variables that may hold either kind of token, as `yc` and Yandex's AI SDK use them."""
-METADATA_TIMEOUT = 1.0
-"""Seconds that the metadata service may take."""
+_METADATA_TIMEOUT = 1.0  # seconds
+
+# The first holds an IAM token; the others either kind, as yc and Yandex's AI SDK use them.
+_VARIABLES = ("YC_IAM_TOKEN", "YC_TOKEN", "YC_OAUTH_TOKEN")
 
 # What gRPC for Go, in which yc is written, says of a service that does not answer.
 _YC_RETRYABLE = ("code = Unavailable", "code = DeadlineExceeded")
@@ -47,11 +46,9 @@ class Source(PickledByName):
     is_static = False
 
     def fetch(self, cloud: Cloud, timeout: float) -> Token:
-        """Get a token. Blocks.
+        """Get a token, in so many seconds at most, however much the source answers and however slowly. Blocks.
 
-        Args:
-            cloud: Whose token service exchanges what is no IAM token yet.
-            timeout: The most seconds that it may take, however much the source answers and however slowly.
+        The cloud's token service exchanges what is no IAM token yet.
 
         Raises:
             NoToken: It has none; SourceAbsent: it does not exist here.
@@ -61,11 +58,9 @@ class Source(PickledByName):
 
 
 class EnvironmentToken(Source):
-    """A token in an environment variable, which is read anew each time.
+    """A token in an environment variable, which is read anew each time; an OAuth token is exchanged for an IAM token.
 
-    Args:
-        variable: Its name.
-        is_iam: Whether it holds an IAM token in any case; else its prefix tells.
+    With `is_iam` it holds an IAM token in any case; else its prefix tells.
     """
 
     is_static = True
@@ -77,7 +72,6 @@ class EnvironmentToken(Source):
         self._is_iam = is_iam
 
     def fetch(self, cloud: Cloud, timeout: float) -> Token:
-        """Read the variable; an OAuth token is exchanged for an IAM token."""
         token = read_variable(self._variable)
         # "t1." is how IAM tokens start: https://yandex.cloud/en/docs/iam/concepts/authorization/iam-token
         if self._is_iam or token.value.startswith("t1."):
@@ -91,6 +85,7 @@ class MetadataService(Source):
     """The service account of the virtual machine, function or DataSphere project that this runs in.
 
     The protocol is that of Google Compute Engine; ``YC_METADATA_ADDR`` changes the address, as for ``yandexcloud``.
+    It is never asked through a proxy, which would see the token.
     """
 
     identity = "the service account of this machine"
@@ -100,8 +95,7 @@ class MetadataService(Source):
         self.name = f"the metadata service at {tidy(self._address, 60)}"
 
     def fetch(self, cloud: Cloud, timeout: float) -> Token:
-        """Request the token of the default service account; never through a proxy, which would see it."""
-        timeout = min(timeout, METADATA_TIMEOUT)
+        timeout = min(timeout, _METADATA_TIMEOUT)
         path = "/computeMetadata/v1/instance/service-accounts/default/token"
         try:
             status, body = web.get(self._address, path, {"Metadata-Flavor": "Google"}, timeout)
@@ -118,11 +112,7 @@ class MetadataService(Source):
 
 
 class CommandLine(Source):
-    """``yc iam create-token``: Yandex Cloud's own command line, as whoever is logged in there.
-
-    Args:
-        profile: Name of one of its profiles; its current one when None.
-    """
+    """``yc iam create-token``: Yandex Cloud's own command line, with one of its profiles, or with its current one."""
 
     def __init__(self, profile: str | None = None) -> None:
         shown = "" if profile is None else f" --profile {tidy(profile, 60)}"
@@ -131,15 +121,13 @@ class CommandLine(Source):
         self._arguments = ["iam", "create-token", *(() if profile is None else ("--profile", profile))]
 
     def fetch(self, cloud: Cloud, timeout: float) -> Token:
-        """Run it, with no terminal to ask anything on, and without the tokens that yc would read itself."""
         # Its installer puts it into the home folder, and on the PATH of shells that were started since.
         folders = (os.environ.get("PATH", os.defpath), os.path.expanduser("~/yandex-cloud/bin"))
         program = shutil.which("yc", path=os.pathsep.join(folders))
         if program is None:
             raise SourceAbsent("yc is not installed")
-        environment = {
-            name: value for name, value in os.environ.items() if name not in (*IAM_VARIABLES, *MIXED_VARIABLES)
-        }
+        # Without the tokens that yc would read itself.
+        environment = {name: value for name, value in os.environ.items() if name not in _VARIABLES}
         try:
             completed = programs.run([program, *self._arguments], environment, timeout)
         except TimeoutError:
@@ -158,8 +146,7 @@ class CommandLine(Source):
 class KeyFile(Source):
     """An authorized key of a service account, as ``yc iam key create --output FILE`` writes it.
 
-    Args:
-        path: The file. It is read each time, and nothing of it is kept.
+    A JSON Web Token signed with it is exchanged for an IAM token. The file is read each time, and nothing of it kept.
     """
 
     identity = "a service account"
@@ -169,7 +156,6 @@ class KeyFile(Source):
         self.name = f"the key in {tidy(self._path, 100)}"
 
     def fetch(self, cloud: Cloud, timeout: float) -> Token:
-        """Sign a JSON Web Token with the key, and exchange it for an IAM token."""
         from yandexcloud.auth import get_auth_token_requester
 
         deadline = time.monotonic() + timeout
@@ -192,19 +178,14 @@ class KeyFile(Source):
 def default_sources() -> list[Source]:
     """Return the sources that are tried, in the order of DataSphere's own command line."""
     return [
-        *(EnvironmentToken(name, is_iam=True) for name in IAM_VARIABLES),
-        *(EnvironmentToken(name, is_iam=False) for name in MIXED_VARIABLES),
+        *(EnvironmentToken(name, is_iam=name == "YC_IAM_TOKEN") for name in _VARIABLES),
         MetadataService(),
         CommandLine(),
     ]
 
 
 def read_variable(name: str) -> Token:
-    """Return the token that an environment variable holds.
-
-    Raises:
-        NoToken: It holds none that can be sent.
-    """
+    """Return the token that an environment variable holds; raise NoToken where it holds none that can be sent."""
     value = os.environ.get(name, "").strip()
     if not value:
         raise SourceAbsent("unset or empty")

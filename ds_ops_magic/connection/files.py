@@ -15,11 +15,7 @@ class UnreadableFile(Exception):
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
-    """Read a whole regular file; ``~`` is the home folder. Pipes and devices are refused: they may never end.
-
-    Raises:
-        UnreadableFile: It cannot be read; says why.
-    """
+    """Read a whole regular file; ``~`` is the home folder. Pipes and devices are refused: they may never end."""
     try:
         with open(Path(path).expanduser(), "rb", opener=_open_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

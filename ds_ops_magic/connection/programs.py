@@ -24,30 +24,24 @@ class OutputTooLarge(Exception):
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[bytes]:
-    """Run a program, with no terminal to ask anything on.
-
-    Args:
-        command: The program and its arguments.
-        environment: The variables it sees.
-        timeout: Seconds that it may take.
-
-    Returns:
-        Its exit code and output; of what it printed as errors the last 64 KB.
+    """Run a program for so many seconds at most, with no terminal to ask anything on; keep the end of its stderr.
 
     Raises:
         TimeoutError: It has not ended in time.
-        OutputTooLarge: It printed more than 64 KB.
+        OutputTooLarge: It printed more than the limit.
         OSError, ValueError: It cannot be run.
     """
     deadline = time.monotonic() + timeout
     pipe = subprocess.PIPE
-    process = subprocess.Popen(  # noqa: S603  # the user's own program
+    with subprocess.Popen(  # noqa: S603  # the user's own program
         command, env=environment, start_new_session=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, bufsize=0
-    )
-    try:
-        stdout, stderr = _read_output(process, deadline)
-    finally:
-        _kill(process)
+    ) as process:
+        try:
+            stdout, stderr = _read_output(process, deadline)
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing is left of what it has started
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
     return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
@@ -72,14 +66,3 @@ def _read_output(process: subprocess.Popen[bytes], deadline: float) -> tuple[byt
                 return bytes(stdout), bytes(stderr)
             if time.monotonic() >= deadline:
                 raise TimeoutError
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a program and what it has started, and close its pipes."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left
-        os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()
-    for pipe in (process.stdout, process.stderr):
-        if pipe is not None:
-            pipe.close()

@@ -8,12 +8,7 @@ _SHORTEST = 4  # bytes of a secret that is looked for in data: shorter ones are 
 
 
 def redacted(text: str, *secrets: str) -> str:
-    """Return a text without the given secrets, and without anything else that looks like a token.
-
-    Args:
-        text: What a service or a program said.
-        *secrets: What it was given; empty ones are ignored.
-    """
+    """Return a text without the given secrets, and without anything else that looks like a token."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):  # one may begin with another
         text = text.replace(secret, HIDDEN)
     return masked(text)
@@ -23,11 +18,7 @@ def overwritten(data: bytes, *secrets: str) -> bytes:
     """Return serialized data with the given secrets overwritten, each by as many bytes.
 
     So every length in a protobuf message stays right, also in payloads of unknown types. That such a run of bytes is no
-    text there but lengths and tags is as likely as that somebody guesses the secret.
-
-    Args:
-        data: The serialized message.
-        *secrets: What its sender was given, ASCII.
+    text there but lengths and tags is as likely as that somebody guesses the secret. Secrets are ASCII.
     """
     for secret in sorted(secrets, key=len, reverse=True):  # one may begin with another
         sought = secret.encode()

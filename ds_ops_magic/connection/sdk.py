@@ -11,7 +11,7 @@ from ds_ops_magic.connection.background import in_background
 from ds_ops_magic.connection.connection import Connection, Options
 from ds_ops_magic.connection.redaction import redacted
 from ds_ops_magic.connection.tokens import Token, Tokens
-from ds_ops_magic.connection.yandex_api import OPERATION
+from ds_ops_magic.connection.yandex_api import IAM, OPERATION
 from ds_ops_magic.model.errors import NotConnected, OperationsError, thread_limit
 from ds_ops_magic.util.text import duration, one_line, tidy
 from ds_ops_magic.util.threads import DaemonThreads, ThreadLimitReached
@@ -31,75 +31,60 @@ _THREADS = 16
 _log = logging.getLogger(__name__)
 
 
-class SdkConnection(Connection):
+class _BySdk(Connection):
+    identity = f"the account of {SOURCE}"
+    source = SOURCE
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a connection by a yandexcloud.SDK holds its credentials, and is not pickled: connect again")
+
+
+class SdkConnection(_BySdk):
     """A ``yandexcloud.SDK`` by its channel credentials, which have no public name.
 
-    Args:
-        sdk: The SDK object. Its interceptor is for its own calls; it does not see these.
-
-    Raises:
-        AttributeError: It has no such credentials.
-        grpc.RpcError: Its endpoint discovery failed, or did not answer.
+    The SDK's interceptor is for its own calls, and does not see these. Raises AttributeError where it has no such
+    credentials, and grpc.RpcError where its endpoint discovery fails or does not answer.
     """
 
     def __init__(self, sdk: Any) -> None:
-        self.identity, self.source = f"the account of {SOURCE}", SOURCE
         channels = sdk._channels
         endpoints = _endpoints(channels)
         self._tokens = Tokens()
-        self._credentials = _credentials(channels, endpoints["iam"], lambda token: self._tokens.use(Token(token)))
+        self._credentials = _credentials(channels, endpoints[IAM], lambda token: self._tokens.use(Token(token)))
         self._address = endpoints[OPERATION]
         self.endpoint = tidy(self._address)
 
     def channel(self, options: Options) -> grpc.aio.Channel:
-        """Open a TLS channel that adds the SDK's token to each call."""
         import grpc
 
         options = (*options, *channel_options(self._address))
         return grpc.aio.secure_channel(self._address, self._credentials, options=options)
 
     def redacted(self, message: str) -> str:
-        """Return a service's message without the tokens that the SDK has given it."""
         return self._tokens.redacted(message)
 
     def without_secrets(self, answer: bytes, request: bytes) -> bytes:
-        """Return a serialized answer without the tokens that the SDK has given the service."""
         return self._tokens.without_secrets(answer, request)
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a connection by a yandexcloud.SDK holds its credentials, and is not pickled: connect again")
 
-
-class StubConnection(Connection):
+class StubConnection(_BySdk):
     """A ``yandexcloud.SDK`` by its public `client`, whose stubs block: a few threads make the calls, and it is slower.
 
-    Its tokens are not known: where a service repeats one, it is hidden only if it has a known format.
-
-    Args:
-        sdk: The SDK object.
-
-    Raises:
-        grpc.RpcError: Its endpoint discovery failed.
-        TimeoutError: Its endpoint discovery did not answer.
-        Exception: It is no SDK.
+    Its tokens are not known: where a service repeats one, it is hidden only if it has a known format. Raises whatever
+    `client` raises, and TimeoutError where its endpoint discovery does not answer.
     """
 
     def __init__(self, sdk: Any) -> None:
         from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceStub
 
-        self.identity, self.source = f"the account of {SOURCE}", SOURCE
-        self.endpoint = "the operation service of the given SDK"
+        self.endpoint = f"the operation service of {SOURCE}"
         pending = in_background(lambda: sdk.client(OperationServiceStub))
         if not pending.ended_within(DISCOVERY_TIMEOUT):
             raise TimeoutError(f"no answer within {duration(DISCOVERY_TIMEOUT)}")
         self._stub = pending.result()
 
     def channel(self, options: Options) -> Any:
-        """Return what stands in for a channel; the options are the SDK's own."""
-        return _StubChannel(self._stub)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a connection by a yandexcloud.SDK holds its credentials, and is not pickled: connect again")
+        return _StubChannel(self._stub)  # whose options are the SDK's own
 
 
 class _StubChannel:
@@ -149,7 +134,6 @@ class _StubChannel:
 
 
 def _unavailable(error: OperationsError) -> grpc.RpcError:
-    """Make the gRPC error for a call that could not be made: UNAVAILABLE, which is retried."""
     import grpc
 
     class Unavailable(grpc.RpcError):
@@ -183,13 +167,10 @@ def _endpoints(channels: Any) -> Mapping[str, str]:
 
 
 def _credentials(channels: Any, iam: str, on_token: Callable[[str], object]) -> grpc.ChannelCredentials:
-    """Return the credentials of an SDK for channels to its services.
+    """Return the credentials of an SDK for channels to its services; its token service is at the address `iam`.
 
-    Args:
-        channels: Those of the SDK.
-        iam: The address of its token service.
-        on_token: Called with each token that is sent, so that it can be hidden in answers; never called where the SDK
-            has no class of credentials that can be extended.
+    `on_token` is called with each token that is sent, so that it can be hidden in answers; never where the SDK has no
+    class of credentials that can be extended.
     """
     import grpc
 

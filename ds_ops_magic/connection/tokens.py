@@ -60,21 +60,16 @@ class Token:
     account: str = ""
 
     @classmethod
-    def checked(cls, value: object, lifetime: object = None, account: str = "") -> Token:
-        """Make a token of what a source gave, whatever that is.
-
-        Raises:
-            NoToken: It cannot be sent in a header.
-        """
+    def checked(cls, value: object, lifetime: object = None) -> Token:
+        """Make a token of what a source gave, whatever that is; raise NoToken if it cannot be sent in a header."""
         value = value.strip() if isinstance(value, str) else ""
         if not value or not (value.isascii() and value.isprintable()) or " " in value:
             raise NoToken("what it gave is no token" if value else "it gave an empty token")
         known = float(lifetime) if isinstance(lifetime, (int, float)) and math.isfinite(lifetime) else None
-        return cls(value, known, account)
+        return cls(value, known)
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """The metadata of a call with it."""
         return (("authorization", f"Bearer {self.value}"),)
 
 
@@ -95,17 +90,14 @@ class Tokens:
 
     @property
     def current(self) -> tuple[int, Token | None]:
-        """The generation of the token in use, and that token."""
         return self._current
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """The metadata of a call with the token in use."""
         token = self._current[1]
         return token.metadata if token else ()
 
     def use(self, token: Token) -> None:
-        """Take a token into use."""
         generation, current = self._current
         if current is None or current.value != token.value:
             generation = next(self._generations)

@@ -17,17 +17,10 @@ LIMIT = 64 * 1024
 
 
 def get(address: str, path: str, headers: Mapping[str, str], timeout: float) -> tuple[int, bytes]:
-    """Request a JSON object; never through a proxy.
+    """Request a JSON object, never through a proxy; return the HTTP status, and the body where that is 200.
 
-    Args:
-        address: Host, with a port where it is not 80.
-        path: Path of the request.
-        headers: Headers of the request.
-        timeout: Seconds that all of it may take, except finding the address of a host by its name.
-
-    Returns:
-        The HTTP status, and where that is 200 the body: as far as it is a whole JSON object, whatever the server goes
-        on to send; else all of it, up to the limit.
+    The body is read as far as it is a whole JSON object, whatever the server goes on to send; else all of it, up to the
+    limit. The timeout, in seconds, is for all of it, except for finding the address of a host by its name.
 
     Raises:
         TimeoutError: It took too long.

@@ -38,22 +38,12 @@ _log = logging.getLogger(__name__)
 
 
 class YandexConnection(TokenConnection):
-    """Yandex Cloud's operation service, with a token that is renewed in the background before it expires.
+    """Yandex Cloud's operation service, with a token that is renewed in the background before it expires."""
 
-    Args:
-        cloud: Where its services are.
-        source: Where its tokens come from.
-        token: The first of them; with None one is fetched when the service first refuses a call.
-        clock: Seconds since the epoch.
-    """
-
-    def __init__(
-        self, cloud: Cloud, source: Source, token: Token | None, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, cloud: Cloud, source: Source, token: Token, clock: Callable[[], float]) -> None:
         self.endpoint = cloud.address(OPERATION, 0.0)
-        account = token.account if token else ""
         suffix = "" if source.name in source.identity else f" ({source.name})"
-        self.identity = (account or source.identity) + suffix
+        self.identity = (token.account or source.identity) + suffix
         self.source = source.name
         self._cloud = cloud
         self._source = source
@@ -63,7 +53,6 @@ class YandexConnection(TokenConnection):
         self._renew_at = self._renewal_time(token)
 
     def channel(self, options: Options) -> grpc.aio.Channel:
-        """Open a TLS channel; the token goes along with each call, and not with the channel."""
         import grpc
 
         options = (*options, *channel_options(self.endpoint))
@@ -78,12 +67,6 @@ class YandexConnection(TokenConnection):
         return super().metadata()
 
     def refresh(self, token_generation: int) -> None:
-        """Fetch another token, unless one is in use already.
-
-        Raises:
-            AuthenticationError: There is none, or it is the one that was refused.
-            TemporarilyUnavailable: The source does not answer, or cannot be asked now.
-        """
         current, token = self._tokens.current
         if current != token_generation:
             return
@@ -138,8 +121,8 @@ class YandexConnection(TokenConnection):
         self._renew_at = self._renewal_time(token)
         _log.debug("took a fresh token from %s; %s", self.source, _lifetime(token))
 
-    def _renewal_time(self, token: Token | None) -> float:
-        if token is None or (token.lifetime is None and self._source.is_static):
+    def _renewal_time(self, token: Token) -> float:
+        if token.lifetime is None and self._source.is_static:
             return math.inf
         usable = math.inf if token.lifetime is None else token.lifetime * _RENEWAL_FRACTION
         return self._clock() + max(_RENEWAL_RETRY_INTERVAL, min(_RENEWAL_INTERVAL, usable))
@@ -152,13 +135,7 @@ class YandexConnection(TokenConnection):
 def connect(
     cloud: Cloud, sources: Sequence[Source], timeout: float, clock: Callable[[], float] = time.time
 ) -> YandexConnection:
-    """Connect with the first source whose token the operation service accepts.
-
-    Args:
-        cloud: The cloud to connect to.
-        sources: The sources to try, in this order.
-        timeout: Seconds that all of it may take.
-        clock: Seconds since the epoch, for the renewal of the token.
+    """Connect with the first source whose token the operation service accepts, within the timeout in seconds.
 
     Raises:
         NotConnected: No source was accepted: says why of each. Or endpoint discovery does not answer.

@@ -10,11 +10,11 @@ from ds_ops_magic.connection.addresses import channel_options, check_host, is_ad
 from ds_ops_magic.connection.background import in_background
 from ds_ops_magic.connection.redaction import redacted
 from ds_ops_magic.connection.tokens import NoToken, Token
-from ds_ops_magic.model.errors import InvalidOperationId, OperationNotFound, PermissionDenied
 from ds_ops_magic.model.grpc_codes import (
     OnGet,
+    accepts_probe,
     code_of,
-    is_service,
+    error_for,
     is_wrong_certificate,
     meaning_of,
     unavailable,
@@ -33,13 +33,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.util.pending import Pending
 
 DISCOVERY = "api.cloud.yandex.net:443"
-"""The address of Yandex Cloud's endpoint discovery."""
-OPERATION = "operation"
-"""The id of the operation service in endpoint discovery."""
-IAM = "iam"
-"""The id of the token service in endpoint discovery."""
-
-_ABOUT_THE_ID = (InvalidOperationId, OperationNotFound, PermissionDenied)  # of whoever has accepted the token
+OPERATION, IAM = "operation", "iam"  # ids of services in endpoint discovery
 
 _log = logging.getLogger(__name__)
 
@@ -49,17 +43,12 @@ class DiscoveryFailed(Exception):
 
 
 class Cloud(PickledByName):
-    """One installation of Yandex Cloud, over TLS only.
+    """One installation of Yandex Cloud, by the host of its endpoint discovery; over TLS only.
 
-    Args:
-        discovery: The host of its endpoint discovery, with a port or without.
-        roots: The certificates to trust, PEM; gRPC's own when None.
-
-    Raises:
-        NotConnected: The host of endpoint discovery is none.
+    Raises NotConnected where that is no host. The roots are PEM; gRPC's own when None.
     """
 
-    def __init__(self, discovery: str = DISCOVERY, roots: bytes | None = None) -> None:
+    def __init__(self, discovery: str, roots: bytes | None = None) -> None:
         self.discovery = check_host(discovery)
         self._roots = roots
         self._endpoints: Mapping[str, str] = {}
@@ -67,21 +56,15 @@ class Cloud(PickledByName):
 
     @property
     def host(self) -> str:
-        """The host of endpoint discovery, without a port."""
         return self.discovery.rpartition(":")[0] if is_address(self.discovery) else self.discovery
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Return the credentials of a channel to one of its services."""
         import grpc
 
         return grpc.ssl_channel_credentials(root_certificates=self._roots)
 
     def discover(self, timeout: float) -> None:
-        """Request the addresses of the services, in the background: `address` waits for the answer.
-
-        Raises:
-            OperationsError: No thread can be started.
-        """
+        """Request the addresses of the services, in the background: `address` waits for the answer."""
         from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsRequest
         from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
 
@@ -165,7 +148,7 @@ class Cloud(PickledByName):
                     raise NoToken(f"refused: {_message(error, address, token.value)}") from None
                 if code in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
                     raise unavailable(_status(error, token.value), address) from None
-                return meaning_of(code).error in _ABOUT_THE_ID or is_service(code, error.details() or "")
+                return accepts_probe(error_for(code, error.details() or "", ""))
         return False
 
     def _channel(self, address: str) -> grpc.Channel:

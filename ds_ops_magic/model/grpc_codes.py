@@ -99,15 +99,17 @@ def wrong_certificate(endpoint: str) -> str:
     return f"the certificate at {shown} is not for that name: it has to be in there as a subjectAltName"
 
 
-def is_service(code: str, message: str) -> bool:
-    """Tell whether a refusal of an operation that cannot exist comes from an OperationService all the same.
+def accepts_probe(error: OperationsError) -> bool:
+    """Tell whether what refuses a Get without an id is an OperationService that has accepted the credentials.
 
-    Some answer UNKNOWN to an id they do not know. gRPC itself gives it for an HTTP status that it has no code for,
-    and then names that status: what answers there speaks HTTP, and is a proxy or a web server.
+    Most say so of the id; some answer UNKNOWN to one that they do not know. gRPC itself gives UNKNOWN for an HTTP
+    status that it has no code for, and then names that status: what answers there is a proxy or a web server.
     """
-    if code not in ("UNKNOWN", "FAILED_PRECONDITION", "OUT_OF_RANGE"):
+    if isinstance(error, (InvalidOperationId, OperationNotFound, PermissionDenied)):
+        return True
+    if not isinstance(error, ServiceRefused) or error.code not in ("UNKNOWN", "FAILED_PRECONDITION", "OUT_OF_RANGE"):
         return False
-    return "http2 header with status" not in message.lower()
+    return "http2 header with status" not in str(error).lower()
 
 
 def not_a_service(refused: ServiceRefused, endpoint: str) -> ServiceRefused:

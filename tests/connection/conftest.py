@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import pytest
 
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connection import yandex
-from ds_ops_magic.connection.credentials import Source
 from ds_ops_magic.connector import connect
 from tests.support.certificates import Authority
 from tests.support.following import QUICK
@@ -92,16 +92,13 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
 @pytest.fixture
 def connected(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> Iterator[Connected]:
     """Connect to that cloud, in more time than there really is unless a test says so; closed at the end."""
-    clients = []
+    with ExitStack() as clients:
 
-    def make(timeout: float = 20.0, **options: Any) -> OperationClient:
-        environment.setattr(yandex, "CONNECT_TIMEOUT", timeout)
-        clients.append(connect(discovery=cloud.address, ca=cloud.ca, **options))
-        return clients[-1]
+        def make(timeout: float = 20.0, **options: Any) -> OperationClient:
+            environment.setattr(yandex, "CONNECT_TIMEOUT", timeout)
+            return clients.enter_context(connect(discovery=cloud.address, ca=cloud.ca, **options))
 
-    yield make
-    for client in clients:
-        client.close()
+        yield make
 
 
 @pytest.fixture
@@ -115,6 +112,13 @@ def stage(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> Stage:
 
 
 @pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """All that the package logs."""
+    caplog.set_level(logging.DEBUG, "ds_ops_magic")
+    return caplog
+
+
+@pytest.fixture
 def clock() -> Clock:
     return Clock()
 
@@ -122,10 +126,4 @@ def clock() -> Clock:
 @pytest.fixture
 def client(cloud: CloudStandIn, clock: Clock) -> ClientBy:
     """Connect to that cloud by a source, and ask often."""
-
-    @contextmanager
-    def made(source: Source) -> Iterator[OperationClient]:
-        with OperationClient(connection_by(cloud, source, clock=clock), schedule=QUICK) as client:
-            yield client
-
-    return made
+    return lambda source: OperationClient(connection_by(cloud, source, clock=clock), schedule=QUICK)

@@ -39,9 +39,7 @@ def never(call: Call) -> None:
     [("127.0.0.1", False), ("localhost", False), ("example.org", False), ("example.org", True)],
 )
 @pytest.mark.parametrize("token_env", [None, "YC_IAM_TOKEN"])
-def test_an_address_whose_certificate_is_for_another_name(
-    named: str, alternative: bool, token_env: str | None, authority: Authority
-) -> None:
+def test_an_address(named: str, alternative: bool, token_env: str | None, authority: Authority) -> None:
     credentials = authority.server(named, alternative=alternative)
     with (
         ScriptedServer(never, credentials=credentials) as server,
@@ -56,7 +54,7 @@ def test_an_address_whose_certificate_is_for_another_name(
     assert not server.calls
 
 
-def test_a_certificate_that_is_renewed_without_the_name_is_an_outage(authority: Authority) -> None:
+def test_a_renewed_certificate_without_the_name_is_an_outage(authority: Authority) -> None:
     port, stage = own_port(), Stage()
     with ScriptedServer(stage, port=port, credentials=authority.server("127.0.0.1")) as server:
         client = OperationClient(
@@ -89,7 +87,7 @@ def a_cloud(authority: Authority, discovery: bool, services: bool) -> Iterator[s
 
 
 @pytest.mark.parametrize("discovery", [True, False])
-def test_yandex_cloud_with_such_a_certificate(discovery: bool, authority: Authority) -> None:
+def test_yandex_cloud(discovery: bool, authority: Authority) -> None:
     with (
         a_cloud(authority, discovery=discovery, services=not discovery) as address,
         lasting(0.0, 2.0),
@@ -98,12 +96,11 @@ def test_yandex_cloud_with_such_a_certificate(discovery: bool, authority: Author
         connect(discovery=address, ca=authority.ca, token_env="YC_IAM_TOKEN")
     assert "subjectAltName" in str(caught.value)
     assert "refused" not in str(caught.value)
-    assert (
-        isinstance(caught.value, ServiceUnavailable) is discovery
-    )  # the service does not answer; or nobody says where
+    # The service does not answer; or discovery does not, and nobody says where the service is.
+    assert isinstance(caught.value, ServiceUnavailable) is discovery
 
 
-def test_a_token_service_with_such_a_certificate(authority: Authority, environment: pytest.MonkeyPatch) -> None:
+def test_a_token_service(authority: Authority, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("YC_TOKEN", "y0_of-a-user")
     source = EnvironmentToken("YC_TOKEN", is_iam=False)
     with a_cloud(authority, discovery=True, services=False) as address:
@@ -114,7 +111,7 @@ def test_a_token_service_with_such_a_certificate(authority: Authority, environme
     assert caught.value.retryable  # somebody may mend it while a wait goes on
 
 
-def test_a_service_that_refuses_the_token_is_told_apart(authority: Authority) -> None:
+def test_a_token_that_the_service_refuses(authority: Authority) -> None:
     def get(call: Call) -> None:
         call.refuse(grpc.StatusCode.UNAUTHENTICATED, "this host does not match your token")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 import socket
 import threading
@@ -20,7 +21,7 @@ from ds_ops_magic.model.errors import AuthenticationError, NotConnected, Operati
 from tests.support.certificates import Authority
 from tests.support.following import QUICK, lasting, python, until
 from tests.support.scripted import Call, ScriptedServer, message
-from tests.support.sources import PublicSdk
+from tests.support.sources import PublicSdk, sdk_of
 from tests.support.stand_ins import CloudStandIn, ServiceAccountKey
 
 SECRET = "t1.s3cr3t-t0ken"
@@ -28,15 +29,10 @@ Made = Callable[..., Any]
 
 
 @pytest.fixture
-def sdk(cloud: CloudStandIn, authority: Authority) -> Made:
+def sdk(cloud: CloudStandIn) -> Made:
     """Make an SDK of that cloud."""
     cloud.accepted.add(SECRET)
-
-    def made(**options: Any) -> yandexcloud.SDK:
-        how = {} if {"token", "service_account_key"} & options.keys() else {"iam_token": SECRET}
-        return yandexcloud.SDK(endpoint=cloud.address, root_certificates=authority.certificate, **how, **options)
-
-    return made
+    return functools.partial(sdk_of, cloud, iam_token=SECRET)
 
 
 class Interceptor(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
@@ -48,30 +44,24 @@ class Interceptor(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
         return continuation(details, request)
 
 
-def test_its_endpoints_roots_and_credentials(sdk: Made, cloud: CloudStandIn) -> None:
-    with connect(sdk()) as client:
+def test_its_endpoints_roots_and_credentials(sdk: Made, cloud: CloudStandIn, log: pytest.LogCaptureFixture) -> None:
+    interceptor = Interceptor()
+    with connect(sdk(interceptor=interceptor)) as client:
         assert isinstance(client.connection, SdkConnection)
         assert client.connection.endpoint == cloud.address
         assert client.wait("a").done
-        assert SECRET not in client.connection.identity + client.connection.source + repr(vars(client.connection))
+        assert f"endpoint discovery at {cloud.address} gave 3 addresses" in log.messages
+        shown = client.connection.identity + client.connection.source + repr(vars(client.connection)) + log.text
+    assert SECRET not in shown
+    assert not interceptor.seen  # it is for the calls of the SDK
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("how", ["token", "service_account_key"])
-def test_credentials_that_are_exchanged(how: str, sdk: Made, cloud: CloudStandIn, key: ServiceAccountKey) -> None:
-    cloud.oauth.add("y0_user")
+def test_credentials_that_are_exchanged(cloud: CloudStandIn, key: ServiceAccountKey) -> None:
     cloud.audience = f"https://iam.{cloud.address}/iam/v1/tokens"  # the SDK keeps the port in it
     fields = {"id": key.id, "service_account_id": key.account, "private_key": key.pem}
-    with connect(sdk(**{how: "y0_user" if how == "token" else fields})) as client:
+    with connect(sdk_of(cloud, service_account_key=fields)) as client:
         assert client.wait("a").done
     assert len(cloud.issued) == 1
-
-
-def test_an_interceptor(sdk: Made) -> None:
-    interceptor = Interceptor()
-    with connect(sdk(interceptor=interceptor)) as client:
-        assert client.wait("a").done
-    assert not interceptor.seen  # it is for the calls of the SDK
 
 
 def test_endpoints_of_its_own(sdk: Made, authority: Authority) -> None:
@@ -183,11 +173,6 @@ def test_another_kind_of_sdk() -> None:
     with pytest.raises(NotConnected, match="it has no _channels") as caught:
         connect(Sdk())
     assert "Install yandexcloud" in str(caught.value)
-
-
-def test_no_options(sdk: Made) -> None:
-    with pytest.raises(NotConnected, match="--ca does not go with an SDK"):
-        connect(sdk(), ca="ca.pem")
 
 
 def test_a_deceptive_endpoint(sdk: Made) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import pytest
-import yandexcloud
 
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connection.credentials import MetadataService
 from ds_ops_magic.connection.tokens import Token
 from ds_ops_magic.connector import connect
 from ds_ops_magic.model.errors import OperationsError, ServiceUnavailable
-from tests.support.certificates import Authority
 from tests.support.following import QUICK, until
 from tests.support.scripted import Stage
-from tests.support.sources import ClientBy, Connected, PublicSdk, ScriptedSource, connection_by, more_gets
+from tests.support.sources import ClientBy, Connected, PublicSdk, ScriptedSource, connection_by, more_gets, sdk_of
 from tests.support.stand_ins import Clock, CloudStandIn, MetadataStandIn
 from tests.support.threadless import Threadless
 
@@ -23,9 +21,9 @@ SENTENCE = "No thread can be started here"
 
 
 @pytest.fixture
-def public(cloud: CloudStandIn, authority: Authority) -> PublicSdk:
+def public(cloud: CloudStandIn) -> PublicSdk:
     cloud.accepted.add(SECRET)
-    return PublicSdk(yandexcloud.SDK(iam_token=SECRET, endpoint=cloud.address, root_certificates=authority.certificate))
+    return PublicSdk(sdk_of(cloud, iam_token=SECRET))
 
 
 def test_connecting(connected: Connected, public: PublicSdk, environment: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,16 @@
-"""The token in use and those before it: told apart by numbers, never shown, never pickled."""
+"""Tokens: numbered, never shown, never pickled, and hidden in texts and in serialized messages."""
 
 from __future__ import annotations
 
 import pickle
+import time
 
+import pytest
+from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
+
+from ds_ops_magic.connection.redaction import overwritten, redacted
 from ds_ops_magic.connection.tokens import Token, Tokens
+from tests.support.echo import KINDS, echo
 
 
 def test_each_token_has_a_number_of_its_own() -> None:
@@ -50,3 +56,38 @@ def test_nothing_of_it_is_shown_or_pickled() -> None:
     pickled = pickle.dumps(tokens)
     assert b"s3cr3t" not in pickled
     assert pickle.loads(pickled).current == (0, None)  # noqa: S301  # our own
+
+
+def test_a_text_without_tokens() -> None:
+    words = "UNAUTHENTICATED: the token t1 of folder b1gd8a4q is not valid; see https://example.org/t1."
+    assert redacted(words) == words
+    assert redacted("a Bearer token, not Bearer 0123456789abcdef", "") == "a Bearer token, not Bearer (token)"
+    assert redacted("what s3cr3t said", "s3cr3t") == "what (token) said"
+
+
+@pytest.mark.parametrize("secret", ["opaque/of=no+shape~s3cr3t", "hunt3r", "four", "x" * 2_000])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_message_keeps_its_shape(secret: str, kind: str) -> None:
+    mask = "(token)" + "*" * (len(secret) - 7) if len(secret) >= 7 else "*" * len(secret)
+    given = echo(kind, "op1", secret)
+    made = OperationMessage.FromString(overwritten(given.SerializeToString(), "unknown", secret))
+    expected = OperationMessage.FromString(given.SerializeToString())
+    assert (made.id, made.done, made.created_at) == (expected.id, expected.done, expected.created_at)
+    assert made.description == f"the token {mask}, and {mask}{mask}"
+    assert made.created_by == mask
+    assert made.metadata.type_url == expected.metadata.type_url.replace(secret, mask)
+    assert made.ByteSize() == given.ByteSize()
+
+
+def test_secrets_that_begin_with_another_or_are_too_short() -> None:
+    assert overwritten(b"abcdefghij abcdefgh", "abcdefgh", "abcdefghij") == b"(token)*** (token)*"
+    assert overwritten(b"abc: a b c", "abc", "") == b"abc: a b c"
+
+
+def test_looking_for_tokens_is_cheap() -> None:
+    answer = echo("done", "op1", "none").SerializeToString()
+    secrets = [f"t1.{number}" + "x" * 200 for number in range(8)]
+    start = time.perf_counter()
+    for _ in range(1_000):
+        overwritten(answer, *secrets)
+    assert time.perf_counter() - start < 0.5

@@ -1,8 +1,9 @@
-"""What may be named to connect to, and the options that go with it."""
+"""What may be named to connect to, the options that go with it, and an interrupt of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,16 +13,8 @@ from ds_ops_magic.connector import connect
 from ds_ops_magic.local import LocalService
 from ds_ops_magic.model.errors import NotConnected
 from tests.support.certificates import Authority
+from tests.support.following import python
 from tests.support.stand_ins import CloudStandIn
-
-IAM, OAUTH, OF_YC = "t1.iam.s3cr3t", "y0_oauth-s3cr3t", "t1.yc.s3cr3t"
-UNREADABLE = [
-    ("/nowhere.pem", "No such file"),
-    ("/", "Is a directory"),
-    ("~nobody-of-that-name/x.pem", "nobody has that home folder"),
-    ("a\0b", "that is no path"),
-    ("\ud800", "that is no path"),
-]
 
 
 def test_an_address_and_a_connection() -> None:
@@ -46,18 +39,14 @@ def test_plaintext_to_another_host(address: str) -> None:
     assert f"%op connect {address.partition('://')[2].rstrip('/')}" in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:80", "https://10.0.0.1:80", "grpcs://a:1"])
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:80", "https://10.0.0.1:80", "grpcs://a:1", "unix://tmp", "unix://"]
+)
 def test_a_url(address: str) -> None:
-    with pytest.raises(NotConnected, match="is a URL, and an address is wanted"):
+    with pytest.raises(NotConnected, match="is a URL, and an address is wanted: host:port or unix:/path") as caught:
         connect(address)
-
-
-@pytest.mark.parametrize("address", ["unix://tmp/ops.sock", "unix://"])
-def test_a_unix_socket_without_its_whole_path(address: str) -> None:
-    with pytest.raises(NotConnected, match="is a URL, and an address is wanted") as caught:
-        connect(address)
-    assert "unix:/path" in str(caught.value)
-    assert "%op connect unix:/" in str(caught.value)
+    scheme, _, rest = address.partition("://")
+    assert f"%op connect {'unix:/' if scheme == 'unix' else ''}{rest}" in str(caught.value)
 
 
 def test_a_unix_socket_with_three_slashes(tmp_path: Path) -> None:
@@ -82,6 +71,7 @@ def test_endpoint_discovery_of_the_environment(
     [
         ("local", {"discovery": "a"}, "--discovery does not go with local"),
         ("127.0.0.1:1", {"sa_key": "key.json"}, "--sa-key does not go with an address"),
+        (SimpleNamespace(client=1, waiter=1), {"ca": "ca.pem"}, "--ca does not go with an SDK"),
         (None, {"sa_key": "key.json", "profile": "mine"}, "--profile and --sa-key exclude each other"),
         (None, {"ca": __file__}, "holds no certificate"),
         (None, {"discovery": "http://api.cloud.yandex.net"}, "asks for plaintext"),
@@ -90,23 +80,21 @@ def test_endpoint_discovery_of_the_environment(
         (None, {"discovery": "a b"}, "is no host"),
     ],
 )
-def test_options_that_do_not_go_together(target: Any, options: dict[str, str], words: str) -> None:
+def test_options_that_do_not_fit(target: Any, options: dict[str, str], words: str) -> None:
     with pytest.raises(NotConnected) as caught:
         connect(target, **options)  # type: ignore[arg-type]
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize(("path", "why"), UNREADABLE)
-def test_unreadable_certificates(path: str, why: str) -> None:
+@pytest.mark.parametrize("path", ["a\0b", "\ud800"])
+def test_a_file_that_cannot_be_read(path: str) -> None:
     for target in ("127.0.0.1:1", "yandex"):
-        with pytest.raises(NotConnected, match=f"^The certificates in '.*' cannot be read: {why}") as caught:
+        with pytest.raises(
+            NotConnected, match=r"^The certificates in '.*' cannot be read: that is no path\.$"
+        ) as caught:
             connect(target, ca=path)
         assert str(caught.value).isprintable()
-
-
-@pytest.mark.parametrize(("path", "why"), UNREADABLE)
-def test_an_unreadable_key(path: str, why: str) -> None:
-    with pytest.raises(NotConnected, match=f"the key in .*: it cannot be read: {why}") as caught:
+    with pytest.raises(NotConnected, match=r"the key in .*: it cannot be read: that is no path") as caught:
         connect(sa_key=path, discovery="127.0.0.1:1")
     assert "\0" not in str(caught.value)
 
@@ -134,13 +122,59 @@ def test_a_variable_without_a_token(value: str | None, why: str, monkeypatch: py
 @pytest.mark.parametrize(
     ("target", "options", "what"),
     [
-        (IAM, {}, "to connect to"),
-        (None, {"token_env": IAM}, "for --iam-token-env"),
-        (None, {"sa_key": OAUTH}, "for --sa-key"),
-        (None, {"profile": OF_YC}, "for --profile"),
+        ("t1.iam.s3cr3t", {}, "to connect to"),
+        (None, {"token_env": "t1.iam.s3cr3t"}, "for --iam-token-env"),
+        (None, {"sa_key": "y0_oauth-s3cr3t"}, "for --sa-key"),
+        (None, {"profile": "t1.yc.s3cr3t"}, "for --profile"),
     ],
 )
 def test_a_token_where_a_name_belongs(target: str | None, options: dict[str, Any], what: str) -> None:
     with pytest.raises(NotConnected, match=f"What was given {what} looks like a token") as caught:
         connect(target, **options)
     assert "s3cr3t" not in str(caught.value)
+
+
+INTERRUPTED = """
+import gc, os, random, signal, sys, threading
+from tests.support.following import until
+from ds_ops_magic import OperationsError, connect
+
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+address, ca = sys.argv[1:]
+random.seed(1)
+
+def connected():
+    return connect(discovery=address, ca=ca)
+
+def left():
+    gc.collect()
+    return threading.active_count(), len(os.listdir("/proc/self/fd"))
+
+def interrupt(seconds):
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            connected()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        return 1
+    except OperationsError:  # connected, or not, before the alarm
+        pass
+    return 0
+
+connected()
+before = left()
+interrupted = sum(interrupt(random.uniform(0.00001, 0.005)) for _ in range(100))
+assert interrupted > 80, interrupted
+until(lambda: left()[0] <= before[0] and left()[1] <= before[1], 20)
+assert connected().connection.source
+"""
+
+
+def test_interrupts_while_connecting(cloud: CloudStandIn, environment: pytest.MonkeyPatch) -> None:
+    cloud.accepted.add("t1.of-a-user")
+    environment.setenv("YC_IAM_TOKEN", "t1.of-a-user")
+    with python(INTERRUPTED, cloud.address, cloud.ca) as process:
+        said, complaint = process.communicate(timeout=100)
+    assert process.returncode == 0, said + complaint

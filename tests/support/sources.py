@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import yandexcloud
+
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connection import yandex
 from ds_ops_magic.connection.connection import Connection
@@ -37,6 +39,11 @@ class ScriptedSource(Source):
 class PublicSdk:
     def __init__(self, sdk: Any) -> None:
         self.client, self.waiter = sdk.client, sdk.waiter
+
+
+def sdk_of(cloud: CloudStandIn, **options: Any) -> yandexcloud.SDK:
+    """Make an SDK of a cloud; its credentials are among the options."""
+    return yandexcloud.SDK(endpoint=cloud.address, root_certificates=cloud.ca.read_bytes(), **options)
 
 
 def connection_by(cloud: CloudStandIn, *sources: Source, clock: Callable[[], float] = time.time) -> Connection:
