@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from ds_ops_magic.display.row import row_of
+from ds_ops_magic.display import row as rows
+from ds_ops_magic.display.row import Row
 from ds_ops_magic.model.estimates import Durations
 from ds_ops_magic.model.grpc_codes import error_for
-from ds_ops_magic.model.view import Entry
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.view import Entry, Health, View
 from tests.support.panels import NOW, snapshot
+
+
+def row_of(shown: Operation | Entry, **facts: Any) -> Row:
+    entry = shown if isinstance(shown, Entry) else Entry(shown.id, shown)
+    return rows.row_of(entry, View((entry,), Health(), **facts), NOW)
 
 
 @pytest.mark.parametrize(
@@ -25,17 +34,17 @@ from tests.support.panels import NOW, snapshot
     ],
 )
 def test_the_statuses(operation, status, symbol, color, note):
-    row = row_of(Entry(operation.id, operation), NOW)
+    row = row_of(operation)
     assert (row.status, row.style.symbol, row.style.css_class, row.note) == (status, symbol, f"dsops-{color}", note)
 
 
 def test_a_fraction_of_the_service():
-    assert row_of(Entry("op1", snapshot(percent=40)), NOW).fraction == pytest.approx(0.4)
-    assert row_of(Entry("op1", snapshot()), NOW).fraction is None
+    assert row_of(snapshot(percent=40)).fraction == pytest.approx(0.4)
+    assert row_of(snapshot()).fraction is None
 
 
 def test_the_facts():
-    row = row_of(Entry("op1", snapshot(done=True, percent=100, created_by="ajetester")), NOW)
+    row = row_of(snapshot(done=True, percent=100, created_by="ajetester"))
     assert dict(row.facts) == {
         "created": "2026-03-04 11:57:50 UTC",
         "ended": "2026-03-04 12:00:00 UTC",
@@ -52,36 +61,36 @@ def test_the_facts():
 
 
 def test_an_error():
-    row = row_of(Entry("op1", snapshot(done=True, code=8, message="no room")), NOW)
+    row = row_of(snapshot(done=True, code=8, message="no room"))
     assert row.error == "RESOURCE_EXHAUSTED: no room"
     assert row.details == ("reason QUOTA",)
 
 
 def test_an_entry_with_an_error_is_unknown():
-    row = row_of(Entry("nope", error=error_for("NOT_FOUND", "no such thing", "nope")), NOW)
+    row = row_of(Entry("nope", error=error_for("NOT_FOUND", "no such thing", "nope")))
     assert (row.status, row.ended, row.cancellable) == ("unknown", True, False)
     assert "NOT_FOUND: no such thing" in row.error
 
 
 def test_a_cancel_and_its_refusal():
-    asked = row_of(Entry("op1", snapshot(), cancelling=True), NOW)
+    asked = row_of(Entry("op1", snapshot(), cancelling=True))
     assert (asked.status, asked.cancellable) == ("cancelling", False)
     no = error_for("UNIMPLEMENTED", "", "op1", "cancel")
-    refusal = row_of(Entry("op1", snapshot(), cancel_error=no), NOW)
+    refusal = row_of(Entry("op1", snapshot(), cancel_error=no))
     assert (refusal.status, refusal.cancellable) == ("running", False)
     assert refusal.note.startswith("op1 cannot be cancelled")
 
 
 def test_before_the_first_answer():
-    row = row_of(Entry("op1"), NOW)
+    row = row_of(Entry("op1"))
     assert (row.status, row.title, row.note, row.fraction) == ("asking", "op1", "", None)
 
 
 def test_the_usual_time() -> None:
     kind = snapshot(percent=0).kind
     durations = {kind: Durations((120.0, 180.0, 240.0, 300.0))}
-    note = row_of(Entry("op1", snapshot(percent=0)), NOW, durations).note
+    note = row_of(snapshot(percent=0), durations=durations).note
     assert note == "step 0 of 100 · 2 min 10 s · usually 3-4 min (4 earlier runs)"
-    assert "usually" not in row_of(Entry("op1", snapshot(percent=50)), NOW, durations).note
-    assert "usually" not in row_of(Entry("op1", snapshot(percent=0)), NOW, {"other": durations[kind]}).note
-    assert "usually" not in row_of(Entry("op1", snapshot(done=True)), NOW, {"": durations[kind]}).note
+    assert "usually" not in row_of(snapshot(percent=50), durations=durations).note
+    assert "usually" not in row_of(snapshot(percent=0), durations={"other": durations[kind]}).note
+    assert "usually" not in row_of(snapshot(done=True), durations={"": durations[kind]}).note

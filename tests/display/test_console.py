@@ -7,7 +7,7 @@ from google.protobuf.empty_pb2 import Empty
 from yandex.cloud.datasphere.v2.community_pb2 import Community
 from yandex.cloud.datasphere.v2.project_pb2 import Project
 
-from ds_ops_magic.services.console import console_link
+from ds_ops_magic.display.console import console_link
 
 
 def test_documented_addresses() -> None:

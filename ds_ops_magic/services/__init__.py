@@ -1,1 +1,0 @@
-"""What particular services offer beyond Get and Cancel."""
