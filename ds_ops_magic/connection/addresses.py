@@ -35,6 +35,11 @@ def is_on_this_host(address: str) -> bool:
         return host == "localhost"
 
 
+def service_name(service_key: str) -> str:
+    """Return what a service is called in a sentence: its address, or the cloud for an empty key."""
+    return tidy(service_key, 100) or "Yandex Cloud"
+
+
 def channel_options(address: str) -> tuple[tuple[str, Any], ...]:
     """Return the options that every gRPC channel to an address needs."""
     # With gRPC's transparent retries a port that sends each connection away with GOAWAY, as a draining proxy does,
