@@ -6,18 +6,17 @@ from typing import Any
 
 import pytest
 
-from ds_ops_magic.display import row as rows
 from ds_ops_magic.display.row import Row
 from ds_ops_magic.model.estimates import Durations
 from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
-from ds_ops_magic.model.view import Entry, Health, View
-from tests.support.panels import NOW, snapshot
+from ds_ops_magic.model.view import Entry
+from tests.support.panels import panel, snapshot
 
 
 def row_of(shown: Operation | Entry, **facts: Any) -> Row:
-    entry = shown if isinstance(shown, Entry) else Entry(shown.id, shown)
-    return rows.row_of(entry, View((entry,), Health(), **facts), NOW)
+    [row] = panel(shown, **facts).rows
+    return row
 
 
 @pytest.mark.parametrize(
