@@ -64,28 +64,11 @@ def test_bars():
     assert "aria-valuenow" not in unknown
 
 
-def test_one_operation_has_no_head():
-    assert render.text(panel(snapshot("a"))).startswith("● running  a · 2 min 10 s")
-    assert render.text(panel(snapshot("a"), snapshot("b"))).startswith("2 operations: 2 running\n")
-
-
 def test_one_line():
     assert render.line(panel(snapshot("a", percent=40, description="Tune"))).startswith(
         "● running · Tune · a · 40% · step 40 of 100 · 2 min 10 s"
     )
     assert render.line(panel(snapshot("a"), snapshot("b", done=True))) == "2 operations · 1 running · 1 succeeded"
-
-
-def test_ten_megabytes():
-    huge = "x" * 10_000_000
-    shown = panel(snapshot("a", done=True, code=8, message=huge, description=huge))
-    assert len(render.html(shown)) < 10_000
-    assert len(render.text(shown)) < 10_000
-
-
-def test_the_size_of_thousands():
-    many = [snapshot(f"op{number}", done=True, code=8, message="w" * 500) for number in range(10_000)]
-    assert len(render.html(panel(*many, max_rows=MAX_STATIC_ROWS))) < 100_000
 
 
 @pytest.mark.parametrize("character", "aя漢😀&$.\\")

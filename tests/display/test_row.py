@@ -37,11 +37,6 @@ def test_the_statuses(operation, status, symbol, color, note):
     assert (row.status, row.style.symbol, row.style.css_class, row.note) == (status, symbol, f"dsops-{color}", note)
 
 
-def test_a_fraction_of_the_service():
-    assert row_of(snapshot(percent=40)).fraction == pytest.approx(0.4)
-    assert row_of(snapshot()).fraction is None
-
-
 def test_the_facts():
     row = row_of(snapshot(done=True, percent=100, created_by="ajetester"))
     assert dict(row.facts) == {
@@ -57,12 +52,6 @@ def test_the_facts():
         "community_id": "c1",
     }
     assert row.link == "https://datasphere.yandex.cloud/communities/c1/projects/p1"
-
-
-def test_an_error():
-    row = row_of(snapshot(done=True, code=8, message="no room"))
-    assert row.error == "RESOURCE_EXHAUSTED: no room"
-    assert row.details == ("reason QUOTA",)
 
 
 def test_an_entry_with_an_error_is_unknown():
