@@ -6,7 +6,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -83,19 +83,16 @@ def test_redraw_now(redraw: RedrawThread) -> None:
     assert 3 * 4 / sum(panel.pauses(4)) <= 5  # the last one after the pauses that were skipped
 
 
-@pytest.mark.parametrize("end", [lambda redraw, _panel: redraw.stop(), lambda redraw, panel: redraw.remove(panel.draw)])
-def test_the_end_in_a_long_pause(redraw: RedrawThread, end: Callable[[RedrawThread, Panel], None]) -> None:
+@pytest.mark.parametrize("stops", [False, True])
+def test_the_end_in_a_long_pause(redraw: RedrawThread, stops: bool) -> None:
     panel = Panel(redraw, 1_000)
     panel.pauses(1)
-    end(redraw, panel)
+    if stops:
+        redraw.stop()
+    else:
+        redraw.remove(panel.draw)
     until(lambda: not is_running(), 1.5)
-
-
-def test_stop_draws_once_more(redraw: RedrawThread) -> None:
-    panel = Panel(redraw, 1_000)
-    panel.pauses(1)
-    redraw.stop()
-    assert panel.threads == [THREAD, "MainThread"]
+    assert panel.threads == ([THREAD, "MainThread"] if stops else [THREAD])  # stop draws once more
 
 
 def test_a_panel_that_cannot_be_drawn(redraw: RedrawThread, caplog: pytest.LogCaptureFixture) -> None:
@@ -110,9 +107,9 @@ def test_a_panel_that_cannot_be_drawn(redraw: RedrawThread, caplog: pytest.LogCa
 
 
 def test_remove(redraw: RedrawThread) -> None:
-    panel, _other = Panel(redraw), Panel(redraw)
+    panel, other = Panel(redraw), Panel(redraw)
     panel.pauses(1)
     redraw.remove(panel.draw)
     drawn = len(panel.times)
-    _other.pauses(len(_other.times) + 1)
+    other.pauses(len(other.times) + 1)
     assert len(panel.times) == drawn

@@ -12,6 +12,7 @@ from google.rpc.error_details_pb2 import QuotaFailure
 
 from ds_ops_magic.display import render
 from ds_ops_magic.display.panel import MAX_STATIC_ROWS
+from ds_ops_magic.display.status_style import CSS_COLORS, STATUS_STYLES
 from ds_ops_magic.model.operation import Operation
 from tests.support.hostile import STRINGS
 from tests.support.markup import check_markup
@@ -54,6 +55,12 @@ def test_names_of_types():
     assert "yandex.<wbr>cloud.<wbr>datasphere.<wbr>v2.<wbr>Project" in written
     assert "kind <span>$</span>a.<wbr>b<span>$</span>&lt;i&gt;" in written
     assert "yandex.cloud.datasphere.v2.Project" in render.text(shown)
+
+
+def test_each_color_is_in_the_style_sheet():
+    css = render.part("style")
+    for style in STATUS_STYLES.values():
+        assert f".{style.css_class} {{ color: {CSS_COLORS[style.css_class]}; }}" in css
 
 
 def test_bars():

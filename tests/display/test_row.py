@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from ds_ops_magic.display.row import Row
+from ds_ops_magic.display.status_style import STATUS_STYLES
 from ds_ops_magic.model.estimates import Durations
 from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.model.view import Entry
 from tests.support.panels import panel, snapshot
 
@@ -35,6 +37,11 @@ def row_of(shown: Operation | Entry, **facts: Any) -> Row:
 def test_the_statuses(operation, status, symbol, color, note):
     row = row_of(operation)
     assert (row.status, row.style.symbol, row.style.css_class, row.note) == (status, symbol, f"dsops-{color}", note)
+
+
+def test_each_status_has_a_style_of_its_own():
+    styles = [STATUS_STYLES[status.value] for status in Status]
+    assert len({style.symbol for style in styles}) == len({style.css_class for style in styles}) == len(Status)
 
 
 def test_the_facts():
