@@ -82,13 +82,11 @@ def display(client: OperationClient) -> Iterator[WidgetDisplay]:
 @pytest.mark.usefixtures("display")
 def test_messages_while_rows_come_and_go(sent: list[str], stage: Stage) -> None:
     sent.clear()
-    over, pause = time.monotonic() + 10.0, threading.Event()
-    for operation_id in IDS:  # four end in a second, and others take their places
-        if time.monotonic() >= over:
-            break
+    began_at, pause = time.monotonic(), threading.Event()
+    for operation_id in IDS[:40]:  # four end in a second, and others take their places
         stage.set(operation_id, done=True)
         pause.wait(0.25)
-    assert 10 < len(sent) <= 50
+    assert 10 < len(sent) <= 5 * (time.monotonic() - began_at)
     assert "comm_open" in sent
 
 
