@@ -45,7 +45,7 @@ class HtmlDisplay(Display):
         self._redraw_with(self._draw)
 
     def start_in_background(self) -> None:
-        """Show the panel until the watch is over; where it cannot be live, the static one at once."""
+        """Show the panel, live until the watch is over; where it cannot be live, it is static at once."""
         self._in_background = True
         self.start()
         if self._is_live:

@@ -25,8 +25,8 @@ MAX_SPARE_BUTTONS = 50
 class WidgetPanel:
     """Rows of HTML with a Cancel button beside each that still runs.
 
-    Changed by one thread, through `draw`; the buttons' callbacks change no widget. They call `cancel`, with None for
-    all operations, and `redraw_now`; neither may block.
+    Changed by one thread, through `draw`; the buttons' callbacks change no widget. They call `cancel` with the id of
+    the operation, or with None for all, and `redraw_now`; neither may block.
     """
 
     def __init__(self, cancel: Callable[[str | None], None], redraw_now: Callable[[], None]) -> None:
