@@ -35,6 +35,11 @@ def is_on_this_host(address: str) -> bool:
         return host == "localhost"
 
 
+def service_name(service_key: str) -> str:
+    """Return what a service is called in a sentence: its address, or the cloud for an empty key."""
+    return tidy(service_key, 100) or "Yandex Cloud"
+
+
 def channel_options(address: str) -> tuple[tuple[str, Any], ...]:
     # With gRPC's transparent retries a port that sends each connection away with GOAWAY, as a draining proxy does,
     # makes it spin, and after some seconds abort the process (1.85). What fails is asked again by the table of codes.

@@ -1,9 +1,9 @@
 """Handle widget messages while a cell blocks the main thread.
 
 A kernel handles a click only between two cells. While a wait blocks, this replaces the callback of the shell stream,
-handles comm messages in the order of arrival, keeps every other message (Run All has sent them already) and gives them
-to the kernel afterwards, in order. Uses private names of ipykernel, tested on 6.29, 7.3 and 7.4; where one is missing
-nothing is done here, and clicks are handled at the cell's end.
+handles comm messages in the order of arrival, and defers every other message (Run All has sent them already): the
+kernel gets those afterwards, in order. Uses private names of ipykernel, tested on 6.29, 7.3 and 7.4; where one is
+missing nothing is done here, and clicks are handled at the cell's end.
 """
 
 from __future__ import annotations
@@ -64,11 +64,7 @@ def _reply_channel(kernel: Any, stream: Any) -> Any:
 
 
 def _run_to_end(handled: Any) -> None:
-    """Run the coroutine of a handler, if it is one; the event loop does not run before the end of the cell.
-
-    Raises:
-        RuntimeError: The coroutine waits for something.
-    """
+    """Run the coroutine of a handler, if it is one; the event loop does not run before the end of the cell."""
     if not inspect.iscoroutine(handled):
         return
     try:
@@ -80,7 +76,6 @@ def _run_to_end(handled: Any) -> None:
 
 
 def _schedule(handled: Any) -> None:
-    """Have the kernel's event loop run the coroutine of a handler, if it is one."""
     if inspect.isawaitable(handled):
         task = asyncio.ensure_future(handled)
         _tasks.add(task)
@@ -97,16 +92,16 @@ class _Pump:
         self._parent = kernel.get_parent("shell")
         self._callback = stream._recv_callback
         self._copy = stream._recv_copy
-        self._held: list[Any] = []
+        self._deferred: list[Any] = []
         stream.on_recv(self._receive, copy=False)
 
     def handle_messages(self) -> None:
         self._stream.flush(_POLL_BOTH)
 
     def release(self) -> None:
-        """Give the stream back to the kernel, and the messages that were held, in order."""
+        """Give the stream back to the kernel, and the deferred messages, in order."""
         self._stream.on_recv(self._callback, copy=self._copy)
-        for message in self._held:
+        for message in self._deferred:
             _schedule(self._callback(message))
 
     def _receive(self, message: Any) -> None:
@@ -117,7 +112,7 @@ class _Pump:
         except Exception:  # ipykernel sends itself some in another form
             handle = None
         if handle is None:
-            self._held.append(message)
+            self._deferred.append(message)
             return
         request = kernel.session.deserialize(parts, copy=False)
         kernel.set_parent(idents, request)

@@ -23,7 +23,7 @@ class FrontEnd(enum.Enum):
 
 
 def front_end(shell: Any) -> FrontEnd:
-    """Tell what runs the current cell.
+    """Return what runs the current cell.
 
     JupyterLab and Notebook send the cell's id with each request, nbclient (and so papermill and nbval) sends nothing,
     and VS Code sets variables of its own in the kernel's environment.
@@ -37,13 +37,7 @@ def front_end(shell: Any) -> FrontEnd:
 
 
 def display_for(watch: Watch, shell: Any, mode: str = "auto") -> Display:
-    """Return a display of a watch; call its `tick` often from the waiting thread, and its `finish` at the end.
-
-    Args:
-        watch: What to show.
-        shell: The IPython shell whose cell runs.
-        mode: ``auto``, ``widget``, ``html``, ``text`` or ``none``.
-    """
+    """Return the display of a watch for a mode: ``auto``, ``widget``, ``html``, ``text`` or ``none``."""
     if mode == "none":
         return Display(watch)
     where = front_end(shell)

@@ -37,17 +37,15 @@ class HtmlDisplay(Display):
         self._unsubscribe = watch.subscribe(redraw_thread.wake)
 
     def tick(self) -> None:
-        """Show the panel when each operation was answered about, or `SHOW_AFTER` has passed."""
         if self._handle is None and (self._is_worth_showing() or time.monotonic() - self._started_at > SHOW_AFTER):
             self.start()
 
     def start(self) -> None:
-        """Show the panel now, and have it redrawn."""
         self._handle = publish(render.bundle(self._live_panel()), updatable=True)
         self._redraw_with(self._draw)
 
     def start_in_background(self) -> None:
-        """Show the panel now, and have it finished when the watch is over; where it cannot be live, finish it now."""
+        """Show the panel, live until the watch is over; where it cannot be live, it is static at once."""
         self._in_background = True
         self.start()
         if self._is_live:
@@ -56,7 +54,6 @@ class HtmlDisplay(Display):
             self.finish()
 
     def finish(self) -> None:
-        """Replace the live panel by the static one, for good."""
         self._unsubscribe()
         redraw_thread.remove(self._draw)
         result = render.bundle(static_panel(self._watch))
@@ -66,7 +63,6 @@ class HtmlDisplay(Display):
             self._handle.update(result, raw=True)
 
     def _is_worth_showing(self) -> bool:
-        """Tell whether each was answered about, and some still run."""
         view = self._watch.view()
         return view.all_seen and not all(entry.ended for entry in view.entries)
 
@@ -104,7 +100,6 @@ class WidgetDisplay(HtmlDisplay):
     _panel: WidgetPanel | None = None
 
     def start(self) -> None:
-        """Show the panel now, and have it redrawn."""
         try:
             from ds_ops_magic.display.widget import WidgetPanel
         except ImportError:  # ipywidgets is not installed completely
@@ -121,7 +116,6 @@ class WidgetDisplay(HtmlDisplay):
         self._redraw_with(self._draw)
 
     def finish(self) -> None:
-        """Replace the widget by static HTML, and close it."""
         super().finish()
         if self._panel is None:
             return

@@ -56,27 +56,23 @@ class Panel:
 
     @property
     def live(self) -> tuple[Row, ...]:
-        """The rows of what has not ended."""
         return tuple(row for row in self.rows if not row.ended)
 
     @property
     def ended(self) -> tuple[Row, ...]:
-        """The rows of what has ended."""
         return tuple(row for row in self.rows if row.ended)
 
 
 def live_panel(watch: Watch, hint: str = "") -> Panel:
-    """Compute the panel of a watch as it is now; the hint is that of `panel_of`."""
     return keep_monotonic(watch, panel_of(watch.view(), datetime.now(timezone.utc), MAX_LIVE_ROWS, hint))
 
 
 def static_panel(watch: Watch) -> Panel:
-    """Compute the panel that stays when a watch is over, or was stopped."""
     return keep_monotonic(watch, panel_of(watch.view(), datetime.now(timezone.utc), MAX_STATIC_ROWS))
 
 
 def snapshot_panel(operations: Sequence[Operation | None]) -> Panel:
-    """Compute the panel of operations outside of a watch; None stands for one that was never seen."""
+    """Compute the panel of operations without a watch; None stands for one that was never seen."""
     entries = tuple(Entry(operation.id, operation) for operation in operations if operation is not None)
     panel = panel_of(View(entries, Health()), datetime.now(timezone.utc), MAX_STATIC_ROWS)
     unseen = len(operations) - len(entries)
@@ -84,13 +80,9 @@ def snapshot_panel(operations: Sequence[Operation | None]) -> Panel:
 
 
 def panel_of(view: View, now: datetime, max_rows: int = MAX_LIVE_ROWS, hint: str = "") -> Panel:
-    """Compute a panel.
+    """Compute a panel; of more operations than `max_rows`, about half that number have a row.
 
-    Args:
-        view: What the watch knows.
-        now: The time now, aware.
-        max_rows: The most operations to show all of; of more, about half as many are shown.
-        hint: The foot of a panel without an outage, with ``{operation_id}`` where an id is to stand.
+    The hint is the foot while there is no outage, with ``{operation_id}`` where an id belongs.
     """
     entries = view.entries
     counts = Counter(map(_status, entries))
@@ -102,7 +94,7 @@ def panel_of(view: View, now: datetime, max_rows: int = MAX_LIVE_ROWS, hint: str
         total=len(entries),
         counts=" · ".join(f"{counts[status]:,} {status}" for status in _STATUS_ORDER if counts[status]),
         fraction=ended / len(entries) if entries else 1.0,
-        rows=tuple(row_of(entry, now, view.durations, view.watched_for) for entry in visible),
+        rows=tuple(row_of(entry, view, now) for entry in visible),
         rest=_rest(view, len(entries) - len(visible), running),
         foot=outage or _advice(view, running, hint),
         foot_is_warning=bool(outage),
@@ -167,7 +159,6 @@ def _outage(view: View, running: int) -> str:
 
 
 def _advice(view: View, running: int, hint: str) -> str:
-    """Say how to go on, or how to cancel; by id when one is left."""
     if not running:
         return ""
     operation_id = next(entry.id for entry in view.entries if not entry.ended)

@@ -80,15 +80,10 @@ class RedrawThread:
         """Note how many messages a drawing took; to be called by the drawing function."""
         self._messages = max(self._messages, number)
 
-    def draw_and_stop(self) -> None:
-        """Draw every panel once more, so that those that are over are finished, and stop."""
+    def stop(self) -> None:
+        """Draw every panel once more, so that those that are over are finished, and end the thread."""
         with self._lock:
             self._draw_all()
-        self.stop()
-
-    def stop(self) -> None:
-        """Remove every function and end the thread."""
-        with self._lock:
             self._draws.clear()
             thread = self._thread
         self.redraw_now()
@@ -121,7 +116,6 @@ class RedrawThread:
 
 
 def _is_over(draw: Callable[[], bool]) -> bool:
-    """Draw a panel, and return whether it is over; one that cannot be drawn is."""
     try:
         return draw()
     except Exception:  # whatever it is: the other panels go on

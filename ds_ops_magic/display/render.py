@@ -57,7 +57,6 @@ def part(name: str, panel: Panel | None = None) -> str:
 
 
 def text(panel: Panel) -> str:
-    """Render a panel as plain lines."""
     lines = [] if panel.total == 1 else [": ".join(filter(None, (counted(panel.total), panel.counts)))]
     for row in panel.rows:
         lines += row_lines(row)
@@ -86,7 +85,6 @@ def finished(operation: Operation) -> str:
 
 
 def row_lines(row: Row) -> list[str]:
-    """Render a row as plain lines."""
     title = f"{row.title} · {row.id}" if row.title != row.id else row.id
     note = f" · {row.note}" if row.note else ""
     lines = [f"{row.style.symbol} {row.status}  {title}{note}"]

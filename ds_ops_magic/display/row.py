@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timezone
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.display.status_style import STATUS_STYLES, StatusStyle
@@ -17,11 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from ds_ops_magic.model.estimates import Durations
     from ds_ops_magic.model.operation import Operation
-    from ds_ops_magic.model.view import Entry
-
-_NO_DURATIONS: Mapping[str, Durations] = MappingProxyType({})
+    from ds_ops_magic.model.view import Entry, View
 
 
 @dataclass(frozen=True)
@@ -61,25 +57,16 @@ class Row:
     age: float = 0.0
 
 
-def row_of(
-    entry: Entry, now: datetime, durations: Mapping[str, Durations] = _NO_DURATIONS, watched_for: float = 0.0
-) -> Row:
-    """Compute the row of one operation of a watch.
-
-    Args:
-        entry: What the watch knows about it.
-        now: The time now, aware.
-        durations: How long operations take, by kind.
-        watched_for: Seconds since the watch was made.
-    """
+def row_of(entry: Entry, view: View, now: datetime) -> Row:
+    """Compute the row of one entry of a view."""
     operation = entry.operation
     response = operation.response if operation else None
     return Row(
         id=tidy(entry.id, 50),
         title=operation.title if operation else tidy(entry.id, 50),
         status=_status(entry),
-        style=_style(entry),
-        note=_note(entry, now, durations, watched_for),
+        style=STATUS_STYLES[_last_status(entry)],  # a cancel that was asked for here changes the word only
+        note=_note(entry, view, now),
         facts=_facts(operation) if operation else (),
         fraction=operation.progress.fraction if operation else None,
         error=_error(entry),
@@ -93,7 +80,6 @@ def row_of(
 
 
 def non_empty(facts: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the facts that are known, as label and text."""
     return tuple((label, text) for label, text in facts.items() if text)
 
 
@@ -108,42 +94,37 @@ def _status(entry: Entry) -> str:
     return _last_status(entry)
 
 
-def _style(entry: Entry) -> StatusStyle:
-    return STATUS_STYLES[_last_status(entry)]  # a cancel that was asked for here changes the word only
-
-
 def _last_status(entry: Entry) -> str:
     if entry.error is not None:
         return "unknown"
     return entry.operation.status_word if entry.operation else "asking"
 
 
-def _note(entry: Entry, now: datetime, durations: Mapping[str, Durations], watched_for: float) -> str:
+def _note(entry: Entry, view: View, now: datetime) -> str:
     operation = entry.operation
     if operation is None:
         return ""
-    time = _time_taken(operation, now, watched_for)
+    time = _time_taken(operation, view, now)
     if operation.done:
         return f"{'in' if operation.status is Status.SUCCEEDED else 'after'} {time}" if time else ""
     if entry.cancel_error is not None:
         return " · ".join(filter(None, (entry.cancel_error.args[0], time)))
     if operation.status is Status.FAILING:
         return "error reported, still stopping" if operation.status_word == "failing" else "stopping"
-    left = _time_left(operation, now) or _usual_time(operation, now, durations)
+    left = _time_left(operation, now) or _usual_time(operation, view, now)
     return " · ".join(part for part in (operation.progress.text, time, left) if part)
 
 
-def _time_taken(operation: Operation, now: datetime, watched_for: float) -> str:
-    """Word how long it has taken, or how long it was watched where the service does not say when it began."""
+def _time_taken(operation: Operation, view: View, now: datetime) -> str:
     taken = operation.elapsed_at(now)
     if taken is not None:
         return duration(taken, ticking=not operation.done)
-    watched = not operation.done and watched_for >= 1.0
-    return f"watched for {duration(watched_for, ticking=True)}" if watched else ""
+    if operation.done or view.watched_for < 1.0:
+        return ""
+    return f"watched for {duration(view.watched_for, ticking=True)}"  # the service does not say when it began
 
 
 def _time_left(operation: Operation, now: datetime) -> str:
-    """Word the time left at the rate so far; empty while there is too little to go by."""
     fraction, seen = operation.progress.fraction, operation.modified_at or now
     taken = operation.elapsed_at(seen)  # the fraction is as old as the snapshot
     if not fraction or not taken or not 0.05 <= fraction < 1.0 or taken < 5.0:
@@ -152,9 +133,9 @@ def _time_left(operation: Operation, now: datetime) -> str:
     return f"about {duration(left, ticking=True)} left" if left >= 1.0 else ""
 
 
-def _usual_time(operation: Operation, now: datetime, durations: Mapping[str, Durations]) -> str:
-    taken = operation.elapsed_at(now)
-    return durations[operation.kind].describe(taken) if taken is not None and operation.kind in durations else ""
+def _usual_time(operation: Operation, view: View, now: datetime) -> str:
+    taken, durations = operation.elapsed_at(now), view.durations.get(operation.kind)
+    return "" if taken is None or durations is None else durations.describe(taken)
 
 
 def _error(entry: Entry) -> str:

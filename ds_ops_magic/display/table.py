@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, overload
 
+from ds_ops_magic.connection.addresses import service_name
 from ds_ops_magic.display import render
 from ds_ops_magic.display.row import Row, non_empty, utc_time
 from ds_ops_magic.display.status_style import STATUS_STYLES
@@ -20,14 +21,7 @@ _FRESH = 10.0  # seconds for which a state counts as that of now
 
 
 class Listing(Sequence["Record"]):
-    """The result of ``%op list``: records, the one used last first, and how they are shown.
-
-    Args:
-        records: What is listed.
-        remarks: Sentences below the table.
-        now: Seconds since the epoch.
-        by_endpoint: Whether each row says at which endpoint it is.
-    """
+    """The result of ``%op list``: records, the one used last first, and the rows and remarks that are shown."""
 
     def __init__(self, records: Sequence[Record], remarks: Sequence[str], now: float, *, by_endpoint: bool) -> None:
         self._records = tuple(records)
@@ -51,12 +45,10 @@ class Listing(Sequence["Record"]):
 
 
 def html(listing: Listing) -> str:
-    """Render a listing as a table."""
     return render.render("list", listing=listing)
 
 
 def text(listing: Listing) -> str:
-    """Render a listing as plain lines."""
     return "\n".join([*(line for row in listing.rows for line in render.row_lines(row)), *listing.remarks])
 
 
@@ -68,7 +60,7 @@ def _row(record: Record, now: float, by_endpoint: bool) -> Row:
         "ended": _utc_time(record.changed_at) if record.done else "",
         "error": one_line(record.error, 40),
         "kind": kind,
-        "at": (tidy(record.endpoint, 100) or "Yandex Cloud") if by_endpoint else "",
+        "at": service_name(record.endpoint) if by_endpoint else "",
     }
     return Row(
         id=operation_id,
@@ -103,5 +95,5 @@ def _is_ahead(moment: float, now: float) -> bool:
 def _utc_time(moment: float | None) -> str:
     if moment is None:
         return ""
-    held = min(max(moment, FIRST_MOMENT), LAST_MOMENT)  # a file may hold any number
-    return utc_time(datetime.fromtimestamp(held, timezone.utc))
+    valid = min(max(moment, FIRST_MOMENT), LAST_MOMENT)  # a file may have any number
+    return utc_time(datetime.fromtimestamp(valid, timezone.utc))

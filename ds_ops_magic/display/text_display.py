@@ -41,7 +41,6 @@ class LogDisplay(Display):
         self._printed_at = self._started_at
 
     def tick(self) -> None:
-        """Print a line when it is time for one."""
         now = time.monotonic()
         if now - self._started_at < _FIRST_LINE_AFTER:
             return
@@ -52,7 +51,6 @@ class LogDisplay(Display):
             print(render.line(panel), flush=True)
 
     def finish(self) -> None:
-        """Print the result."""
         print(render.text(static_panel(self._watch)), flush=True)
 
 
@@ -60,7 +58,6 @@ class UnattendedDisplay(LogDisplay):
     """Lines as in a log, and the result as HTML and text: for notebooks that nobody looks at while they run."""
 
     def finish(self) -> None:
-        """Display the result."""
         publish(render.bundle(static_panel(self._watch)))
 
 
@@ -73,7 +70,6 @@ class TerminalDisplay(Display):
         self._drawn_at = 0.0
 
     def tick(self) -> None:
-        """Rewrite the line."""
         now = time.monotonic()
         if now - self._started_at < SHOW_AFTER or now - self._drawn_at < _TERMINAL_INTERVAL:
             return
@@ -83,7 +79,6 @@ class TerminalDisplay(Display):
         self._line.draw(render.line(live_panel(self._watch)))
 
     def finish(self) -> None:
-        """Remove the line, and print the result."""
         if self._line is not None:
             self._line.close()
         print(render.text(static_panel(self._watch)), flush=True)
@@ -100,22 +95,16 @@ class TerminalLine:
         self._live.start()
 
     def draw(self, line: str) -> None:
-        """Show a line; what does not fit into the terminal is cut."""
         from rich.text import Text
 
         self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
 
     def close(self) -> None:
-        """Remove the line."""
         self._live.stop()
 
 
 def publish(bundle: dict[str, Any], *, updatable: bool = False) -> Any:
-    """Display a MIME bundle as output of the running cell.
-
-    Returns:
-        The handle to update it with, if ``updatable``.
-    """
+    """Display a MIME bundle as output of the running cell; return the handle to update it with, if ``updatable``."""
     from IPython import display
 
     show: Any = display.display  # untyped

@@ -25,12 +25,8 @@ MAX_SPARE_BUTTONS = 50
 class WidgetPanel:
     """Rows of HTML with a Cancel button beside each that still runs.
 
-    Changed by one thread, through `draw`; the buttons' callbacks change no widget.
-
-    Args:
-        cancel: Called with the operation's id when its button is pressed, with None when all are to be cancelled. It
-            must not block.
-        redraw_now: Asks for a drawing at once. It must not block.
+    Changed by one thread, through `draw`; the buttons' callbacks change no widget. They call `cancel` with the id of
+    the operation, or with None for all, and `redraw_now`; neither may block.
     """
 
     def __init__(self, cancel: Callable[[str | None], None], redraw_now: Callable[[], None]) -> None:
@@ -77,25 +73,12 @@ class WidgetPanel:
         self.box.children = [self._ended]
 
     def bundle(self) -> dict[str, Any]:
-        """Return the MIME bundle that shows the widget, without its text forms."""
-        return {
-            "application/vnd.jupyter.widget-view+json": {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self.box.model_id,
-            }
-        }
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+        return {"application/vnd.jupyter.widget-view+json": view}
 
     def close(self) -> None:
-        """Take the widgets out of the page and out of the kernel."""
-        for widget in [
-            *self._buttons.values(),
-            self._column,
-            self._head,
-            self._live,
-            self._cancel_all_button,
-            *self._parts,
-        ]:
+        inner = [self._column, self._head, self._live, self._cancel_all_button]
+        for widget in [*self._buttons.values(), *inner, *self._parts]:
             for part in (widget.layout, getattr(widget, "style", None), widget):
                 if part is not None:
                     part.close()
@@ -104,10 +87,8 @@ class WidgetPanel:
         self.box.close()
 
     def _button(self, row: Row) -> Any:
-        traits = {
-            "description": "cancelling…" if row.status == "cancelling" else "Cancel",
-            "disabled": not row.cancellable,
-        }
+        label = "cancelling…" if row.status == "cancelling" else "Cancel"
+        traits = {"description": label, "disabled": not row.cancellable}
         button = self._buttons.pop(row.id, None)
         if button is None:
             button = ipywidgets.Button(tooltip=f"Cancel {row.title} ({row.id})", **traits, **self._button_look)
@@ -146,7 +127,6 @@ class WidgetPanel:
         )
 
     def _on_cancel_all(self) -> None:
-        """Ask once more at the first press, and cancel at the second."""
         if self._awaits_confirmation():
             self._cancel_all_pressed_at = None
             self._cancel(None)

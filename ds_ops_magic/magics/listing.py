@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.magics.recent import required, service_name
+from ds_ops_magic.connection.addresses import service_name
+from ds_ops_magic.magics.recent import required
 from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util.text import counted
 

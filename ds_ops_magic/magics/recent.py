@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
-from ds_ops_magic.connection.addresses import is_on_this_host
+from ds_ops_magic.connection.addresses import is_on_this_host, service_name
 from ds_ops_magic.magics.targets import Targets
 from ds_ops_magic.util.text import tidy
 
@@ -81,11 +81,6 @@ def check_service(history: History | None, ids: Sequence[str], connection: Conne
                 f"%op: {tidy(operation_id, 50)} is of {service_name(known[0])}, and this is "
                 f"{service_name(service_key)}. Connect there first: %op connect {_connect_argument(known[0])}"
             )
-
-
-def service_name(service_key: str) -> str:
-    """Return how a service is called in a sentence."""
-    return tidy(service_key, 100) or "Yandex Cloud"
 
 
 def _may_be_same(service_key: str, known: str) -> bool:

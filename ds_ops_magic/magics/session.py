@@ -82,7 +82,7 @@ class Session:
         self._disconnect()
         live = sys.modules.get("ds_ops_magic.display.page_display")  # not imported where nothing was ever shown live
         if live is not None:
-            live.redraw_thread.draw_and_stop()
+            live.redraw_thread.stop()
         if self._local is not None:
             self._local.stop_service()
             self._local = None

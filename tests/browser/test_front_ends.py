@@ -32,7 +32,7 @@ def test_notebook_7_shows_the_same_panel(browser: Browser, tmp_path: Path) -> No
         check_the_panel(notebook)
 
 
-def test_a_page_without_a_widget_manager_shows_html_that_ticks(browser: Browser, tmp_path: Path) -> None:
+def test_html_ticks_in_a_page_without_widgets(browser: Browser, tmp_path: Path) -> None:
     write_notebook(tmp_path / "plain.ipynb", SETUP, "%op wait {simulate(duration=6, steps=6)}")
     with running_lab(tmp_path, widgets=False) as lab:
         notebook = lab.open(browser, "plain.ipynb")
@@ -45,7 +45,7 @@ def test_a_page_without_a_widget_manager_shows_html_that_ticks(browser: Browser,
         assert output.locator("table").count() == 1
 
 
-def test_ipywidgets_7_in_a_jupyterlab_of_its_time_shows_the_same_panel(browser: Browser, tmp_path: Path) -> None:
+def test_the_same_panel_with_ipywidgets_7(browser: Browser, tmp_path: Path) -> None:
     python = ipykernels.install_of_2022(tmp_path)
     write_notebook(
         tmp_path / "old.ipynb", SETUP, _WAIT, "import ipywidgets; print('ipywidgets', ipywidgets.__version__)"

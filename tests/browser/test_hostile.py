@@ -45,7 +45,7 @@ def heights(panel: Locator) -> list[int]:
     return list(panel.evaluate("cell => [...cell.querySelectorAll('.dsops-row')].map(row => row.offsetHeight)"))
 
 
-def test_nothing_a_server_sends_runs_or_breaks_the_layout(opened: Opener) -> None:
+def test_hostile_text_neither_runs_nor_breaks_the_layout(opened: Opener) -> None:
     waits = [f"%op wait {{batches[{number}]}} --no-raise" for number in range(4)]
     notebook = opened(_SERVE, "%op connect {server_address}", *waits)
     notebook.run_all()

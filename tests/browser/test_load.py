@@ -25,7 +25,7 @@ _MANY = (
 
 
 @pytest.mark.parametrize("jobs", [_ONE, _MANY], ids=["one", "ten-thousand"])
-def test_a_live_panel_sends_at_most_five_messages_a_second_and_a_key_echoes(opened: Opener, jobs: str) -> None:
+def test_at_most_five_messages_a_second_and_a_key_echoes(opened: Opener, jobs: str) -> None:
     notebook = opened(jobs, "%op wait jobs", "")
     received = notebook.received
     notebook.run_all()
@@ -52,7 +52,7 @@ def test_a_live_panel_sends_at_most_five_messages_a_second_and_a_key_echoes(open
     notebook.interrupt()
 
 
-def test_a_bar_without_a_fraction_moves_without_laying_the_page_out_anew(opened: Opener) -> None:
+def test_a_moving_bar_does_not_lay_the_page_out_anew(opened: Opener) -> None:
     """As a margin that moved it cost the page a third of a core."""
     with ScriptedServer(lambda call: message(call.id)) as server:
         notebook = opened(f"%op connect {server.address}", "%op wait op1")
@@ -66,7 +66,7 @@ def test_a_bar_without_a_fraction_moves_without_laying_the_page_out_anew(opened:
     assert set(moving) - {"offset", "computedOffset", "easing", "composite"} == {"transform"}
 
 
-def test_what_was_opened_stays_open_and_what_was_selected_stays_selected_while_the_panel_ticks(opened: Opener) -> None:
+def test_a_tick_closes_nothing_and_keeps_the_selection(opened: Opener) -> None:
     notebook = opened(
         "jobs = [simulate(duration=0.5, description='Quick'), simulate(duration=600, steps=600, description='Long')]",
         "%op wait jobs",
@@ -116,7 +116,7 @@ def test_stop_is_prompt_and_leaves_a_static_result(opened: Opener) -> None:
     assert statistics.median(took) < 0.5
 
 
-def test_tab_completes_subcommands_flags_ids_and_variables(opened: Opener) -> None:
+def test_tab_completion(opened: Opener) -> None:
     notebook = opened("job_of_mine = simulate(duration=0)\n%op wait job_of_mine", "", "", "")
     notebook.run(0)
     notebook.run(1)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(180)
 Opener = Callable[..., Notebook]
 
 
-def test_an_outage_is_told_with_the_last_answer_and_the_wait_survives_it(opened: Opener) -> None:
+def test_a_wait_survives_an_outage_and_shows_the_last_answer(opened: Opener) -> None:
     server = ScriptedServer(lambda call: message(call.id, description="Restore a backup"))
     notebook = opened(f"%op connect {server.address}", "%op wait op1")
     try:
@@ -38,9 +38,7 @@ def test_an_outage_is_told_with_the_last_answer_and_the_wait_survives_it(opened:
     notebook.wait_done(2)
 
 
-def test_opened_again_with_a_new_kernel_the_result_is_there_and_no_model_is_missed(
-    opened: Opener, lab: Lab, browser: Browser
-) -> None:
+def test_the_result_is_there_with_a_new_kernel(opened: Opener, lab: Lab, browser: Browser) -> None:
     notebook = opened(
         "%op wait {simulate(duration=2, steps=2, description='Train')}",
         "%op wait {simulate(duration=600, description='Tune')} --timeout 2",

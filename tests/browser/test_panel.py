@@ -18,7 +18,7 @@ def mime_types(saved: Any, index: int) -> list[set[str]]:
     return [set(output.data) for output in saved.cells[index].outputs if output.output_type == "display_data"]
 
 
-def test_a_wait_shows_status_progress_and_time_and_leaves_a_static_result(opened: Opener) -> None:
+def test_a_wait_is_live_and_leaves_a_static_result(opened: Opener) -> None:
     notebook = opened("%op wait {simulate(duration=4, steps=4, description='Tune a model')}", "'after'")
     notebook.run_all()
     panel = notebook.cell(1)
@@ -35,7 +35,7 @@ def test_a_wait_shows_status_progress_and_time_and_leaves_a_static_result(opened
     assert "widgets" not in saved.metadata
 
 
-def test_cancel_works_while_the_cell_blocks_and_stops_run_all(opened: Opener) -> None:
+def test_cancel_works_while_the_cell_blocks(opened: Opener) -> None:
     notebook = opened("%op wait {simulate(duration=600, description='Train')}", "print('after')")
     notebook.run_all()
     panel = notebook.cell(1)
@@ -46,7 +46,7 @@ def test_cancel_works_while_the_cell_blocks_and_stops_run_all(opened: Opener) ->
     assert notebook.output(2).count() == 0
 
 
-def test_a_service_that_cannot_cancel_says_so_in_the_panel_and_the_wait_goes_on(opened: Opener) -> None:
+def test_a_cancel_that_is_refused_does_not_end_the_wait(opened: Opener) -> None:
     notebook = opened("%op wait {simulate(duration=5, outcome='no-cancel', description='Upload')}")
     notebook.run_all()
     panel = notebook.cell(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -11,22 +10,24 @@ from tests.support.fresh import fresh
 from tests.support.panels import snapshot
 
 HEAVY = ["grpc", "ipywidgets", "pandas", "rich", "yandexcloud", "ds_ops_magic.client", "ds_ops_magic.watch"]
-SHOW = f"""
+CODE = f"""
 import json, sys
 from ds_ops_magic.magics.formatters import _html, _text
 
 def show(value):
     _html(value), _text(value)
-    print(json.dumps([name for name in {HEAVY} if name in sys.modules]))
 
+{{}}
+print(json.dumps([name for name in {HEAVY} if name in sys.modules]))
 """
-SHOW_OPERATIONS = """
+OPERATIONS = """
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
 operations = [Operation.from_bytes(bytes.fromhex(data)) for data in json.load(sys.stdin)]
-show(operations[0] if len(operations) == 1 else Operations([*operations, None]))
+for one in (*operations, Operations([*operations, None])):
+    show(one)
 """
-SHOW_LISTING = """
+LISTING = """
 from ds_ops_magic.display.table import Listing
 from ds_ops_magic.history.record import Record
 show(Listing([Record("host:1", "op1", 7.0, 7.0, "running")], ["That is all."], 7.0, by_endpoint=True))
@@ -37,18 +38,10 @@ shell = InteractiveShell.instance()
 shell.run_line_magic("load_ext", "ds_ops_magic")
 show(shell.run_line_magic("op", "list"))
 """
-RUNNING = snapshot(percent=40)
-FAILING = snapshot(code=13, message="lost")
-SUCCEEDED = snapshot(done=True)
-FAILED = snapshot(done=True, code=8, message="no room")
+SNAPSHOTS = [snapshot(percent=40), snapshot(code=13, message="lost"), snapshot(done=True), snapshot(done=True, code=8)]
 
 
-@pytest.mark.parametrize("operations", [[RUNNING], [FAILED], [RUNNING, FAILING, SUCCEEDED, FAILED]])
-def test_operations(operations: list[Any]) -> None:
-    written = [operation.to_proto().SerializeToString().hex() for operation in operations]
-    assert fresh(SHOW + SHOW_OPERATIONS, json.dumps(written)) == []
-
-
-@pytest.mark.parametrize("code", [SHOW_LISTING, LIST_IN_A_SHELL])
-def test_listing(code: str) -> None:
-    assert fresh(SHOW + code) == []
+@pytest.mark.parametrize("code", [OPERATIONS, LISTING, LIST_IN_A_SHELL])
+def test_imports(code):
+    written = [operation.to_proto().SerializeToString().hex() for operation in SNAPSHOTS]
+    assert fresh(CODE.format(code), json.dumps(written)) == []

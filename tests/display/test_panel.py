@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from yandex.cloud.ai.tuning.v1.tuning_service_pb2 import TuningMetadata
-
-from ds_ops_magic.display.panel import live_panel, panel_of, snapshot_panel
+from ds_ops_magic.display.panel import live_panel, snapshot_panel, static_panel
 from ds_ops_magic.display.render import text
-from ds_ops_magic.model.view import Entry, Health, View
-from tests.support.following import client_of, until
-from tests.support.panels import NOW, panel, snapshot
-from tests.support.scripted import ScriptedServer, message
+from ds_ops_magic.model.view import Health
+from tests.support.panels import NOW, StubWatch, panel, snapshot
 
 
 def test_the_counts():
@@ -49,24 +45,16 @@ def test_the_hint_in_the_foot():
 
 
 def test_an_outage_in_the_foot():
-    health = Health(last_answer=NOW, silent_for=40.9, last_status="UNAVAILABLE: gone")
-    shown = panel(snapshot("a"), health=health)
+    shown = panel(snapshot("a"), health=Health(last_answer=NOW, silent_for=40.9))
     assert shown.foot_is_warning
     assert shown.foot.startswith("no answer for 40 s, still trying; the operation itself goes on · last answer ")
-
-
-def test_a_single_lost_call_is_not_mentioned():
     assert not panel(snapshot("a"), health=Health(last_answer=NOW, silent_for=0.5)).foot_is_warning
 
 
 def test_the_time_left_at_the_rate_so_far():
-    entries = tuple(Entry(f"op{number}", snapshot(f"op{number}")) for number in range(1000))
-
-    def rest(pace: float) -> str:
-        return panel_of(View(entries, Health(), pace=pace), NOW).rest
-
-    assert rest(0.0) == "and 990 more"
-    assert rest(0.5) == "and 990 more · about 33 min 20 s left at this rate"
+    many = [snapshot(f"op{number}") for number in range(1000)]
+    assert panel(*many).rest == "and 990 more"
+    assert panel(*many, pace=0.5).rest == "and 990 more · about 33 min 20 s left at this rate"
 
 
 def test_snapshots_outside_of_a_watch():
@@ -76,28 +64,17 @@ def test_snapshots_outside_of_a_watch():
 
 
 def test_fractions_are_monotonic_within_a_watch():
-    steps = {"op1": 0, "op2": 10}
+    watch = StubWatch()
 
-    def get(call):
-        made = message(call.id, description=f"at {steps[call.id]}")
-        if steps[call.id] >= 0:
-            made.metadata.Pack(TuningMetadata(current_step=steps[call.id], total_steps=100))
-        return made
+    def fractions(percent, of=live_panel, watch=watch):
+        watch.operations = [snapshot("op1", percent=percent), snapshot("op2", percent=10)]
+        return [row.fraction for row in of(watch).rows]
 
-    with ScriptedServer(get) as server, client_of(server) as client:
-        watch = client.watch("op1", "op2")
-
-        def fractions(step, watch=watch):
-            steps["op1"] = step
-            until(lambda: watch.operations[0] and watch.operations[0].description == f"at {step}")
-            return [row.fraction for row in live_panel(watch).rows]
-
-        until(lambda: all(watch.operations))
-        assert fractions(0) == [0.0, 0.1]
-        assert fractions(60) == [0.6, 0.1]
-        assert fractions(20) == [0.6, 0.1]
-        assert fractions(-1) == [0.6, 0.1]  # the service says nothing of it any more
-        assert fractions(61) == [0.61, 0.1]
-        assert fractions(250) == [1.0, 0.1]
-        steps["op1"] = 20
-        assert fractions(20, client.watch("op1")) == [0.2]
+    assert fractions(None) == [None, 0.1]
+    assert fractions(0) == [0.0, 0.1]
+    assert fractions(60) == [0.6, 0.1]
+    assert fractions(20) == [0.6, 0.1]
+    assert fractions(None) == [0.6, 0.1]  # the service says nothing of it any more
+    assert fractions(20, static_panel) == [0.6, 0.1]
+    assert fractions(61) == [0.61, 0.1]
+    assert fractions(20, watch=StubWatch()) == [0.2, 0.1]

@@ -6,148 +6,110 @@ import itertools
 import logging
 import threading
 import time
+from collections.abc import Iterator
+
+import pytest
 
 from ds_ops_magic.display.redraw import RedrawThread
 from tests.support.following import until
 
+THREAD = "ds_ops_magic redraw"
 
-def test_until_a_panel_is_over():
-    redraw, over, calls = RedrawThread(), threading.Event(), []
 
-    def draw() -> bool:
-        calls.append(threading.current_thread().name)
-        redraw.wake()
-        if len(calls) == 3:
-            over.set()
-        return len(calls) == 3
+class Panel:
+    """A live panel that always has news, takes some messages a drawing, and may be over after a number of drawings."""
 
-    redraw.add(draw)
-    assert over.wait(10)
+    def __init__(self, redraw: RedrawThread, *messages: int, over_after: int = 0) -> None:
+        self.times: list[float] = []
+        self.threads: list[str] = []
+        self._redraw = redraw
+        self._messages = itertools.cycle(messages or (0,))
+        self._over_after = over_after
+        redraw.add(self.draw)
+
+    def draw(self) -> bool:
+        self._redraw.wake()
+        self._redraw.count_messages(next(self._messages))
+        self.threads.append(threading.current_thread().name)
+        self.times.append(time.monotonic())
+        return len(self.times) == self._over_after
+
+    def pauses(self, number: int) -> list[float]:
+        """Wait for so many drawings and return the seconds between them."""
+        until(lambda: len(self.times) >= number)
+        return [after - before for before, after in itertools.pairwise(self.times[:number])]
+
+
+@pytest.fixture
+def redraw() -> Iterator[RedrawThread]:
+    redraw = RedrawThread()
+    yield redraw
     redraw.stop()
-    assert calls == ["ds_ops_magic redraw"] * 3
+    assert not is_running()
 
 
-def test_the_least_interval():
-    redraw, enough, times = RedrawThread(), threading.Event(), []
-
-    def draw() -> bool:
-        times.append(time.monotonic())
-        redraw.wake()
-        if len(times) == 4:
-            enough.set()
-        return False
-
-    redraw.add(draw)
-    assert enough.wait(10)
-    redraw.stop()
-    assert all(after - before >= 0.35 for before, after in itertools.pairwise(times))
+def is_running() -> bool:
+    return any(thread.name == THREAD for thread in threading.enumerate())
 
 
-def test_the_pause_for_messages():
-    redraw, enough, times = RedrawThread(), threading.Event(), []
-    sizes = [1, 6, 2, 8]
-
-    def draw() -> bool:
-        times.append(time.monotonic())
-        redraw.count_messages(sizes[len(times) - 1])
-        redraw.count_messages(1)  # of another panel: each has messages of its own
-        redraw.wake()
-        if len(times) == 4:
-            enough.set()
-        return len(times) == 4
-
-    redraw.add(draw)
-    assert enough.wait(10)
-    redraw.stop()
-    pauses = [after - before for before, after in itertools.pairwise(times)]
-    assert pauses[0] < 1.0
-    assert pauses[1] >= 6 / 5
-    assert pauses[2] < pauses[1]
-
-
-def test_redraw_now():
-    redraw, drawn, times = RedrawThread(), threading.Semaphore(0), []
-
-    def draw() -> bool:
-        times.append(time.monotonic())
-        redraw.count_messages(4)
-        drawn.release()
-        return False
-
-    redraw.add(draw)
+def test_the_thread_ends_and_starts_again(redraw: RedrawThread) -> None:
     for _ in range(2):
-        assert drawn.acquire(timeout=10)
-        pressed = time.monotonic()
+        panel = Panel(redraw, over_after=2)
+        until(lambda: not is_running())
+        assert panel.threads == [THREAD] * 2
+
+
+def test_the_least_interval(redraw: RedrawThread) -> None:
+    assert min(Panel(redraw).pauses(4)) >= 0.35
+
+
+def test_the_pause_for_messages(redraw: RedrawThread) -> None:
+    panel = Panel(redraw, 1, 6, 2, 8)
+    Panel(redraw, 1)  # each has messages of its own
+    first, second, third = panel.pauses(4)
+    assert first < 1.0
+    assert second >= 6 / 5
+    assert third < second
+
+
+def test_redraw_now(redraw: RedrawThread) -> None:
+    panel = Panel(redraw, 4)
+    for number in (1, 2):
+        panel.pauses(number)
+        pressed_at = time.monotonic()
         redraw.redraw_now()
-        assert drawn.acquire(timeout=10)
-        assert times[-1] - pressed < 0.3
-    redraw.wake()
-    assert drawn.acquire(timeout=20)
-    redraw.stop()
-    assert (len(times) - 1) * 4 / (times[-1] - times[0]) <= 5
+        panel.pauses(number + 1)
+        assert panel.times[number] - pressed_at < 0.3
+    assert 3 * 4 / sum(panel.pauses(4)) <= 5  # the last one after the pauses that were skipped
 
 
-def test_stop_in_a_long_pause():
-    redraw, drawn = RedrawThread(), threading.Event()
-
-    def draw() -> bool:
-        redraw.count_messages(1_000)
-        drawn.set()
-        return False
-
-    for end in (redraw.stop, lambda: redraw.remove(draw)):
-        drawn.clear()
-        redraw.add(draw)
-        assert drawn.wait(10)
-        end()
-        until(lambda: not any(thread.name == "ds_ops_magic redraw" for thread in threading.enumerate()), 1.5)
+@pytest.mark.parametrize("stops", [False, True])
+def test_the_end_in_a_long_pause(redraw: RedrawThread, stops: bool) -> None:
+    panel = Panel(redraw, 1_000)
+    panel.pauses(1)
+    if stops:
+        redraw.stop()
+    else:
+        redraw.remove(panel.draw)
+    until(lambda: not is_running(), 1.5)
+    assert panel.threads == ([THREAD, "MainThread"] if stops else [THREAD])  # stop draws once more
 
 
-def test_the_thread_ends_and_starts_again():
-    redraw, drawn = RedrawThread(), threading.Event()
-
-    def draw() -> bool:
-        drawn.set()
-        return True
-
-    for _ in range(2):
-        drawn.clear()
-        redraw.add(draw)
-        assert drawn.wait(10)
-    redraw.stop()
-    assert not any(thread.name == "ds_ops_magic redraw" for thread in threading.enumerate())
-
-
-def test_a_panel_that_cannot_be_drawn(caplog):
-    redraw, drawn = RedrawThread(), threading.Event()
-
+def test_a_panel_that_cannot_be_drawn(redraw: RedrawThread, caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> bool:
         raise ValueError("no such widget")
 
-    def draw() -> bool:
-        drawn.set()
-        return False
-
     with caplog.at_level(logging.ERROR):
         redraw.add(broken)
-        redraw.add(draw)
-        assert drawn.wait(10)
+        Panel(redraw).pauses(1)
         redraw.stop()
-    assert [record.exc_info[1].args for record in caplog.records] == [("no such widget",)]
+    assert [record.exc_info[1].args for record in caplog.records if record.exc_info] == [("no such widget",)]
 
 
-def test_remove():
-    redraw, drawn, calls = RedrawThread(), threading.Event(), []
-
-    def draw() -> bool:
-        calls.append(1)
-        drawn.set()
-        return False
-
-    redraw.add(draw)
-    assert drawn.wait(10)
-    redraw.remove(draw)
-    seen = len(calls)
-    redraw.wake()
-    redraw.stop()
-    assert len(calls) == seen
+def test_remove(redraw: RedrawThread) -> None:
+    panel, other = Panel(redraw), Panel(redraw)
+    panel.pauses(1)
+    redraw.remove(panel.draw)
+    drawn = len(panel.times)
+    other.pauses(len(other.times) + 1)
+    assert len(panel.times) == drawn

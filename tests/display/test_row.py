@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from ds_ops_magic.display.row import row_of
+from ds_ops_magic.display.row import Row
+from ds_ops_magic.display.status_style import STATUS_STYLES
 from ds_ops_magic.model.estimates import Durations
 from ds_ops_magic.model.grpc_codes import error_for
+from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.model.view import Entry
-from tests.support.panels import NOW, snapshot
+from tests.support.panels import panel, snapshot
+
+
+def row_of(shown: Operation | Entry, **facts: Any) -> Row:
+    [row] = panel(shown, **facts).rows
+    return row
 
 
 @pytest.mark.parametrize(
@@ -25,17 +35,17 @@ from tests.support.panels import NOW, snapshot
     ],
 )
 def test_the_statuses(operation, status, symbol, color, note):
-    row = row_of(Entry(operation.id, operation), NOW)
+    row = row_of(operation)
     assert (row.status, row.style.symbol, row.style.css_class, row.note) == (status, symbol, f"dsops-{color}", note)
 
 
-def test_a_fraction_of_the_service():
-    assert row_of(Entry("op1", snapshot(percent=40)), NOW).fraction == pytest.approx(0.4)
-    assert row_of(Entry("op1", snapshot()), NOW).fraction is None
+def test_each_status_has_a_style_of_its_own():
+    styles = [STATUS_STYLES[status.value] for status in Status]
+    assert len({style.symbol for style in styles}) == len({style.css_class for style in styles}) == len(Status)
 
 
 def test_the_facts():
-    row = row_of(Entry("op1", snapshot(done=True, percent=100, created_by="ajetester")), NOW)
+    row = row_of(snapshot(done=True, percent=100, created_by="ajetester"))
     assert dict(row.facts) == {
         "created": "2026-03-04 11:57:50 UTC",
         "ended": "2026-03-04 12:00:00 UTC",
@@ -51,37 +61,31 @@ def test_the_facts():
     assert row.link == "https://datasphere.yandex.cloud/communities/c1/projects/p1"
 
 
-def test_an_error():
-    row = row_of(Entry("op1", snapshot(done=True, code=8, message="no room")), NOW)
-    assert row.error == "RESOURCE_EXHAUSTED: no room"
-    assert row.details == ("reason QUOTA",)
-
-
 def test_an_entry_with_an_error_is_unknown():
-    row = row_of(Entry("nope", error=error_for("NOT_FOUND", "no such thing", "nope")), NOW)
+    row = row_of(Entry("nope", error=error_for("NOT_FOUND", "no such thing", "nope")))
     assert (row.status, row.ended, row.cancellable) == ("unknown", True, False)
     assert "NOT_FOUND: no such thing" in row.error
 
 
 def test_a_cancel_and_its_refusal():
-    asked = row_of(Entry("op1", snapshot(), cancelling=True), NOW)
+    asked = row_of(Entry("op1", snapshot(), cancelling=True))
     assert (asked.status, asked.cancellable) == ("cancelling", False)
     no = error_for("UNIMPLEMENTED", "", "op1", "cancel")
-    refusal = row_of(Entry("op1", snapshot(), cancel_error=no), NOW)
+    refusal = row_of(Entry("op1", snapshot(), cancel_error=no))
     assert (refusal.status, refusal.cancellable) == ("running", False)
     assert refusal.note.startswith("op1 cannot be cancelled")
 
 
 def test_before_the_first_answer():
-    row = row_of(Entry("op1"), NOW)
+    row = row_of(Entry("op1"))
     assert (row.status, row.title, row.note, row.fraction) == ("asking", "op1", "", None)
 
 
 def test_the_usual_time() -> None:
     kind = snapshot(percent=0).kind
     durations = {kind: Durations((120.0, 180.0, 240.0, 300.0))}
-    note = row_of(Entry("op1", snapshot(percent=0)), NOW, durations).note
+    note = row_of(snapshot(percent=0), durations=durations).note
     assert note == "step 0 of 100 · 2 min 10 s · usually 3-4 min (4 earlier runs)"
-    assert "usually" not in row_of(Entry("op1", snapshot(percent=50)), NOW, durations).note
-    assert "usually" not in row_of(Entry("op1", snapshot(percent=0)), NOW, {"other": durations[kind]}).note
-    assert "usually" not in row_of(Entry("op1", snapshot(done=True)), NOW, {"": durations[kind]}).note
+    assert "usually" not in row_of(snapshot(percent=50), durations=durations).note
+    assert "usually" not in row_of(snapshot(percent=0), durations={"other": durations[kind]}).note
+    assert "usually" not in row_of(snapshot(done=True), durations={"": durations[kind]}).note

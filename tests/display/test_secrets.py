@@ -16,7 +16,8 @@ from ds_ops_magic.model import errors, group_errors
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.view import Entry
-from tests.support.panels import packed, panel, snapshot
+from tests.support.messages import packed
+from tests.support.panels import panel, snapshot
 
 TOKENS = [
     "t1.9euelZqMyJ_6.x-Yz==",
@@ -47,7 +48,7 @@ def operations_with(secret: str) -> list[Operation]:
     ]
 
 
-def everything_about(operations: list[Operation]) -> str:
+def everything_about(operations: list[Operation], secret: str) -> str:
     several = panel(*operations)
     parts = [render.part(name, several) for name in ("head", "live", "ended", "foot")]
     lines = [render.line(panel(one)) for one in operations]
@@ -55,28 +56,23 @@ def everything_about(operations: list[Operation]) -> str:
     group = group_errors.operations_failed(Operations(operations), {"a": error}, 4)
     messages = [str(error), str(group), str(panel(Entry("a", None, error)).rows[0].error)]
     reprs = [f"{operation!r} {operation.title} {operation.progress.text}" for operation in operations]
-    return "\n".join([render.html(several), render.text(several), *parts, *lines, *messages, *reprs])
+    record = Record("host:1", "op1", 7.0, 7.0, "running", description=f"with {secret}")
+    listing = Listing([record], [], 7.0, by_endpoint=True)
+    written = [render.html(several), render.text(several), table.html(listing), table.text(listing)]
+    return "\n".join([*written, *parts, *lines, *messages, *reprs])
 
 
 @pytest.mark.parametrize("secret", TOKENS)
 def test_tokens_of_a_service(secret: str) -> None:
     operations = operations_with(secret)
-    text = everything_about(operations)
+    text = everything_about(operations, secret)
     assert secret not in text
     assert "bad token (token), sorry" in text
     assert "(token) is used" in text
+    assert text.count("with (token)") == 2  # in the table of the history
     assert operations[0].description == f"bad token {secret}, sorry"
     assert operations[0].error is not None
     assert secret in operations[0].error.message
-
-
-@pytest.mark.parametrize("secret", TOKENS)
-def test_tokens_in_the_history(secret: str) -> None:
-    record = Record("host:1", "op1", 7.0, 7.0, "running", description=f"with {secret}")
-    shown = Listing([record], [], 7.0, by_endpoint=True)
-    for written in (table.text(shown), table.html(shown)):
-        assert "with (token)" in written
-        assert secret not in written
 
 
 @pytest.mark.parametrize("name", LIKE_TOKENS)

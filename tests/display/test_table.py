@@ -5,6 +5,7 @@ from __future__ import annotations
 from ds_ops_magic.display import table
 from ds_ops_magic.display.table import Listing
 from ds_ops_magic.history.record import Record
+from tests.support.markup import check_markup
 
 NOW = 1_772_625_600.0  # 2026-03-04 12:00 UTC
 KIND = "yandex.cloud.datasphere.v2.CreateProjectMetadata"
@@ -31,6 +32,7 @@ def test_text() -> None:
 ? asked about  op4 · 1 min 00 s ago, and never seen since
 That is all."""
     )
+    assert table.text(listed()) == "That is all."
 
 
 def test_a_clock_that_was_ahead() -> None:
@@ -56,25 +58,19 @@ def test_by_endpoint() -> None:
 def test_html() -> None:
     written = table.html(listed(RUNNING, FAILED))
     assert written.count("<tr>") == 3
+    assert "<table>" not in table.html(listed())
     for part in ("running", "Train", "<code>op1</code>", "2 min 10 s", "INTERNAL", "That is all."):
         assert part in written
-
-
-def test_empty() -> None:
-    assert "<table>" not in table.html(listed())
-    assert table.text(listed()) == "That is all."
 
 
 def test_hostile_text() -> None:
     nasty = "<script>alert(1)</script>\x1b[31m\u202e$x$\n"
     record = Record(nasty, nasty[:40], NOW, NOW, nasty, False, nasty, nasty, nasty, 1.0, None)
-    written = table.html(Listing([record], [nasty], NOW, by_endpoint=True))
-    plain = table.text(Listing([record], [nasty], NOW, by_endpoint=True))
-    assert "<script" not in written
-    assert "$x$" not in written
-    for text in (written, plain):
-        assert "\x1b" not in text
-        assert "\u202e" not in text
+    listing = Listing([record], [nasty], NOW, by_endpoint=True)
+    check_markup(table.html(listing))
+    assert "$x$" not in table.html(listing)
+    for text in (table.html(listing), table.text(listing)):
+        assert not set(text) & {"\x1b", "\u202e"}
 
 
 def test_times_out_of_range() -> None:

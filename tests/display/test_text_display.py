@@ -1,4 +1,4 @@
-"""In a real terminal: IPython under a pseudo terminal, and a pipe."""
+"""The lines of a log, and IPython in a pipe and under a pseudo terminal."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pexpect
 from pexpect.fdpexpect import fdspawn
 
+from ds_ops_magic.display import text_display
+from ds_ops_magic.display.text_display import LogDisplay
 from tests.support.hostile import IDS, serve
+from tests.support.panels import StubWatch, snapshot
 
 _SCRIPT = """\
 import sys
@@ -80,6 +84,20 @@ def test_the_live_line_of_a_terminal():
         reader.expect(r"✓ succeeded  Tune a .{1,8}model · loc")
         reader.expect(pexpect.EOF)
         assert "\x1b[2J" not in reader.before
+
+
+def test_the_lines_of_a_log(monkeypatch, capsys):
+    watch, clock = StubWatch(snapshot("a")), iter([0.0, 29.0, 30.0, 40.0, 629.0, 630.0, 1229.0, 1230.0])
+    monkeypatch.setattr(text_display, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    log = LogDisplay(watch)
+    for line in ("", "● running", "", "", "● running", ""):
+        log.tick()
+        assert capsys.readouterr().out.partition(" · ")[0] == line
+    watch.operations = [snapshot("a", done=True)]
+    log.tick()
+    assert capsys.readouterr().out.startswith("✓ succeeded · a")
+    log.finish()
+    assert capsys.readouterr().out.startswith("✓ succeeded  a · ")
 
 
 def test_a_pipe():

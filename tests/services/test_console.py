@@ -14,13 +14,10 @@ def test_documented_addresses() -> None:
     address = "https://datasphere.yandex.cloud/communities/c1"
     assert console_link(Community(id="c1")) == address
     assert console_link(Project(id="p1", community_id="c1")) == f"{address}/projects/p1"
+    assert console_link(Empty()) is None
 
 
 @pytest.mark.parametrize("malformed", ["", "../c1", "c1?x=1", "c 1", "c" * 65])
 def test_malformed_ids(malformed: str) -> None:
     assert console_link(Project(id="p1", community_id=malformed)) is None
     assert console_link(Project(id=malformed, community_id="c1")) is None
-
-
-def test_other_types() -> None:
-    assert console_link(Empty()) is None

@@ -47,15 +47,23 @@ def snapshot(
     return Operation(proto)
 
 
-def panel(
-    *operations: Operation | Entry,
-    health: Health | None = None,
-    stopped: bool = False,
-    max_rows: int = 20,
-    hint: str = "",
-) -> Panel:
-    entries = tuple(one if isinstance(one, Entry) else Entry(one.id, one) for one in operations)
-    return panel_of(View(entries, health or Health(), stopped), NOW, max_rows, hint)
+def view_of(*shown: Operation | Entry, health: Health | None = None, **facts: Any) -> View:
+    entries = tuple(one if isinstance(one, Entry) else Entry(one.id, one) for one in shown)
+    return View(entries, health or Health(), **facts)
+
+
+def panel(*shown: Operation | Entry, max_rows: int = 20, hint: str = "", **facts: Any) -> Panel:
+    return panel_of(view_of(*shown, **facts), NOW, max_rows, hint)
+
+
+class StubWatch:
+    """Has operations as a watch has them."""
+
+    def __init__(self, *operations: Operation) -> None:
+        self.operations = operations
+
+    def view(self) -> View:
+        return view_of(*self.operations)
 
 
 def press(button: Any) -> None:
