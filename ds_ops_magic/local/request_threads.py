@@ -1,7 +1,7 @@
 """The threads that answer calls, some of which may wait for a request that never arrives whole.
 
-gRPC gives a call a thread as soon as its headers are there, and lets the thread wait for the body. A client that sends
-headers alone would so take every thread of a pool. Here such threads do not count, and do not wait for ever.
+gRPC gives a call a thread as soon as its headers have arrived, and lets the thread wait for the body. So a client that
+sends headers alone would take every thread of a pool. Here such threads do not count, and do not wait for ever.
 """
 
 from __future__ import annotations
@@ -39,16 +39,7 @@ class _Waiting(NamedTuple):
 
 
 class RequestThreads(futures.Executor):
-    """An executor of daemon threads, for a gRPC server.
-
-    Args:
-        name: Of the threads.
-        request_timeout: Seconds that a call may take to send its request.
-        max_threads: The most threads at a time.
-
-    Raises:
-        OperationsError: No thread can be started.
-    """
+    """An executor of daemon threads, for a gRPC server; ``request_timeout`` as `REQUEST_TIMEOUT`."""
 
     def __init__(self, name: str, request_timeout: float, max_threads: int) -> None:
         self._name = name
@@ -86,17 +77,12 @@ class RequestThreads(futures.Executor):
         return work.future
 
     def receive(self, requests: Iterator[T], cancel: Callable[[], object]) -> T | None:
-        """Wait on this thread for the request of a call.
+        """Wait on this thread for the request of a call, and return it; None where the call has none.
 
-        Args:
-            requests: Gives it.
-            cancel: Ends the waiting, from another thread; the iterator then raises.
-
-        Returns:
-            The request, None where the call has none.
+        ``cancel`` ends the waiting, from another thread; the iterator then raises.
         """
         thread_id = threading.get_ident()
-        # No lock: it is on the way of every call, and each of these steps is one. First there, then seen (`_watch`).
+        # No lock: every call passes here, and each of these steps is atomic. Added before `_asleep` is read (`_watch`).
         self._waiting[thread_id] = _Waiting(time.monotonic(), cancel)
         if self._asleep:
             self._wake.set()

@@ -12,7 +12,7 @@ import pytest
 
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connection.connection import EndpointConnection
-from ds_ops_magic.local import LocalService, database, process_lock
+from ds_ops_magic.local import LocalService, process_lock
 from ds_ops_magic.model.errors import OperationsError, ServiceRefused, ServiceUnavailable
 from ds_ops_magic.model.outcome import Status
 from tests.support.local_service import calling, script, wait_until
@@ -161,10 +161,10 @@ def test_unreadable_lock_file(path, monkeypatch):
 @pytest.fixture
 def full(monkeypatch):
     """Fill the disk for a service: SQLite lets no file grow beyond so many pages."""
-    monkeypatch.setattr(database, "BUSY", 0.05)
+    monkeypatch.setattr("ds_ops_magic.local.store.BUSY_TIMEOUT", 0.05)
 
     def fill(service):
-        with service._server.repository.store._database._writer.use() as connection:
+        with service._server.repository.store._writer.use() as connection:
             connection.execute("PRAGMA max_page_count = 1").close()
 
     return fill

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ds_ops_magic.local import LocalService, database, pending_outcomes, process_lock
+from ds_ops_magic.local import LocalService, pending_outcomes, process_lock
 from ds_ops_magic.local.pending_outcomes import PendingOutcomes
 from ds_ops_magic.local.repository import OperationRepository
 from ds_ops_magic.local.results import Outcome
@@ -172,7 +172,7 @@ def test_refused_job_that_cannot_be_deleted(path, monkeypatch):
 
     pool = Refuses(1)
     with LocalService(path, executor=pool) as service:
-        monkeypatch.setattr(database, "BUSY", 0.05)
+        monkeypatch.setattr("ds_ops_magic.local.store.BUSY_TIMEOUT", 0.05)
         with pytest.raises(RuntimeError, match="no more jobs"):
             service.submit(int)
         (left,) = service.operations()
@@ -197,7 +197,7 @@ def test_backoff(store, job, monkeypatch):
             return True
 
         other = locked(store.path)
-        monkeypatch.setattr(pending, "_sleep", sleep)
+        monkeypatch.setattr(pending._wake, "wait", sleep)
         assert Operation(OperationRepository(store).get(job)).status is Status.RUNNING
     other.__enter__()
     pending.add(job, Outcome.from_value(1), 7)
