@@ -58,8 +58,8 @@ def test_named_database(tmp_path):
     assert not folder.exists()
     assert mode(path) == 0o600
     with LocalService(str(path)) as again:
-        assert [operation.id for operation in again.operations()] == [running.id, done.id]
-        assert again.get(done.id) == done or again.get(done.id).status is Status.SUCCEEDED
+        assert [(found.id, found.done) for found in again.operations()] == [(running.id, False), (done.id, True)]
+        assert again.get(done.id).status is Status.SUCCEEDED
         assert again.get(running.id).status is Status.RUNNING
 
 
@@ -127,16 +127,16 @@ def test_long_temporary_folder(tmp_path, monkeypatch):
         assert caller.get(service.simulate(0).id).done
 
 
-@pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", "example.com:80", "nonsense", "unix:"])
-def test_invalid_addresses(listen):
-    with pytest.raises(ValueError, match=r"\.$"):
-        LocalService(listen=listen)
-
-
-@pytest.mark.parametrize("token", ["", "a\nb", "ключ"])
-def test_invalid_tokens(token):
-    with pytest.raises(ValueError, match="token"):
-        LocalService(token=token)
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"listen": "0.0.0.0:0"}, r"neither loopback nor unix:PATH.*\.$"),
+        *(({"token": token}, "token") for token in ("", "a\nb", "ключ")),
+    ],
+)
+def test_invalid_arguments(arguments, why):
+    with pytest.raises(ValueError, match=why):
+        LocalService(**arguments)
 
 
 def test_start_and_close_twice():
@@ -209,14 +209,21 @@ def test_returned_types():
         assert repr(service) == f"LocalService({service.address})"
 
 
-@pytest.mark.parametrize("wrong", [None, 7, b"Train", ["Train"]])
-def test_description_that_is_no_string(wrong):
-    expected = rf"^description is a string of at most 256 characters, not {re.escape(repr(wrong))}\.$"
+@pytest.mark.parametrize("wrong", [None, 7, b"Train", ["Train"], "я" * 257])
+def test_invalid_description(wrong):
+    expected = f"description is a string of at most 256 characters, not {wrong!r}."
+    if isinstance(wrong, str):
+        expected = "A description has at most 256 characters, and this one has 257."
     with LocalService() as service:
         for make in (service.simulate, lambda **how: service.submit(print, **how)):
-            with pytest.raises(ValueError, match=expected):
+            with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
                 make(description=wrong)
         assert service.operations() == []
+
+
+def test_longest_description():
+    with LocalService() as service:
+        assert service.simulate(description="я" * 256).description == "я" * 256
 
 
 def test_import_without_grpc():

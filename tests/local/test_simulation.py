@@ -140,11 +140,6 @@ def test_zero_duration():
     assert at(Simulation(0, 3, "cancelled"), 0.3).error.code == 1
 
 
-def test_json():
-    simulation = Simulation(1.25, 3, "failing")
-    assert Simulation.from_json(simulation.to_json()) == simulation
-
-
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

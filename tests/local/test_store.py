@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import stat
-import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
 from ds_ops_magic.local.store import Row, Store
-from ds_ops_magic.util import sqlite
-from tests.support.local_service import in_child, script
+from tests.support.local_service import script
 
 
 def row(operation_id="loc1", **fields):
     known = {"description": "d", "created_at": 5, "created_by": "me", "modified_at": 5}
     return Row(operation_id, **{**known, **fields})
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "ops.sqlite"
-
-
-@pytest.fixture
-def store(path):
-    store = Store(path)
-    yield store
-    store.close()
 
 
 def test_a_row_comes_back_as_it_went(store):
@@ -57,61 +41,10 @@ def test_the_newest_come_first(store):
     assert [found.id for found in store.rows()] == ["loc2", "loc1", "loc3"]
 
 
-def test_an_id_is_given_once(store):
-    store.insert(row(), durable=False)
-    with pytest.raises(sqlite3.IntegrityError):
-        store.insert(row(), durable=False)
-    store.delete("loc1")
-    store.insert(row(), durable=False)
-
-
-def test_the_files_are_the_users_alone(store, path):
-    before = os.umask(0)
-    try:
-        other = path.with_name("other.sqlite")
-        opened = Store(other)
-        opened.insert(row(), durable=True)
-    finally:
-        os.umask(before)
-    files = [found for found in path.parent.iterdir() if found.name.startswith("other")]
-    assert len(files) == 3, "the database, its log, and their index"
-    assert {stat.S_IMODE(found.stat().st_mode) for found in files} == {0o600}
-    opened.close()
-
-
-def test_a_change_that_raises_undoes_itself_and_lets_others_in(store, path):
-    store.insert(row(), durable=False)
-
-    def fails(found):
-        raise KeyError(found.id)
-
-    with pytest.raises(KeyError):
-        store.update("loc1", fails)
-    other = Store(path)
-    other.update("loc1", lambda found: found._replace(description="other"))
-    assert store.read("loc1").description == "other"
-    other.close()
-
-
 def test_what_is_left_alone_is_returned_as_it_is(store):
     store.insert(row(), durable=False)
     assert store.update("loc1", lambda found: None) == row()
     assert store.update("loc9", lambda found: pytest.fail("there is no such row")) is None
-
-
-def test_threads_do_not_lose_each_others_changes(store):
-    store.insert(row(modified_at=0), durable=False)
-
-    def bump():
-        for _ in range(50):
-            store.update("loc1", lambda found: found._replace(modified_at=found.modified_at + 1))
-
-    threads = [threading.Thread(target=bump) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert store.read("loc1").modified_at == 200
 
 
 _BUMP = """
@@ -157,59 +90,6 @@ def test_who_comes_while_another_process_writes_to_the_new_file_waits(path):
     other = sqlite3.connect(path)
     assert other.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
     other.close()
-
-
-def test_where_wal_cannot_work_the_file_is_shared_without_it(path, monkeypatch):
-    monkeypatch.setattr(sqlite, "is_remote", lambda _path: True)
-    one, other = Store(path), Store(path)
-    one.insert(row(), durable=False)
-    assert other.read("loc1") == row()
-    other.update("loc1", lambda found: found._replace(description="other"))
-    assert one.read("loc1").description == "other"
-    one.close()
-    other.close()
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_forked_child_goes_on_with_a_connection_of_its_own(store):
-    store.insert(row(), durable=False)
-
-    def change():
-        changed = store.update("loc1", lambda found: found._replace(description="child"))
-        store.close()
-        return changed.description == "child"
-
-    assert in_child(change) == 0
-    assert store.read("loc1").description == "child"
-    store.update("loc1", lambda found: found._replace(description="parent"))
-    assert store.read("loc1").description == "parent"
-
-
-def test_a_child_may_be_forked_while_the_store_is_busy(store):
-    store.insert(row(), durable=False)
-    codes = []
-
-    def fork_amid(found):
-        codes.append(in_child(lambda: store.read("loc1") == row()))
-        return found._replace(description="after")
-
-    store.update("loc1", fork_amid)
-    assert codes == [0]
-    assert store.read("loc1").description == "after"
-
-
-def test_a_closed_store_says_so(path):
-    store = Store(path)
-    store.close()
-    store.close()
-    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
-        store.read("loc1")
-
-
-def test_a_file_that_must_exist_is_not_made(path):
-    with pytest.raises(sqlite3.OperationalError):
-        Store(path, create=False)
-    assert not path.exists()
 
 
 def test_the_database_of_something_else_is_left_alone(path):

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import grpc
+import pytest
 from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceStub
 
@@ -31,11 +32,8 @@ def ended(service, operation_id):
 
 def started(service, operation):
     """Tell whether a job has started, which its message does not say."""
-    store = Store(service.path, create=False)
-    try:
+    with closing(Store(service.path, create=False)) as store:
         return store.read(operation.id).started
-    finally:
-        store.close()
 
 
 class Caller:
@@ -85,6 +83,19 @@ def script(code, *arguments, **environment):
                 yield process
             finally:
                 process.kill()
+
+
+def proceed(process):
+    """Let a script go on that reads a line from its input."""
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def status_of(ask, *arguments, **options):
+    """Return the status with which a call fails: code and message."""
+    with pytest.raises(grpc.RpcError) as caught:
+        ask(*arguments, **options)
+    return caught.value.code(), caught.value.details()
 
 
 def in_child(function):
