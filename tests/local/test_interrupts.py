@@ -126,18 +126,11 @@ def test_start_without_threads(monkeypatch, tmp_path, started):
         assert caller.get(service.simulate(0).id).done
 
 
-def test_submit_without_threads(monkeypatch):
-    with LocalService() as service:
-        with monkeypatch.context() as patch:
-            patch.setattr(threading.Thread, "start", no_more)
-            with pytest.raises(OperationsError, match="No thread can be started here"):
-                service.submit(int)
-        assert service.operations() == []
+def test_submit_without_threads(service, no_threads):
+    with no_threads(), pytest.raises(OperationsError, match="No thread can be started here"):
+        service.submit(int)
+    assert service.operations() == []
 
 
 def descriptors():
     return len(os.listdir("/proc/self/fd"))
-
-
-def no_more(_thread):
-    raise RuntimeError("can't start new thread")

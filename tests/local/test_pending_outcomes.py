@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 import sqlite3
 import threading
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -18,38 +17,27 @@ from ds_ops_magic.local.results import Outcome
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.outcome import Status
-from tests.support.local_service import calling, ended, script, started, until_exists, wait_until
+from tests.support.local_service import calling, ended, proceed, script, started, until_exists, wait_until
 
 
 @contextmanager
 def locked(path):
-    """Hold the lock of a database's one writer, as another process does that does not come to an end."""
-    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
+    """Lock a database as another process does that is writing."""
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
-    finally:
-        other.close()
 
 
 def written(path, operation_id):
-    store = Store(path, create=False)
-    try:
+    with closing(Store(path, create=False)) as store:
         return store.read(operation_id).done
-    finally:
-        store.close()
 
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch):
     monkeypatch.setattr(pending_outcomes, "WRITE_TIMEOUT", 0.05)
     monkeypatch.setattr(pending_outcomes, "MIN_PAUSE", 0.01)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "ops.sqlite"
 
 
 def submitted(service):
@@ -143,22 +131,26 @@ with LocalService(sys.argv[1]) as service:
 """
 
 
-def test_full_disk(path):
+@pytest.fixture
+def full(path):
+    """A process whose job has ended on a full disk, and the id of that job."""
     with script(_FILLS_THE_DISK, path) as process:
         operation_id, status = process.stdout.readline().split()
         assert status == "SUCCEEDED"
         assert not written(path, operation_id)
-        process.stdin.write("\n")
-        process.stdin.flush()
-        wait_until(lambda: written(path, operation_id))
+        yield process, operation_id
 
 
-def test_killed_before_writing(path):
-    with script(_FILLS_THE_DISK, path) as process:
-        operation_id, status = process.stdout.readline().split()
-        assert status == "SUCCEEDED"
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+def test_full_disk(path, full):
+    process, operation_id = full
+    proceed(process)
+    wait_until(lambda: written(path, operation_id))
+
+
+def test_killed_before_writing(path, full):
+    process, operation_id = full
+    process.kill()
+    process.wait()
     with LocalService(path) as service:
         assert service.get(operation_id).error.name == "ABORTED"
 
@@ -222,16 +214,11 @@ def test_removed_database():
     wait_until(lambda: not pending_outcomes.for_database(path).retrying)
 
 
-def test_no_thread_to_retry(store, job, monkeypatch):
+def test_no_thread_to_retry(store, job, no_threads):
     pending = pending_outcomes.for_database(store.path)
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", no_more)
+    with no_threads():
         pending.add(job, Outcome.from_value(1), 7)
         assert Operation(OperationRepository(store).get(job)).status is Status.SUCCEEDED
     assert not store.read(job).done
     OperationRepository(store).get(job)
     wait_until(lambda: store.read(job).done)
-
-
-def no_more(_thread):
-    raise RuntimeError("can't start new thread")
