@@ -16,14 +16,13 @@ from ds_ops_magic.model.errors import OperationNotFound
 from ds_ops_magic.model.outcome import Status
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def local_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("DS_OPS_MAGIC_LOCAL_DB", str(tmp_path / "ops.sqlite"))
     yield
     local.close_shared()
 
 
-@pytest.mark.usefixtures("local_database")
 def test_closing_clients_keeps_the_service() -> None:
     go_on = threading.Event()
     first, second = connect("local"), connect("local")
@@ -41,7 +40,6 @@ def test_closing_clients_keeps_the_service() -> None:
             third.get("nothing")
 
 
-@pytest.mark.usefixtures("local_database")
 def test_stop_service() -> None:
     with connect("local") as client:
         assert isinstance(client.connection, LocalConnection)
@@ -51,7 +49,6 @@ def test_stop_service() -> None:
         assert not place.exists()
 
 
-@pytest.mark.usefixtures("local_database")
 def test_pickled_client() -> None:
     with connect("local") as client:
         operation = client.connection.service.simulate(0)

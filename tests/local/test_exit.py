@@ -52,19 +52,27 @@ while service.get(operation.id).progress.text != "running":
 """
 
 
-def left(path, job, then=""):
+def left(path, job, then="", code=0):
     """Run a script that ends while a job runs, and return its output and the operation."""
     with script(f"{_LEAVES}\n{then}", path, job) as process:
         output = process.communicate(timeout=PROMPTLY)[0]
-        assert process.returncode == 0
+        assert process.returncode == code
     with LocalService(path) as service:
         (operation,) = service.operations()
     return output, operation
 
 
-@pytest.mark.parametrize(("job", "then"), [("forever", ""), ("slow_to_look", ""), ("slow_to_look", "service.close()")])
-def test_jobs_that_check_are_cancelled(tmp_path, job, then):
-    assert left(tmp_path / "ops.sqlite", job, then)[1].status is Status.CANCELLED
+@pytest.mark.parametrize(
+    ("job", "then", "code"),
+    [
+        ("forever", "", 0),
+        ("forever", "sys.exit(3)", 3),
+        ("slow_to_look", "", 0),
+        ("slow_to_look", "service.close()", 0),
+    ],
+)
+def test_jobs_that_check_are_cancelled(path, job, then, code):
+    assert left(path, job, then, code)[1].status is Status.CANCELLED
 
 
 @pytest.mark.parametrize(("job", "then"), [("deaf", ""), ("busy", ""), ("deaf", "service.close()")])
@@ -98,13 +106,6 @@ def test_close_starts_no_thread(monkeypatch, tmp_path):
     monkeypatch.setattr(threading.Thread, "start", refuse)  # Python 3.12 does so to all that runs at exit
     service.close()
     assert not folder.exists()
-
-
-def test_jobs_are_cancelled_after_an_error(tmp_path):
-    with script(f"{_LEAVES}\nraise SystemExit(3)", tmp_path / "ops.sqlite", "forever") as process:
-        assert process.wait(PROMPTLY) == 3
-    with LocalService(tmp_path / "ops.sqlite") as service:
-        assert service.operations()[0].status is Status.CANCELLED
 
 
 _ANOTHER_THREAD_USES_IT = """

@@ -35,6 +35,8 @@ def test_every_field(service, caller):
 
 
 def test_status_codes(service, caller):
+    cancelling = caller.cancel(service.simulate(60).id)
+    assert caller.cancel(cancelling.id) == cancelling, "a second cancel changes nothing"
     operation = service.simulate(60, outcome="no-cancel")
     assert status_of(caller.cancel, operation.id)[0] is grpc.StatusCode.UNIMPLEMENTED
     for ask in (caller.get, caller.cancel):

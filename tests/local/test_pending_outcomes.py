@@ -65,26 +65,16 @@ def test_outcome_while_the_database_is_locked(path):
 def test_outcome_after_a_restart(path):
     service = LocalService(path).start()
     operation, go_on = submitted(service)
+    for _ in range(40):
+        service.submit(go_on.wait, 20)
+    dropped = service.submit(int)
     with locked(path):
         service.close()
-        go_on.set()
         with LocalService(path) as again:
+            assert again.get(dropped.id).status is Status.CANCELLED
+            go_on.set()
             assert ended(again, operation.id).status is Status.SUCCEEDED
-    wait_until(lambda: written(path, operation.id))
-
-
-def test_jobs_dropped_while_locked(path):
-    go_on = threading.Event()
-    with LocalService(path) as service:
-        for _ in range(32):
-            service.submit(go_on.wait, 20)
-        dropped = service.submit(int)
-        with locked(path):
-            service.close()
-            with LocalService(path) as again:
-                assert again.get(dropped.id).status is Status.CANCELLED
-        go_on.set()
-    wait_until(lambda: written(path, dropped.id))
+    wait_until(lambda: written(path, operation.id) and written(path, dropped.id))
 
 
 def test_close_tries_once_more(path, monkeypatch):

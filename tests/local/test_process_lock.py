@@ -40,11 +40,6 @@ def test_one_owner_id_per_database(database, tmp_path):
     assert not process_lock.is_alive(other, owner)
 
 
-def test_unknown_owners(database):
-    assert not process_lock.is_alive(database, None)
-    assert not process_lock.is_alive(database, "0123456789abcdef")
-
-
 def test_killed_process(database):
     with script(_HOLD, database) as process:
         owner = process.stdout.readline().strip()

@@ -43,22 +43,6 @@ def test_end_is_final(repository, store, clock, outcome):
     again.close()
 
 
-@pytest.mark.parametrize("outcome", [outcome for outcome in OUTCOMES if outcome != "no-cancel"])
-def test_cancel_of_a_simulation(repository, clock, outcome):
-    operation = repository.add_simulation(Simulation(10, 5, outcome))
-    clock.advance(2.5)
-    answer = Operation(repository.cancel(operation.id))
-    assert (answer.status_word, answer.error.code, answer.done) == ("cancelling", 1, False)
-    assert answer.progress.text == "step 1 of 5"
-    clock.advance(0.1)
-    assert Operation(repository.cancel(operation.id)) == answer, "asking twice changes nothing"
-    clock.advance(0.2)
-    end = Operation(repository.get(operation.id))
-    assert end.status is Status.CANCELLED
-    clock.advance(60)
-    assert Operation(repository.get(operation.id)) == end
-
-
 def test_end_during_a_cancel(repository, store, clock, monkeypatch):
     operation = repository.add_simulation(Simulation(1))
     update = store.update

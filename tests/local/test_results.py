@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
@@ -26,26 +28,19 @@ def error(exception):
     return Status.FromString(end.error)
 
 
-def test_none():
-    assert response(None) == Empty()
-
-
-def test_message():
-    assert response(Duration(seconds=3)) == Duration(seconds=3)
+@pytest.mark.parametrize(("value", "expected"), [(None, Empty()), (Duration(seconds=3), Duration(seconds=3))])
+def test_nothing_and_messages(value, expected):
+    assert response(value) == expected
 
 
 @pytest.mark.parametrize(
     "value",
-    ["text", "", 0, -7, 2**53, 0.5, True, [], {}, [1, [None, "x"]], {"a": {"б": [1.5, False]}}],
+    ["text", "", 0, -7, 2**53, 0.5, True, [], {}, [1, [None, "x"]], {"a": {"б": [1.5, False]}}, ({"a": (1, 2)},)],
 )
 def test_json(value):
     found = response(value)
     assert isinstance(found, Value)
-    assert to_plain(found) == value
-
-
-def test_tuple():
-    assert to_plain(response(({"a": (1, 2)},))) == [{"a": [1.0, 2.0]}]
+    assert to_plain(found) == json.loads(json.dumps(value))
 
 
 class Odd:
@@ -107,25 +102,25 @@ def test_large_response(value):
     assert len(Outcome.from_value(value).response) < 5000
 
 
-def test_exception_without_message():
-    assert error(KeyboardInterrupt()).message == "KeyboardInterrupt"
-
-
-def test_long_message():
-    assert len(error(ValueError("x" * 10_000_000)).message) == MAX_TEXT
-
-
-def test_message_with_control_characters():
-    assert error(ValueError("a\ud800\x1b[31m")).message == "ValueError: a?\ufffd[31m"
-
-
 class Speechless(Exception):
     def __str__(self):
         raise RuntimeError("no text")
 
 
-def test_failing_str():
-    assert error(Speechless()).message == "Speechless"
+@pytest.mark.parametrize(
+    ("exception", "message"),
+    [
+        (ValueError("no\nway"), "ValueError: no way"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (ValueError("a\ud800\x1b[31m"), "ValueError: a?\ufffd[31m"),
+        (ValueError("x" * 10_000_000), f"ValueError: {'x' * (MAX_TEXT - 13)}…"),
+        (Speechless(), "Speechless"),
+    ],
+    ids=["lines", "none", "control characters", "long", "failing"],
+)
+def test_message_of_an_exception(exception, message):
+    found = error(exception)
+    assert (found.code, found.message, list(found.details)) == (2, message, [])
 
 
 def test_job_cancelled():

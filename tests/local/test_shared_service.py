@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -100,21 +99,3 @@ with connect(address) as client:
 def test_forked_child():
     with script(_FORKS) as process:
         assert process.wait(30) == 0
-
-
-_USES = """
-import sys
-from ds_ops_magic.local import shared
-print(shared().address, shared().simulate(60).id, flush=True)
-sys.stdin.readline()
-"""
-
-
-def test_two_processes():
-    service = shared()
-    with script(_USES) as process:
-        address, operation = process.stdout.readline().split()
-        assert address != service.address
-        assert Path(address.removeprefix("unix:")).exists()
-        with calling(address) as caller:
-            assert caller.get(operation) == service.get(operation)
