@@ -49,12 +49,10 @@ def test_invalid_socket_paths(given):
         addresses.check(given)
 
 
-def test_file_instead_of_socket(tmp_path):
-    (tmp_path / "x.sock").write_text("mine")
-    with pytest.raises(OperationsError, match="a file of another kind"):
-        addresses.check_free(f"unix:{tmp_path}/x.sock")
-
-
-def test_missing_folder(tmp_path):
-    with pytest.raises(OperationsError, match="No such file or directory"):
-        addresses.check_free(f"unix:{tmp_path}/no/x.sock")
+@pytest.mark.parametrize(
+    ("path", "why"), [("file", "there is a file of another kind"), ("no/x.sock", "No such file or directory")]
+)
+def test_unusable_sockets(tmp_path, path, why):
+    (tmp_path / "file").touch()
+    with pytest.raises(OperationsError, match=f"Cannot listen on .*: {why}"):
+        addresses.check_free(f"unix:{tmp_path}/{path}")

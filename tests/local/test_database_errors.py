@@ -69,6 +69,7 @@ def test_wait_through_unavailable(path, failure):
         with OperationClient(EndpointConnection(address)) as client, calling(address) as caller:
             watch = client.watch(operation_id)
             assert caller.get(operation_id).status is Status.RUNNING
+            wait_until(lambda: watch.view().all_seen)  # else it might not be connected before there are no descriptors
             assert step(process) == "failing"
             for ask in (caller.get, caller.cancel):
                 code, message = status_of(ask, operation_id)

@@ -55,10 +55,6 @@ def test_end_during_a_cancel(repository, store, clock, monkeypatch):
     assert Operation(repository.cancel(operation.id)).status is Status.SUCCEEDED
 
 
-def test_description_with_lone_surrogates(repository):
-    assert repository.get(repository.add_simulation(Simulation(), "a\ud800b").id).description == "a?b"
-
-
 def test_job_lifecycle(repository, store, clock):
     operation = repository.add_job(process_lock.current_owner(store.path), "description")
     assert Operation(repository.get(operation.id)).status is Status.RUNNING

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -34,23 +35,22 @@ def nothing_runs():
 
 def test_default_socket_is_private():
     with LocalService() as service:
-        socket = Path(service.address.removeprefix("unix:"))
-        assert stat.S_ISSOCK(socket.stat().st_mode)
-        assert mode(socket.parent) == 0o700
-        assert (mode(socket) & 0o077, mode(service.path)) == (0, 0o600)
-        assert service.path.parent == socket.parent
+        listens = Path(service.address.removeprefix("unix:"))
+        assert stat.S_ISSOCK(listens.stat().st_mode)
+        assert mode(listens.parent) == 0o700
+        assert (mode(listens) & 0o077, mode(service.path)) == (0, 0o600)
+        assert service.path.parent == listens.parent
         service.submit(lambda: None)
-    assert not socket.parent.exists()
+    assert not listens.parent.exists()
 
 
-def test_named_database(tmp_path):
-    path = tmp_path / "ops.sqlite"
+def test_named_database(path):
     with LocalService(path) as service:
         assert service.path == path
         done = service.simulate(0)
         running = service.simulate(1000)
         folder = Path(service.address.removeprefix("unix:")).parent
-        assert folder != tmp_path
+        assert folder != path.parent
     assert not folder.exists()
     assert mode(path) == 0o600
     with LocalService(str(path)) as again:
@@ -78,6 +78,8 @@ def test_address_has_the_port(listen):
 
 def test_named_socket(tmp_path):
     address = f"unix:{tmp_path}/mine.sock"
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(f"{tmp_path}/mine.sock")
     with LocalService(listen=address) as service, calling(address) as caller:
         assert service.address == address
         assert caller.get(service.simulate(0).id).done
@@ -135,14 +137,14 @@ def test_start_and_close_twice():
             assert caller.get(service.simulate(0).id).done
 
 
-def test_close_cancels_jobs(tmp_path):
+def test_close_cancels_jobs(path):
     go_on, began_too, ran = threading.Event(), threading.Event(), threading.Event()
 
     def deaf():
         began_too.set()
         return go_on.wait(20)
 
-    service = LocalService(tmp_path / "ops.sqlite").start()
+    service = LocalService(path).start()
     listening = service.submit(until_cancelled)
     stubborn = service.submit(deaf)
     for _ in range(40):
@@ -153,7 +155,7 @@ def test_close_cancels_jobs(tmp_path):
     began = time.monotonic()
     service.close()
     assert time.monotonic() - began < 2
-    with LocalService(tmp_path / "ops.sqlite") as again:
+    with LocalService(path) as again:
         assert again.get(listening.id).status is Status.CANCELLED
         assert again.get(dropped.id).status is Status.CANCELLED, "it had not begun"
         assert not again.get(stubborn.id).done, "its thread lives, and says so"
@@ -163,40 +165,37 @@ def test_close_cancels_jobs(tmp_path):
     assert not ran.is_set()
 
 
-def test_errors(tmp_path):
-    with LocalService() as service:
-        with pytest.raises(OperationNotFound):
-            service.get("loc00000000000000000")
-        with pytest.raises(InvalidOperationId):
-            service.get("")
-        with pytest.raises(CancelNotSupported):
-            service.cancel(service.simulate(60, outcome="no-cancel").id)
+def test_errors(service):
+    with pytest.raises(OperationNotFound):
+        service.get("loc00000000000000000")
+    with pytest.raises(InvalidOperationId):
+        service.get("")
+    with pytest.raises(CancelNotSupported):
+        service.cancel(service.simulate(60, outcome="no-cancel").id)
 
 
-def test_returned_types():
-    with LocalService() as service:
-        operation = service.simulate(duration=60, steps=3, outcome="success", description="d")
-        assert isinstance(operation, Operation)
-        assert (operation.status, operation.progress.text) == (Status.RUNNING, "step 0 of 3")
-        assert isinstance(service.operations(), Operations)
-        assert repr(service) == f"LocalService({service.address})"
+def test_returned_types(service):
+    operation = service.simulate(duration=60, steps=3, outcome="success", description="d")
+    assert isinstance(operation, Operation)
+    assert (operation.status, operation.progress.text) == (Status.RUNNING, "step 0 of 3")
+    assert isinstance(service.operations(), Operations)
+    assert repr(service) == f"LocalService({service.address})"
 
 
 @pytest.mark.parametrize("wrong", [None, 7, b"Train", ["Train"], "я" * 257])
-def test_invalid_description(wrong):
+def test_invalid_description(service, wrong):
     expected = f"description is a string of at most 256 characters, not {wrong!r}."
     if isinstance(wrong, str):
         expected = "A description has at most 256 characters, and this one has 257."
-    with LocalService() as service:
-        for make in (service.simulate, lambda **how: service.submit(print, **how)):
-            with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
-                make(description=wrong)
-        assert service.operations() == []
+    for make in (service.simulate, lambda **how: service.submit(print, **how)):
+        with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+            make(description=wrong)
+    assert service.operations() == []
 
 
-def test_longest_description():
-    with LocalService() as service:
-        assert service.simulate(description="я" * 256).description == "я" * 256
+@pytest.mark.parametrize(("given", "kept"), [("я" * 256, "я" * 256), ("a\ud800b", "a?b")])
+def test_description(service, given, kept):
+    assert service.get(service.simulate(description=given).id).description == kept
 
 
 def test_import_without_grpc():

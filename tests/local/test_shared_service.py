@@ -39,16 +39,17 @@ def test_one_for_all_threads():
         assert len(set(map(id, pool.map(lambda _: shared(), range(32))))) == 1
 
 
-def test_default_path(monkeypatch, tmp_path):
-    for value in ("", "relative/is/ignored"):
-        monkeypatch.setenv("XDG_STATE_HOME", value)
-        assert shared().path == tmp_path / "home" / ".local" / "state" / "ds_ops_magic" / "local.sqlite"
-        close_shared()
-
-
-def test_path_from_environment(monkeypatch, tmp_path):
-    monkeypatch.setenv("DS_OPS_MAGIC_LOCAL_DB", str(tmp_path / "new" / "mine.sqlite"))
-    assert shared().path == tmp_path / "new" / "mine.sqlite"
+@pytest.mark.parametrize(
+    ("variable", "value", "path"),
+    [
+        ("XDG_STATE_HOME", "", "home/.local/state/ds_ops_magic/local.sqlite"),
+        ("XDG_STATE_HOME", "relative/is/ignored", "home/.local/state/ds_ops_magic/local.sqlite"),
+        ("DS_OPS_MAGIC_LOCAL_DB", "~/new/mine.sqlite", "home/new/mine.sqlite"),
+    ],
+)
+def test_path_from_environment(monkeypatch, tmp_path, variable, value, path):
+    monkeypatch.setenv(variable, value)
+    assert shared().path == tmp_path / path
 
 
 def test_unwritable_folder(state):
