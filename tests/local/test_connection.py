@@ -23,7 +23,7 @@ def local_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     local.close_shared()
 
 
-def test_closing_clients_keeps_the_service() -> None:
+def test_service_is_stopped_by_name_alone() -> None:
     go_on = threading.Event()
     first, second = connect("local"), connect("local")
     assert isinstance(first.connection, LocalConnection)
@@ -38,15 +38,11 @@ def test_closing_clients_keeps_the_service() -> None:
         assert third.wait(job).status is Status.SUCCEEDED
         with pytest.raises(OperationNotFound):
             third.get("nothing")
-
-
-def test_stop_service() -> None:
-    with connect("local") as client:
-        assert isinstance(client.connection, LocalConnection)
-        place = Path(client.connection.endpoint.removeprefix("unix:"))
-        assert place.exists()
-        client.connection.stop_service()
-        assert not place.exists()
+        assert isinstance(third.connection, LocalConnection)
+        socket = Path(third.connection.endpoint.removeprefix("unix:"))
+        assert socket.exists()
+        third.connection.stop_service()
+        assert not socket.exists()
 
 
 def test_pickled_client() -> None:

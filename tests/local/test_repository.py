@@ -7,7 +7,7 @@ import pytest
 from ds_ops_magic.local import process_lock
 from ds_ops_magic.local.repository import OperationRepository, begin_job
 from ds_ops_magic.local.results import Outcome
-from ds_ops_magic.local.simulation import OUTCOMES, Simulation
+from ds_ops_magic.local.simulation import Simulation
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.outcome import Status
@@ -18,21 +18,21 @@ def repository(store, clock):
     return OperationRepository(store, clock)
 
 
-STATUSES = {
-    "success": Status.SUCCEEDED,
-    "failure": Status.FAILED,
-    "failing": Status.FAILED,
-    "cancelled": Status.CANCELLED,
-    "no-cancel": Status.SUCCEEDED,
-}
-
-
-@pytest.mark.parametrize("outcome", OUTCOMES)
-def test_end_is_final(repository, store, clock, outcome):
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        ("success", Status.SUCCEEDED),
+        ("failure", Status.FAILED),
+        ("failing", Status.FAILED),
+        ("cancelled", Status.CANCELLED),
+        ("no-cancel", Status.SUCCEEDED),
+    ],
+)
+def test_end_is_final(repository, store, clock, outcome, status):
     operation = repository.add_simulation(Simulation(1, 2, outcome))
     clock.advance(2)
     end = repository.get(operation.id)
-    assert Operation(end).status is STATUSES[outcome]
+    assert Operation(end).status is status
     assert end.created_at == operation.created_at == operation.modified_at
     clock.advance(-2)
     assert end.created_at.ToNanoseconds() == clock.now

@@ -43,16 +43,6 @@ def test_json(value):
     assert to_plain(found) == json.loads(json.dumps(value))
 
 
-class Odd:
-    def __repr__(self):
-        return "Odd\n" + "x" * 5000
-
-
-class Broken:
-    def __repr__(self):
-        raise RuntimeError("no text")
-
-
 @pytest.mark.parametrize(
     "value",
     [
@@ -74,15 +64,19 @@ def test_not_json(value):
     assert found.value == repr(value)
 
 
-def test_long_repr():
-    found = response(Odd()).value
-    assert len(found) == MAX_TEXT
-    assert found.startswith("Odd x")
-    assert found.endswith("…")
+class Odd:
+    def __init__(self, text):
+        self.text = text
+
+    def __repr__(self):
+        return "Odd\n" + self.text
 
 
-def test_failing_repr():
-    assert response(Broken()).value == "<Broken whose repr fails>"
+@pytest.mark.parametrize(
+    ("text", "shown"), [("x" * 5000, f"Odd {'x' * (MAX_TEXT - 5)}…"), (None, "<Odd whose repr fails>")]
+)
+def test_long_and_failing_repr(text, shown):
+    assert response(Odd(text)).value == shown
 
 
 def test_deep_nesting():

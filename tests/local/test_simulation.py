@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 from google.rpc.error_details_pb2 import QuotaFailure
@@ -129,26 +130,16 @@ def test_clock_set_back():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("name", "wrong"),
     [
-        ({"duration": -1}, "duration"),
-        ({"duration": float("nan")}, "duration"),
-        ({"duration": float("inf")}, "duration"),
-        ({"duration": MAX_DURATION + 1}, "duration"),
-        ({"duration": 10**400}, "duration"),
-        ({"duration": "3"}, "duration"),
-        ({"duration": True}, "duration"),
-        ({"steps": 0}, "steps"),
-        ({"steps": 1.5}, "steps"),
-        ({"steps": True}, "steps"),
-        ({"steps": MAX_STEPS + 1}, "steps"),
-        ({"outcome": "fine"}, "outcome"),
-        ({"outcome": None}, "outcome"),
+        *(("duration", wrong) for wrong in (-1, math.nan, math.inf, MAX_DURATION + 1, 10**400, "3", True)),
+        *(("steps", wrong) for wrong in (0, 1.5, True, MAX_STEPS + 1)),
+        *(("outcome", wrong) for wrong in ("fine", None)),
     ],
 )
-def test_invalid_arguments(arguments, named):
-    with pytest.raises(ValueError, match=f"^{named} is .*, not .*\\.$") as caught:
-        Simulation(**arguments)
+def test_invalid_arguments(name, wrong):
+    with pytest.raises(ValueError, match=f"^{name} is .*, not .*\\.$") as caught:
+        Simulation(**{name: wrong})
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
 
