@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from unittest import mock
 
 import pytest
 
@@ -41,19 +41,9 @@ def service():
 
 
 @pytest.fixture
-def no_threads(monkeypatch):
-    """Refuse to start threads while this context is open, as a system does that has no more of them."""
-
-    @contextmanager
-    def refusing():
-        def refuse(_thread):
-            raise RuntimeError("can't start new thread")
-
-        with monkeypatch.context() as patch:
-            patch.setattr(threading.Thread, "start", refuse)
-            yield
-
-    return refusing
+def no_threads():
+    """A context in which no thread can be started, as on a system that has no more of them."""
+    return mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("can't start new thread"))
 
 
 @pytest.fixture

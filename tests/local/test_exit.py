@@ -99,7 +99,7 @@ def test_closed_at_exit(capfd):
 def test_close_starts_no_thread(path, no_threads):
     service = LocalService(path).start()
     folder = Path(service.address.removeprefix("unix:")).parent
-    with no_threads():  # Python 3.12 starts none when the process ends
+    with no_threads:  # Python 3.12 starts none when the process ends
         service.close()
     assert not folder.exists()
 

@@ -111,7 +111,7 @@ def test_start_without_threads(monkeypatch, tmp_path, started):
 
 
 def test_submit_without_threads(service, no_threads):
-    with no_threads(), pytest.raises(OperationsError, match="No thread can be started here"):
+    with no_threads, pytest.raises(OperationsError, match="No thread can be started here"):
         service.submit(int)
     assert service.operations() == []
 

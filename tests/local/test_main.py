@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import stat
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceSt
 from ds_ops_magic.local import LocalService
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.outcome import Status
-from tests.support.local_service import calling, ended, status_of, wait_until
+from tests.support.local_service import calling, ended, mode, status_of, wait_until
 
 _COMMAND = [sys.executable, "-m", "ds_ops_magic.local"]
 
@@ -88,7 +87,7 @@ def test_token_file(path):
     with running("--listen", "127.0.0.1:0", "--db", path, end=signal.SIGINT) as process:
         address, token_file = printed(process, "listening on "), Path(printed(process, "token in "))
         assert token_file == path.with_name("ops.sqlite.token")
-        assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
+        assert mode(token_file) == 0o600
         token = token_file.read_text().strip()
         assert len(token) >= 32
         with LocalService(path) as service:
@@ -108,7 +107,7 @@ def test_token_file_that_is_a_link(tmp_path):
         printed(process, "listening on 127.0.0.1:")
         assert printed(process, "token in ") == str(named)
         assert not named.is_symlink()
-        assert stat.S_IMODE(named.stat().st_mode) == 0o600
+        assert mode(named) == 0o600
     assert before.read_text() == "mine"
     assert sorted(found.name for found in tmp_path.iterdir()) == ["before", "ops.sqlite", "token"]
 

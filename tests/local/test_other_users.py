@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-import stat
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -14,13 +13,10 @@ import pytest
 from ds_ops_magic.local import LocalService, process_lock
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.errors import OperationsError
+from tests.support.local_service import mode
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 NOBODY = 65534
-
-
-def mode(path):
-    return stat.S_IMODE(os.stat(path).st_mode)
 
 
 @pytest.fixture

@@ -206,7 +206,7 @@ def test_removed_database():
 
 def test_no_thread_to_retry(store, job, no_threads):
     pending = pending_outcomes.for_database(store.path)
-    with no_threads():
+    with no_threads:
         pending.add(job, Outcome.from_value(1), 7)
         assert Operation(OperationRepository(store).get(job)).status is Status.SUCCEEDED
     assert not store.read(job).done

@@ -126,7 +126,7 @@ def test_max_threads(executor):
 
 
 def test_no_more_threads(executor, no_threads):
-    with no_threads():
+    with no_threads:
         assert [executor.submit(int, number).result(DEADLINE) for number in range(20)] == list(range(20))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import stat
@@ -21,11 +20,7 @@ from ds_ops_magic.model.errors import CancelNotSupported, InvalidOperationId, Op
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.outcome import Status
-from tests.support.local_service import calling, ended, status_of, until_cancelled, wait_until
-
-
-def mode(path):
-    return stat.S_IMODE(os.stat(path).st_mode)
+from tests.support.local_service import calling, ended, mode, status_of, until_cancelled, wait_until
 
 
 def nothing_runs():

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ds_ops_magic.local import close_shared, shared
 from ds_ops_magic.model.errors import OperationsError
-from tests.support.local_service import calling, script
+from tests.support.local_service import calling, mode, script
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +24,7 @@ def test_one_per_process(state):
     service = shared()
     assert service is shared()
     assert service.path == state / "ds_ops_magic" / "local.sqlite"
-    assert stat.S_IMODE(service.path.parent.stat().st_mode) == 0o700
+    assert mode(service.path.parent) == 0o700
     operation = service.simulate(0)
     close_shared()
     close_shared()

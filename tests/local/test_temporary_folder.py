@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import stat
 import tempfile
 import threading
 import time
@@ -13,7 +12,7 @@ import pytest
 
 from ds_ops_magic.local import LocalService, temporary_folder
 from ds_ops_magic.model.errors import OperationsError
-from tests.support.local_service import script, wait_until
+from tests.support.local_service import mode, script, wait_until
 
 _SERVES = """
 import sys
@@ -87,7 +86,7 @@ def test_concurrent_creation(parent):
         for thread in threads:
             thread.join()
     assert set(parent.iterdir()) == {folder.path for folder in folders}
-    assert {stat.S_IMODE(folder.path.stat().st_mode) for folder in folders} == {0o700}
+    assert {mode(folder.path) for folder in folders} == {0o700}
     for folder in folders:
         folder.remove()
         folder.remove()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -83,6 +84,10 @@ def script(code, *arguments, **environment):
                 yield process
             finally:
                 process.kill()
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 def proceed(process):
