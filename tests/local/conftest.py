@@ -31,7 +31,8 @@ def clock():
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "ops.sqlite"
+    yield tmp_path / "ops.sqlite"
+    process_lock.release(tmp_path / "ops.sqlite")
 
 
 @pytest.fixture
@@ -51,4 +52,3 @@ def store(path):
     store = Store(path)
     yield store
     store.close()
-    process_lock.release(store.path)
