@@ -44,7 +44,7 @@ def database_status(path: Path) -> Iterator[None]:
     except (*DATABASE_ERRORS, DecodeError, OverflowError) as error:
         name = tidy(str(path))
         reason = tidy(str(error)) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
-        # SQLite's own errors are kinds of DatabaseError; those that say that the file is none, or torn, are plain ones.
+        # For a file that is damaged, or no database, sqlite3 raises DatabaseError itself, and else a subclass of it.
         if isinstance(error, (Damaged, DecodeError, OverflowError)) or type(error) is sqlite3.DatabaseError:
             raise StatusError("DATA_LOSS", f"The database {name} is damaged: {reason}") from error
         raise StatusError("UNAVAILABLE", f"The database {name} does not answer: {reason}") from error

@@ -71,7 +71,7 @@ class OperationRepository:
             if current.done:
                 return _message(current)
             requested = self.store.update(operation_id, self._request_cancel, timeout=timeout) or current
-            # As of the request: however long the answer takes, it says that the cancelling has begun.
+            # The state at the time of the request: however long this takes, the answer is that it is being cancelled.
             return _message(_with_state(requested, requested.cancel_requested or self._clock()))
 
     def list(self) -> list[OperationMessage]:

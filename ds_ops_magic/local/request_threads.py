@@ -28,7 +28,7 @@ REQUEST_TIMEOUT = 5.0
 
 MAX_THREADS = 256
 
-_BASE_THREADS = 8  # besides those that wait for a request
+_BASE_THREADS = 8  # not counting those that wait for a request
 _STALL = 0.02
 """Seconds without a call being taken, while one is queued, after which threads are added."""
 
@@ -111,7 +111,7 @@ class RequestThreads(futures.Executor):
 
     def _next(self) -> threads.Work | None:
         with self._lock:
-            if not self._queue.empty():  # it is taken under the lock alone, but for those that are idle
+            if not self._queue.empty():  # only idle threads take from it without the lock
                 with contextlib.suppress(queue.Empty):
                     return self._queue.get_nowait()
             if not self._closed and self._workers - len(self._waiting) > _BASE_THREADS:
@@ -123,7 +123,7 @@ class RequestThreads(futures.Executor):
     def _watch(self) -> None:
         seen = -1
         while not self._closed:
-            # While calls come, most of which wait for an instant, it looks now and then, and need not be woken by each.
+            # While calls come, most of which wait for an instant, it looks at intervals, and need not be woken by each.
             self._asleep = seen == self._taken
             self._wake.wait(self._until_next())
             self._wake.clear()
@@ -154,7 +154,7 @@ class RequestThreads(futures.Executor):
         return self._taken == before
 
     def _add_threads(self) -> None:
-        # A thread a queued call; where no more may be started, the calls that waited longest for a request are ended.
+        # One thread per queued call; if none can be started, the calls that waited longest for a request are ended.
         with self._lock:
             missing = min(self._queue.qsize(), self._max_threads - self._workers)
             try:

@@ -23,7 +23,7 @@ MAX_TEXT = 1000
 """The most characters kept of an error's message, and of the repr of a result."""
 
 MAX_RESPONSE = 3_000_000
-"""The most bytes of a response: a gRPC client refuses an answer over 4 MB unless it is told otherwise."""
+"""The most bytes of a response: a gRPC client refuses an answer over 4 MB unless it is configured otherwise."""
 
 _MAX_FRAMES = 20
 _MAX_DEPTH = 20  # protobuf parses 100 nested messages, and every level of a Value takes up to three
@@ -111,7 +111,7 @@ def _response(value: object) -> Message:
 
 
 def _json(value: object) -> str | None:
-    # None where that would be too long, or would not give the value back.
+    # None if that would be too long, or would not hold the same value.
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):

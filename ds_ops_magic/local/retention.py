@@ -82,7 +82,7 @@ class Pruner:
         most = -1 if count is None else count
         with contextlib.suppress(sqlite3.Error, Damaged):
             for row in self._store.unfinished(oldest, most):
-                with contextlib.suppress(OSError):  # not known now whether its owner lives
+                with contextlib.suppress(OSError):  # not known now whether its owner is alive
                     self._write_end(row, _WRITE_TIMEOUT)
         with contextlib.suppress(sqlite3.Error):
             self._store.prune(oldest, most, _WRITE_TIMEOUT)

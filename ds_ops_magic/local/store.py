@@ -64,7 +64,7 @@ _TYPES: tuple[Any, ...] = (
     *(str, str, int, str, int, int, bytes, (bytes, NoneType), (bytes, NoneType)),
     *((str, NoneType), int, (int, NoneType), (str, NoneType)),
 )
-# What is a simulation here is called a course in every file there is.
+# The column of the simulation is called course in existing files.
 _COLUMNS = ", ".join(Row._fields).replace("simulation", "course")
 _VALUES = ", ".join("?" * len(Row._fields))
 # Only names of columns are put into these; values are always bound.
@@ -102,9 +102,9 @@ class Store:
             sqlite.create_file(path)
         try:
             with self._reader.use() as connection:
-                made = sqlite.Format(_APPLICATION, _VERSION, _SCHEMA)
-                sqlite.prepare(connection, path, made, _is_ours, BUSY_TIMEOUT)
-            self._refuse_foreign()  # again: the file may have been made by another user meanwhile
+                new = sqlite.Format(_APPLICATION, _VERSION, _SCHEMA)
+                sqlite.prepare(connection, path, new, _is_ours, BUSY_TIMEOUT)
+            self._refuse_foreign()  # again: another user may have created the file since
         except BaseException:
             self.close()
             raise
@@ -204,7 +204,7 @@ def _row(found: tuple[Any, ...]) -> Row:
 
 
 def _text(raw: bytes) -> str:
-    # Of itself sqlite3 gives for text that is none the error that it gives for a disk that is full.
+    # By default sqlite3 raises the same error for text that is no UTF-8 as for a full disk.
     try:
         return raw.decode()
     except UnicodeDecodeError:

@@ -48,7 +48,7 @@ def create(max_path: int | None = None) -> TemporaryFolder:
     try:
         parent = Path(tempfile.gettempdir()).resolve()
         if max_path is not None and len(os.fsencode(parent / _new_name())) > max_path:
-            parent = Path("/tmp").resolve()  # noqa: S108  what is made in it is new, and of mode 0700
+            parent = Path("/tmp").resolve()  # noqa: S108  the folder created in it is new, and of mode 0700
         remove_stale(parent)
         while True:
             folder = _try_create(parent / _new_name())
@@ -99,4 +99,4 @@ def _remove_if_stale(path: Path) -> None:
             if process_lock.acquire(descriptor):
                 shutil.rmtree(path, ignore_errors=True)
     except FileNotFoundError:
-        os.rmdir(path)  # only where it is empty: its process was killed, or has to make another
+        os.rmdir(path)  # only if it is empty: its process was killed, or will create another
