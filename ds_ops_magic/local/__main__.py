@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from ds_ops_magic.local.service import LocalService
 
@@ -38,13 +38,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until SIGINT or SIGTERM, and return the exit code: 0, or 1 when the service cannot be started.
 
-    Args:
-        arguments: Of the command line, None for those of this process.
-
-    Returns:
-        The exit code: 0 after a signal, 1 when the service cannot be started. Bad arguments exit with 2.
+    Bad arguments exit with 2.
     """
     # Before there are other threads, which inherit it: a signal then waits for `sigwait`, and interrupts no lock.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
@@ -54,8 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from ds_ops_magic.model.errors import OperationsError
 
     try:
-        with _database(options.db) as database:
-            _serve(parser, options, database)
+        _serve(parser, options)
     except OperationsError as error:
         sys.stderr.write(f"{parser.prog}: {error}\n")
         return 1
@@ -94,18 +89,18 @@ def _parser() -> _Parser:
     return parser
 
 
-def _serve(parser: _Parser, options: argparse.Namespace, database: str) -> None:
+def _serve(parser: _Parser, options: argparse.Namespace) -> None:
     from ds_ops_magic.local.retention import Retention
     from ds_ops_magic.local.service import LocalService
 
     token = None if options.no_token else secrets.token_urlsafe()
     try:
         retention = Retention(options.keep_days, options.keep)
-        service = LocalService(database, listen=options.listen, token=token, retention=retention)
+        service = LocalService(options.db, listen=options.listen, token=token, retention=retention)
     except ValueError as error:
         parser.error(str(error))
     with service:
-        token_file = Path(options.token_file or f"{Path(database).expanduser()}.token")
+        token_file = Path(options.token_file or f"{Path(options.db or service.path).expanduser()}.token")
         if token is not None:
             _write_private(token_file, token)
         _print(f"listening on {service.address}")
@@ -143,20 +138,6 @@ def _write_private(path: Path, text: str) -> None:
             raise
     except OSError as error:
         raise OperationsError(f"{path} cannot be written: {error.strerror}.") from error
-
-
-@contextlib.contextmanager
-def _database(path: str | None) -> Iterator[str]:
-    if path is not None:
-        yield path
-        return
-    from ds_ops_magic.local import temporary_folder
-
-    folder = temporary_folder.create()
-    try:
-        yield str(folder.path / "operations.sqlite")
-    finally:
-        folder.remove()
 
 
 if __name__ == "__main__":

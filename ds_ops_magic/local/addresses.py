@@ -27,8 +27,7 @@ _umask = threading.Lock()
 def check(listen: str) -> str:
     """Return an address in the form to listen on: ``unix:PATH``, or ``HOST:PORT`` with a numeric host.
 
-    Raises:
-        ValueError: It is invalid, or reachable from other machines.
+    One that is invalid, or reachable from other machines, raises ValueError.
     """
     if listen.startswith(_UNIX):
         path = _socket_path(listen)
@@ -54,11 +53,7 @@ def check(listen: str) -> str:
 
 
 def check_free(listen: str) -> None:
-    """Check that an address can be listened on; gRPC itself would take a unix socket away from another server.
-
-    Raises:
-        OperationsError: It cannot, and why.
-    """
+    """Raise OperationsError if an address is in use; gRPC itself would take a unix socket away from another server."""
     try:
         if listen.startswith(_UNIX):
             _check_socket(_socket_path(listen))
@@ -77,7 +72,7 @@ def check_free(listen: str) -> None:
 def bound_privately(listen: str) -> Iterator[None]:
     """Make a unix socket that is bound in this context inaccessible to other users from the beginning.
 
-    The umask is the whole process's: files that other threads make meanwhile are private too, which does no harm.
+    The umask is that of the whole process: files that other threads create meanwhile are private too.
     """
     if not listen.startswith(_UNIX):
         yield
@@ -91,7 +86,6 @@ def bound_privately(listen: str) -> Iterator[None]:
 
 
 def with_port(listen: str, port: int) -> str:
-    """Return an address with the actual port instead of 0."""
     return listen if listen.startswith(_UNIX) else f"{listen.rpartition(':')[0]}:{port}"
 
 

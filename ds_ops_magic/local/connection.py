@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class LocalConnection(EndpointConnection):
-    """The LocalService of this process, which is started if it is not, and outlives the connection.
+    """A connection to the LocalService of this process, which is started if it is not, and outlives the connection.
 
     Attributes:
         service: That service.

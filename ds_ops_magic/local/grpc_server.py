@@ -41,7 +41,6 @@ class TokenInterceptor(grpc.ServerInterceptor):
         self._refuse: grpc.RpcMethodHandler[Any, Any] = grpc.stream_unary_rpc_method_handler(_unauthenticated)
 
     def intercept_service(self, continuation: Callable[..., Any], handler_call_details: Any) -> Any:
-        """Accept a call, or answer UNAUTHENTICATED."""
         given = [value for key, value in handler_call_details.invocation_metadata if key == "authorization"]
         if len(given) == 1 and hmac.compare_digest(given[0].encode(), self._expected):
             return continuation(handler_call_details)
@@ -50,11 +49,7 @@ class TokenInterceptor(grpc.ServerInterceptor):
 
 @dataclass
 class GrpcServer:
-    """A started gRPC server.
-
-    Attributes:
-        address: Where it listens, with the real port.
-    """
+    """A started gRPC server; ``address`` has its real port."""
 
     address: str
     _server: grpc.Server
@@ -71,12 +66,7 @@ class GrpcServer:
 
 
 def start(repository: OperationRepository, listen: str, token: str | None) -> GrpcServer:
-    """Start a server.
-
-    Args:
-        repository: The operations that it serves.
-        listen: An address that `addresses.check` returned; port 0 means any free one.
-        token: The bearer token that calls must carry, None for none.
+    """Start a server at an address that `addresses.check` returned.
 
     Raises:
         OperationsError: The address cannot be listened on, or no thread can be started.
@@ -113,8 +103,8 @@ def _start(server: grpc.Server) -> None:
     try:
         server.start()
     except RuntimeError as error:
-        # It has started, but for the one thread that could end it. Left so, its memory is never released, and garbage
-        # collection waits for it for ever. So it is ended here, by what that thread does.
+        # It has started, except for the one thread that could stop it. Left so, its memory is never released, and
+        # garbage collection waits for it for ever. So it is stopped here, by what that thread does.
         from grpc import _server
 
         state = cast("Any", server)._state

@@ -19,7 +19,7 @@ from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProje
 from ds_ops_magic.local import pending_outcomes, process_lock
 from ds_ops_magic.local.errors import DATABASE_ERRORS, StatusError, database_status
 from ds_ops_magic.local.repository import begin_job, packed
-from ds_ops_magic.local.results import ABORTED, CANCELLED, JobCancelled, Outcome, clean
+from ds_ops_magic.local.results import ABORTED, CANCELLED, JobCancelled, Outcome, clean, short_repr
 from ds_ops_magic.local.store import Row, Store
 from ds_ops_magic.model.errors import thread_limit
 from ds_ops_magic.util.public_names import restore
@@ -44,7 +44,7 @@ atexit.register(join_all, _THREADS, _EXIT_TIMEOUT)
 
 
 class Reporter:
-    """Records the progress of a callable, and tells it whether a cancel was requested.
+    """Records the progress of a callable, which asks it whether a cancel was requested.
 
     It may be pickled, so that it works in another process of this machine, and threads may share it. If the database
     cannot be used, progress is dropped and `cancelled` is False: a job does not fail because of its reporter.
@@ -133,9 +133,8 @@ class Call(NamedTuple):
 def run(call: Call) -> Outcome | None:
     """Run a callable in a thread or process of the executor, and record its outcome there.
 
-    Returns:
-        The outcome, for the submitter to record, if the database cannot be written from here (an executor may run it
-        on another machine); None if it is recorded, or was cancelled before it started.
+    Returns the outcome, for the submitter to record, if the database cannot be written from here (an executor may run
+    it on another machine); None if it is recorded, or was cancelled before it started.
     """
     with contextlib.closing(Reporter(call.path, call.operation_id)) as reporter:
         try:
@@ -150,12 +149,7 @@ def run(call: Call) -> Outcome | None:
 
 
 class Jobs:
-    """The jobs of one service.
-
-    Args:
-        repository: Their operations.
-        executor: Runs them; None for threads of the service's own.
-    """
+    """The jobs of one service, on an executor, or on threads of the service's own."""
 
     def __init__(self, repository: OperationRepository, executor: futures.Executor | None = None) -> None:
         self._repository = repository
@@ -167,15 +161,9 @@ class Jobs:
     def submit(
         self, function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object], description: str
     ) -> OperationMessage:
-        """Hand a callable to the executor.
-
-        Raises:
-            TypeError: It cannot be called, or is a coroutine function.
-            ValueError: The description is too long, or no string.
-            StatusError: It cannot be recorded.
-        """
+        """Hand a callable to the executor; raises StatusError if it cannot be recorded."""
         if not callable(function) or inspect.iscoroutinefunction(function):
-            raise TypeError(f"submit takes a callable that is no coroutine function, not {clean(repr(function), 100)}.")
+            raise TypeError(f"submit takes a callable that is no coroutine function, not {short_repr(function, 100)}.")
         path = self._repository.store.path
         with database_status(path):
             owner = process_lock.current_owner(path)
@@ -195,10 +183,9 @@ class Jobs:
         return message
 
     def close(self, timeout: float) -> None:
-        """Cancel the jobs on the service's own threads; those on an executor that was given go on.
+        """Cancel the jobs on the service's own threads, and wait at most ``timeout`` seconds for them.
 
-        Args:
-            timeout: The most seconds to wait for them. A callable that does not look at its reporter goes on.
+        Those on an executor that was given go on, and so does a callable that does not ask its reporter.
         """
         with self._lock:
             own, self._own_executor = self._own_executor, None
@@ -207,7 +194,7 @@ class Jobs:
             return
         own.shutdown(wait=False, cancel_futures=True)
         unfinished = {operation_id: future for operation_id, future in submitted.items() if not future.done()}
-        with contextlib.suppress(StatusError):  # the file cannot be written: none of them can learn of it
+        with contextlib.suppress(StatusError):  # the file cannot be written, so none of them can be cancelled
             for operation_id in unfinished:
                 self._repository.cancel(operation_id, timeout)
         futures.wait(unfinished.values(), timeout=timeout)
@@ -251,20 +238,17 @@ def _run_function(call: Call, reporter: Reporter) -> Outcome:
     try:
         return Outcome.from_value(call.function(*call.args, **call.kwargs, **extra))
     except BaseException as error:  # a SystemExit of the callable ends it and not the worker
-        first = error.__traceback__
-        return Outcome.from_exception(
-            error.with_traceback(first.tb_next if first else None)
-        )  # the first frame is this one
+        trace = error.__traceback__
+        return Outcome.from_exception(error.with_traceback(trace and trace.tb_next))  # the first frame is this one
 
 
 def _wants_reporter(function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> bool:
-    """Tell whether a callable has a parameter ``reporter`` that the caller has not filled."""
     if isinstance(function, functools.partial) and "reporter" in function.keywords:
         return False
     try:
         signature = inspect.signature(function)
         taken = signature.bind_partial(*args, **kwargs).arguments
-    except (TypeError, ValueError):  # no signature to see, or wrong arguments, which the call itself will tell
+    except (TypeError, ValueError):  # it has no signature, or the arguments are wrong, and the call itself will raise
         return False
     found = signature.parameters.get("reporter")
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

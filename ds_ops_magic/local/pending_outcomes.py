@@ -1,7 +1,7 @@
 """Outcomes of jobs that could not be written at once (a full disk, another process holds a lock), and are retried.
 
 They belong to the process and not to a service: a job may end after its service was closed, and the next service on the
-same file has to know its outcome. A process that dies loses what it had not written, and its jobs end ABORTED.
+same file has to know its outcome. A process that is killed loses what it had not written: its jobs end ABORTED.
 """
 
 from __future__ import annotations
@@ -38,11 +38,7 @@ class _Pending(NamedTuple):
 
 
 class PendingOutcomes:
-    """The outcomes that this process has not written yet to one database. Threads may share it.
-
-    Args:
-        path: The database.
-    """
+    """The outcomes that this process has not written yet to one database. Threads may share it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -52,16 +48,9 @@ class PendingOutcomes:
         self.retrying = False
 
     def record(self, store: Store, operation_id: str, outcome: Outcome, now: int) -> bool:
-        """Write the outcome of a job, or keep it until that succeeds; the first outcome that is written stays.
+        """Write the outcome of a job, or keep it until that succeeds, and return whether it is written.
 
-        Args:
-            store: Of this database.
-            operation_id: The job.
-            outcome: How it ended.
-            now: When, nanoseconds since the epoch.
-
-        Returns:
-            Whether it is written.
+        The first outcome that is written stays. ``now`` is in nanoseconds since the epoch.
         """
         if not self._pending:  # else the last attempt failed, and each new one would wait as long
             with contextlib.suppress(*DATABASE_ERRORS):
@@ -71,7 +60,7 @@ class PendingOutcomes:
         return False
 
     def add(self, operation_id: str, outcome: Outcome, now: int) -> None:
-        """Keep an outcome, and have a thread write it; arguments as of `record`."""
+        """Keep an outcome, and have a thread write it."""
         with self._lock:
             self._pending.setdefault(operation_id, _Pending(outcome, now))
         self._start_retrying()
@@ -85,11 +74,7 @@ class PendingOutcomes:
         return with_outcome(row, pending.outcome, pending.ended_at)
 
     def write(self, timeout: float = _LAST_TIMEOUT) -> None:
-        """Try once to write them.
-
-        Args:
-            timeout: Seconds to wait for another process that is writing.
-        """
+        """Try once to write them; ``timeout``: seconds to wait for another process that is writing."""
         with self._lock:
             pending = dict(self._pending)
         if not pending:
@@ -107,7 +92,6 @@ class PendingOutcomes:
             self._wake.set()
 
     def discard(self) -> None:
-        """Drop them: the file is removed, or about to be."""
         with self._lock:
             self._pending.clear()
         self._wake.set()
@@ -125,7 +109,7 @@ class PendingOutcomes:
     def _retry(self) -> None:
         pause = MIN_PAUSE
         while not self._is_finished():
-            self._sleep(pause)
+            self._wake.wait(pause)
             pause = min(MAX_PAUSE, 2 * pause)
             self.write(WRITE_TIMEOUT)
 
@@ -135,12 +119,8 @@ class PendingOutcomes:
             self.retrying = bool(self._pending)
             return not self.retrying
 
-    def _sleep(self, pause: float) -> None:
-        self._wake.wait(pause)
-
 
 def for_database(path: Path) -> PendingOutcomes:
-    """Return the pending outcomes of this process for a database."""
     with _lock:
         return _by_database.setdefault(path, PendingOutcomes(path))
 
@@ -154,7 +134,6 @@ def discard(path: Path) -> None:
 
 
 def write_outcome(store: Store, operation_id: str, outcome: Outcome, now: int, timeout: float | None = None) -> None:
-    """Write the outcome of a job; the first one that is written stays."""
     store.update(
         operation_id,
         lambda row: None if row.done else with_outcome(row, outcome, now),
@@ -164,7 +143,6 @@ def write_outcome(store: Store, operation_id: str, outcome: Outcome, now: int, t
 
 
 def with_outcome(row: Row, outcome: Outcome, now: int) -> Row:
-    """Return a row as it is after its end."""
     return row._replace(
         done=True, modified_at=max(now, row.modified_at), error=outcome.error, response=outcome.response
     )
@@ -173,10 +151,8 @@ def with_outcome(row: Row, outcome: Outcome, now: int) -> Row:
 def _is_removed(path: Path) -> bool:
     try:
         path.stat()
-    except FileNotFoundError:
-        return True
-    except OSError:  # not known
-        return False
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)  # after another error that is not known
     return False
 
 

@@ -1,4 +1,4 @@
-"""Lock files that say whether the process that made them still lives.
+"""Lock files that show whether the process that created them is still alive.
 
 A process holds a lock on a file of its own beside each database, and the name of that file identifies it as the owner
 of an operation. The kernel frees the lock when the process ends, however it ends; unlike a process id, the name of such
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ds_ops_magic.util import fork, private_files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -32,80 +33,69 @@ _lock = threading.Lock()
 
 
 def current_owner(database: Path) -> str:
-    """Return the owner id of this process for a database; its lock is held until the process ends.
-
-    Raises:
-        OSError: The lock file cannot be made.
-    """
+    """Return the owner id of this process for a database; its lock is held until the process ends."""
     with _lock:
-        held = _owner_locks.get(database)
+        own = _owner_locks.get(database)
         # A database that was removed and created again took the lock file with it.
-        if held is None or not is_at(held.descriptor, _owner_file(database, held.owner)):
-            held = _owner_locks[database] = _new_owner_lock(database)
-        return held.owner
+        if own is None or not _is_at(own.descriptor, _owner_file(database, own.owner)):
+            own = _owner_locks[database] = _new_owner_lock(database)
+        return own.owner
 
 
 def is_alive(database: Path, owner: str | None) -> bool:
-    """Tell whether the process of an owner id still lives.
-
-    Raises:
-        OSError: The lock file exists and cannot be opened, so that this is not known.
-    """
+    """Whether the process of an owner id is alive; an OSError means that its lock file cannot be opened."""
     if owner is None or not owner.isalnum():  # no process has such an id
         return False
     path = _owner_file(database, owner)
     try:
-        descriptor = open_file(path)
+        with opened(path) as descriptor:
+            # Shared, so that two processes that look at the same time do not take each other for the owner.
+            return not private_files.why_foreign(path) and not acquire(descriptor, shared=True)
     except FileNotFoundError:
         return False
     except OSError as error:
         if error.errno == errno.ELOOP:  # a link, which is never one of our lock files
             return False
         raise
-    try:
-        # Shared, so that two processes that look at the same time do not take each other for the owner.
-        return not private_files.why_foreign(path) and not acquire(descriptor, shared=True)
-    finally:
-        os.close(descriptor)
 
 
 def remove_stale(database: Path) -> None:
     """Remove the lock files of processes that have ended."""
     for path in database.parent.glob(f"{database.name}.owner-*.lock"):
-        with contextlib.suppress(OSError):
-            descriptor = open_file(path)
-            try:
-                if not private_files.why_foreign(path) and acquire(descriptor):
-                    path.unlink()
-            finally:
-                os.close(descriptor)
+        with contextlib.suppress(OSError), opened(path) as descriptor:
+            if not private_files.why_foreign(path) and acquire(descriptor):
+                path.unlink()
 
 
 def release(database: Path) -> None:
     """Give up this process's lock for a database whose file is about to be removed."""
     with _lock:
-        held = _owner_locks.pop(database, None)
-    if held is not None:
-        _owner_file(database, held.owner).unlink(missing_ok=True)
-        os.close(held.descriptor)
+        own = _owner_locks.pop(database, None)
+    if own is not None:
+        _owner_file(database, own.owner).unlink(missing_ok=True)
+        os.close(own.descriptor)
 
 
-def create_file(path: Path) -> int:
-    """Make a lock file of mode 0600, and return its descriptor.
+def create(path: Path) -> int | None:
+    """Create and lock a file of mode 0600, and return its descriptor.
 
-    Raises:
-        OSError: It cannot be made, or exists.
+    None where another process opened or removed the file in the instant before it was locked.
     """
-    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    if acquire(descriptor) and _is_at(descriptor, path):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
-def open_file(path: Path) -> int:
-    """Open an existing lock file, and return its descriptor.
-
-    Raises:
-        OSError: It does not exist, cannot be opened, or is a link.
-    """
-    return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """Open an existing lock file; a link raises OSError, ELOOP."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def acquire(descriptor: int, *, shared: bool = False) -> bool:
@@ -117,8 +107,7 @@ def acquire(descriptor: int, *, shared: bool = False) -> bool:
     return True
 
 
-def is_at(descriptor: int, path: Path) -> bool:
-    """Tell whether an open file still has its name: between opening and locking it another process may remove it."""
+def _is_at(descriptor: int, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except FileNotFoundError:
@@ -128,12 +117,9 @@ def is_at(descriptor: int, path: Path) -> bool:
 def _new_owner_lock(database: Path) -> _OwnerLock:
     while True:
         owner = secrets.token_hex(8)
-        path = _owner_file(database, owner)
-        descriptor = create_file(path)
-        # Another process may have looked at the file, or removed it, in the instant before it was locked.
-        if acquire(descriptor) and is_at(descriptor, path):
+        descriptor = create(_owner_file(database, owner))
+        if descriptor is not None:
             return _OwnerLock(owner, descriptor)
-        os.close(descriptor)
 
 
 def _owner_file(database: Path, owner: str) -> Path:
@@ -144,8 +130,8 @@ def _after_fork() -> None:
     # The child is not the owner, and must not keep the lock for a parent that has ended.
     global _lock
     _lock = threading.Lock()
-    for held in _owner_locks.values():
-        os.close(held.descriptor)
+    for lock in _owner_locks.values():
+        os.close(lock.descriptor)
     _owner_locks.clear()
 
 

@@ -16,9 +16,8 @@ from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProje
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.local import pending_outcomes, process_lock
-from ds_ops_magic.local.database import Damaged
-from ds_ops_magic.local.errors import StatusError, database_status
-from ds_ops_magic.local.results import ABORTED, CANCELLED, CANCELLING, Outcome
+from ds_ops_magic.local.errors import Damaged, StatusError, database_status
+from ds_ops_magic.local.results import ABORTED, CANCELLED, CANCELLING, Outcome, short_repr
 from ds_ops_magic.local.retention import Pruner, Retention
 from ds_ops_magic.local.simulation import Simulation, state_at
 from ds_ops_magic.local.store import Row, Store
@@ -37,12 +36,9 @@ _LETTERS = string.ascii_lowercase + string.digits
 
 
 class OperationRepository:
-    """The operations of one store, as the service answers them.
+    """The operations of one store, as the service answers them; ``clock`` gives nanoseconds since the epoch.
 
-    Args:
-        store: Where they are kept.
-        clock: Nanoseconds since the epoch.
-        retention: Which of them are kept.
+    Its methods raise `StatusError` where the database cannot be used.
     """
 
     def __init__(
@@ -54,65 +50,32 @@ class OperationRepository:
         self._pruner = Pruner(store, retention or Retention(), clock, self._current)
 
     def add_simulation(self, simulation: Simulation, description: str = "") -> OperationMessage:
-        """Add a simulated operation.
-
-        Raises:
-            ValueError: The description is no string, or over `MAX_DESCRIPTION` characters.
-            StatusError: The database cannot be used (`database_status`).
-        """
         row = self._new(description)._replace(simulation=simulation.to_json())
         self._insert(row, durable=False)
         return _message(_with_state(row, row.created_at))
 
     def add_job(self, owner: str, description: str = "") -> OperationMessage:
-        """Add a job that has not started.
-
-        Args:
-            owner: The process of the job.
-            description: At most `MAX_DESCRIPTION` characters.
-
-        Raises:
-            ValueError: The description is no string, or over `MAX_DESCRIPTION` characters.
-            StatusError: The database cannot be used (`database_status`).
-        """
+        """Add a job of a process (`process_lock`) that has not started."""
         row = self._new(description)._replace(owner=owner, metadata=packed(ExecuteProjectJobMetadata()))
         self._insert(row, durable=True)
         return _message(row)
 
     def get(self, operation_id: str) -> OperationMessage:
-        """Answer Get.
-
-        Raises:
-            StatusError: INVALID_ARGUMENT or NOT_FOUND; or the database cannot be used (`database_status`).
-        """
         with database_status(self.store.path):
             return _message(self._current(self._read(operation_id)))
 
     def cancel(self, operation_id: str, timeout: float | None = None) -> OperationMessage:
-        """Answer Cancel: the result of an operation that is done, else that it is being cancelled.
-
-        Args:
-            operation_id: The operation.
-            timeout: Seconds to wait for another process that is writing, None for the default.
-
-        Raises:
-            StatusError: INVALID_ARGUMENT, NOT_FOUND, or UNIMPLEMENTED by a simulation that cannot be cancelled; or the
-                database cannot be used (`database_status`).
-        """
+        """Answer Cancel: the result of an operation that is done, else that it is being cancelled."""
         with database_status(self.store.path):
             current = self._current(self._read(operation_id))
             if current.done:
                 return _message(current)
             requested = self.store.update(operation_id, self._request_cancel, timeout=timeout) or current
-            # As of the request: however long the answer takes, it says that the cancelling has begun.
+            # The state at the time of the request: however long this takes, the answer is that it is being cancelled.
             return _message(_with_state(requested, requested.cancel_requested or self._clock()))
 
     def list(self) -> list[OperationMessage]:
-        """Return every operation, the newest first.
-
-        Raises:
-            StatusError: The database cannot be used (`database_status`).
-        """
+        """Return every operation, the newest first."""
         with database_status(self.store.path):
             return [_message(self._current(row)) for row in self.store.rows()]
 
@@ -121,11 +84,9 @@ class OperationRepository:
         self._pending.record(self.store, operation_id, outcome, self._clock())
 
     def write_pending(self) -> None:
-        """Try once more to write outcomes that could not be written."""
         self._pending.write()
 
     def prune(self) -> None:
-        """Remove operations that are done and need not be kept."""
         self._pruner.prune()
 
     def _insert(self, row: Row, *, durable: bool) -> None:
@@ -135,8 +96,9 @@ class OperationRepository:
 
     def _new(self, description: str) -> Row:
         if not isinstance(description, str):
-            shown = one_line(repr(description), 60)
-            raise ValueError(f"description is a string of at most {MAX_DESCRIPTION} characters, not {shown}.")
+            raise ValueError(
+                f"description is a string of at most {MAX_DESCRIPTION} characters, not {short_repr(description)}."
+            )
         if len(description) > MAX_DESCRIPTION:
             raise ValueError(
                 f"A description has at most {MAX_DESCRIPTION} characters, and this one has {len(description):,}."
@@ -212,7 +174,6 @@ def begin_job(store: Store, operation_id: str) -> bool:
 
 
 def packed(message: Message) -> bytes:
-    """Return the serialized ``Any`` that holds a message."""
     wrapped = AnyMessage()
     wrapped.Pack(message)
     return wrapped.SerializeToString()

@@ -1,7 +1,7 @@
 """The threads that answer calls, some of which may wait for a request that never arrives whole.
 
-gRPC gives a call a thread as soon as its headers are there, and lets the thread wait for the body. A client that sends
-headers alone would so take every thread of a pool. Here such threads do not count, and do not wait for ever.
+gRPC gives a call a thread as soon as its headers have arrived, and lets the thread wait for the body. So a client that
+sends headers alone would take every thread of a pool. Here such threads do not count, and do not wait for ever.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REQUEST_TIMEOUT = 5.0
 
 MAX_THREADS = 256
 
-_BASE_THREADS = 8  # besides those that wait for a request
+_BASE_THREADS = 8  # not counting those that wait for a request
 _STALL = 0.02
 """Seconds without a call being taken, while one is queued, after which threads are added."""
 
@@ -39,16 +39,7 @@ class _Waiting(NamedTuple):
 
 
 class RequestThreads(futures.Executor):
-    """An executor of daemon threads, for a gRPC server.
-
-    Args:
-        name: Of the threads.
-        request_timeout: Seconds that a call may take to send its request.
-        max_threads: The most threads at a time.
-
-    Raises:
-        OperationsError: No thread can be started.
-    """
+    """An executor of daemon threads, for a gRPC server; ``request_timeout`` as `REQUEST_TIMEOUT`."""
 
     def __init__(self, name: str, request_timeout: float, max_threads: int) -> None:
         self._name = name
@@ -86,17 +77,12 @@ class RequestThreads(futures.Executor):
         return work.future
 
     def receive(self, requests: Iterator[T], cancel: Callable[[], object]) -> T | None:
-        """Wait on this thread for the request of a call.
+        """Wait on this thread for the request of a call, and return it; None where the call has none.
 
-        Args:
-            requests: Gives it.
-            cancel: Ends the waiting, from another thread; the iterator then raises.
-
-        Returns:
-            The request, None where the call has none.
+        ``cancel`` ends the waiting, from another thread; the iterator then raises.
         """
         thread_id = threading.get_ident()
-        # No lock: it is on the way of every call, and each of these steps is one. First there, then seen (`_watch`).
+        # No lock: every call passes here, and each of these steps is atomic. Added before `_asleep` is read (`_watch`).
         self._waiting[thread_id] = _Waiting(time.monotonic(), cancel)
         if self._asleep:
             self._wake.set()
@@ -125,7 +111,7 @@ class RequestThreads(futures.Executor):
 
     def _next(self) -> threads.Work | None:
         with self._lock:
-            if not self._queue.empty():  # it is taken under the lock alone, but for those that are idle
+            if not self._queue.empty():  # only idle threads take from it without the lock
                 with contextlib.suppress(queue.Empty):
                     return self._queue.get_nowait()
             if not self._closed and self._workers - len(self._waiting) > _BASE_THREADS:
@@ -137,7 +123,7 @@ class RequestThreads(futures.Executor):
     def _watch(self) -> None:
         seen = -1
         while not self._closed:
-            # While calls come, most of which wait for an instant, it looks now and then, and need not be woken by each.
+            # While calls come, most of which wait for an instant, it looks at intervals, and need not be woken by each.
             self._asleep = seen == self._taken
             self._wake.wait(self._until_next())
             self._wake.clear()
@@ -168,7 +154,7 @@ class RequestThreads(futures.Executor):
         return self._taken == before
 
     def _add_threads(self) -> None:
-        # A thread a queued call; where no more may be started, the calls that waited longest for a request are ended.
+        # One thread per queued call; if none can be started, the calls that waited longest for a request are ended.
         with self._lock:
             missing = min(self._queue.qsize(), self._max_threads - self._workers)
             try:

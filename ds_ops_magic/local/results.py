@@ -23,7 +23,7 @@ MAX_TEXT = 1000
 """The most characters kept of an error's message, and of the repr of a result."""
 
 MAX_RESPONSE = 3_000_000
-"""The most bytes of a response: a gRPC client refuses an answer over 4 MB unless it is told otherwise."""
+"""The most bytes of a response: a gRPC client refuses an answer over 4 MB unless it is configured otherwise."""
 
 _MAX_FRAMES = 20
 _MAX_DEPTH = 20  # protobuf parses 100 nested messages, and every level of a Value takes up to three
@@ -41,33 +41,26 @@ set_home("ds_ops_magic.local", JobCancelled)
 
 
 class Outcome(NamedTuple):
-    """How an operation ended; exactly one of the two is set.
+    """How an operation ended; exactly one of the two is set."""
 
-    Attributes:
-        error: Serialized ``google.rpc.Status``.
-        response: Serialized ``google.protobuf.Any``.
-    """
-
-    error: bytes | None = None
-    response: bytes | None = None
+    error: bytes | None = None  # a serialized google.rpc.Status
+    response: bytes | None = None  # a serialized google.protobuf.Any
 
     @classmethod
     def from_status(cls, status: Status) -> Outcome:
-        """Make the outcome of a failure."""
         return cls(error=status.SerializeToString())
 
     @classmethod
     def from_value(cls, value: object) -> Outcome:
         """Make the outcome of a callable that returned.
 
-        Args:
-            value: None gives Empty; a protobuf message is packed as it is; JSON data gives ``google.protobuf.Value``;
-                the repr of anything else, and of what is over `MAX_RESPONSE`, gives ``google.protobuf.StringValue``.
+        None gives Empty; a protobuf message is packed as it is; JSON data gives ``google.protobuf.Value``; the repr of
+        anything else, and of what is over `MAX_RESPONSE`, gives ``google.protobuf.StringValue``.
         """
         packed = AnyMessage()
         packed.Pack(_response(value))
         if packed.ByteSize() > MAX_RESPONSE:
-            packed.Pack(StringValue(value=_repr(value)))
+            packed.Pack(StringValue(value=short_repr(value, MAX_TEXT)))
         return cls(response=packed.SerializeToString())
 
     @classmethod
@@ -100,17 +93,25 @@ def clean(text: str, limit: int) -> str:
     return one_line(text.encode("utf-8", "replace").decode("utf-8"), limit)
 
 
+def short_repr(value: object, limit: int = 60) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # the class is the user's
+        text = f"<{type(value).__name__} whose repr fails>"
+    return clean(text, limit)
+
+
 def _response(value: object) -> Message:
     if value is None:
         return Empty()
     if isinstance(value, Message):
         return value
     text = _json(value)
-    return StringValue(value=_repr(value)) if text is None else json_format.Parse(text, Value())
+    return StringValue(value=short_repr(value, MAX_TEXT)) if text is None else json_format.Parse(text, Value())
 
 
 def _json(value: object) -> str | None:
-    # None where that would be too long, or would not give the value back.
+    # None if that would be too long, or would not hold the same value.
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
@@ -119,7 +120,7 @@ def _json(value: object) -> str | None:
 
 
 def _is_lossless(value: object, depth: int) -> bool:
-    """Tell whether a Value holds the same: ``json.dumps`` accepts keys that are no strings, and makes them strings."""
+    # `json.dumps` accepts keys that are no strings, and makes them strings.
     if depth == 0:
         return False
     if isinstance(value, dict):
@@ -132,11 +133,3 @@ def _is_lossless(value: object, depth: int) -> bool:
     if isinstance(value, str):
         return value == value.encode("utf-8", "replace").decode("utf-8")
     return not isinstance(value, int) or abs(value) <= _MAX_INT
-
-
-def _repr(value: object) -> str:
-    try:
-        text = repr(value)
-    except Exception:  # as for the message of an error
-        text = f"<{type(value).__name__} whose repr fails>"
-    return clean(text, MAX_TEXT)

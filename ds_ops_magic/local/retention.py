@@ -8,9 +8,9 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.local.database import Damaged
+from ds_ops_magic.local.errors import Damaged
+from ds_ops_magic.local.results import short_repr
 from ds_ops_magic.util.public_names import PickledByName
-from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,20 +42,16 @@ class Retention(PickledByName):
 
     def __post_init__(self) -> None:
         if self.days is not None and not _is_amount(self.days, (int, float)):
-            raise ValueError(f"days is a number from 0 on, or None for ever, not {_shown(self.days)}.")
+            raise ValueError(f"days is a number from 0 on, or None for ever, not {short_repr(self.days)}.")
         if self.count is not None and not _is_amount(self.count, int):
-            raise ValueError(f"count is a whole number from 0 on, or None for all, not {_shown(self.count)}.")
+            raise ValueError(f"count is a whole number from 0 on, or None for all, not {short_repr(self.count)}.")
 
 
 class Pruner:
     """Removes operations from a store that need not be kept. Threads may share it.
 
-    Args:
-        store: Where the operations are.
-        retention: Which are kept.
-        clock: Nanoseconds since the epoch.
-        write_end: Writes the end of an operation that has ended since it was last read; gets the seconds to wait for
-            another process that is writing.
+    ``write_end`` writes the end of an operation that has ended since it was last read; it gets the row, and the seconds
+    to wait for another process that is writing.
     """
 
     def __init__(
@@ -86,7 +82,7 @@ class Pruner:
         most = -1 if count is None else count
         with contextlib.suppress(sqlite3.Error, Damaged):
             for row in self._store.unfinished(oldest, most):
-                with contextlib.suppress(OSError):  # not known now whether its owner lives
+                with contextlib.suppress(OSError):  # not known now whether its owner is alive
                     self._write_end(row, _WRITE_TIMEOUT)
         with contextlib.suppress(sqlite3.Error):
             self._store.prune(oldest, most, _WRITE_TIMEOUT)
@@ -94,7 +90,3 @@ class Pruner:
 
 def _is_amount(value: float, kind: type | tuple[type, ...]) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool) and value >= 0  # which NaN is not
-
-
-def _shown(value: object) -> str:
-    return one_line(repr(value), 60)

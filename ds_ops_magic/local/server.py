@@ -30,23 +30,15 @@ _CLOSE_TIMEOUT = 0.25
 
 @dataclass
 class Server:
-    """A started service.
+    """A started service."""
 
-    Attributes:
-        pid: The process that started it.
-        address: Where it listens, with the real port.
-        repository: Its operations.
-        jobs: Its jobs.
-    """
-
-    pid: int
+    pid: int  # the process that started it
     address: str
     repository: OperationRepository
     jobs: Jobs
     _undo: contextlib.ExitStack
 
     def close(self) -> None:
-        """Close everything, in the reverse order."""
         self._undo.close()
 
 
@@ -80,7 +72,6 @@ def start_server(
 
 
 def database_error(path: object, error: Exception) -> OperationsError:
-    """Make the error for a database that cannot be used."""
     reason = tidy(str(getattr(error, "strerror", None) or error).rstrip("."))
     return OperationsError(f"{tidy(str(path))} cannot be used as a database of operations: {reason}.")
 

@@ -60,7 +60,7 @@ def _path() -> Path:
     if named:
         return Path(named).expanduser().absolute()
     state = os.environ.get("XDG_STATE_HOME", "")
-    # A relative path there is to be ignored (XDG base directory specification).
+    # A relative path is to be ignored (XDG base directory specification).
     folder = Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state"
     return folder / "ds_ops_magic" / "local.sqlite"
 

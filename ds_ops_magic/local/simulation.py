@@ -12,8 +12,7 @@ from google.rpc.status_pb2 import Status
 from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import JobProgress, JobResult
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata, ExecuteProjectJobResponse
 
-from ds_ops_magic.local.results import CANCELLED, CANCELLING
-from ds_ops_magic.util.text import one_line
+from ds_ops_magic.local.results import CANCELLED, CANCELLING, short_repr
 
 OUTCOMES = ("success", "failure", "failing", "cancelled", "no-cancel")
 
@@ -48,16 +47,15 @@ class Simulation:
     def __post_init__(self) -> None:
         if not _is_number(self.duration) or not 0 <= self.duration <= MAX_DURATION:
             raise ValueError(
-                f"duration is a number of seconds from 0 to {MAX_DURATION:,.0f}, not {_shown(self.duration)}."
+                f"duration is a number of seconds from 0 to {MAX_DURATION:,.0f}, not {short_repr(self.duration)}."
             )
         if not isinstance(self.steps, int) or isinstance(self.steps, bool) or not 1 <= self.steps <= MAX_STEPS:
-            raise ValueError(f"steps is a whole number from 1 to {MAX_STEPS:,}, not {_shown(self.steps)}.")
+            raise ValueError(f"steps is a whole number from 1 to {MAX_STEPS:,}, not {short_repr(self.steps)}.")
         if self.outcome not in OUTCOMES:
-            raise ValueError(f"outcome is one of {', '.join(OUTCOMES)}, not {_shown(self.outcome)}.")
+            raise ValueError(f"outcome is one of {', '.join(OUTCOMES)}, not {short_repr(self.outcome)}.")
 
     @property
     def cancellable(self) -> bool:
-        """Whether Cancel is supported."""
         return self.outcome != "no-cancel"
 
     @property
@@ -66,12 +64,10 @@ class Simulation:
         return round(self.duration * 1e9)
 
     def to_json(self) -> str:
-        """Return the JSON that `from_json` reads."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Simulation:
-        """Read what `to_json` wrote."""
         return cls(**json.loads(text))
 
 
@@ -87,15 +83,10 @@ class State:
 
 
 def state_at(simulation: Simulation, created_at: int, cancel_requested: int | None, now: int) -> State:
-    """Compute the state of a simulated operation.
+    """Compute the state of a simulated operation; times are nanoseconds since the epoch.
 
-    Between two changes the result is the same, ``modified_at`` included, and after the end it never changes.
-
-    Args:
-        simulation: The operation.
-        created_at: When it was created, nanoseconds since the epoch, as the other times.
-        cancel_requested: When a cancel was accepted, None where none was.
-        now: The moment; one before ``created_at`` (clocks are set back) counts as ``created_at``.
+    Between two changes the result is the same, ``modified_at`` included, and after the end it never changes. A ``now``
+    before ``created_at`` (clocks are set back) counts as ``created_at``.
     """
     now = max(now, created_at)
     cancelled_at = _cancelled_at(simulation, created_at, cancel_requested)
@@ -165,10 +156,6 @@ def _ceil(dividend: int, divisor: int) -> int:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _shown(value: object) -> str:
-    return one_line(repr(value), 60)
 
 
 def _over_quota() -> Status:

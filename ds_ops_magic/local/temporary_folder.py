@@ -23,12 +23,7 @@ _LOCK_FILE = "owner.lock"
 
 
 class TemporaryFolder:
-    """A folder of mode 0700 that this process has made (`create`).
-
-    Args:
-        path: The folder.
-        lock: Descriptor of its lock, which is held.
-    """
+    """A folder of mode 0700 that this process has created, and the descriptor of its lock."""
 
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
@@ -36,7 +31,6 @@ class TemporaryFolder:
         fork.register(after_in_child=self._unlock)  # a child must not keep the lock for a parent that has ended
 
     def remove(self) -> None:
-        """Remove it with everything in it; doing so twice is no error."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._unlock()
 
@@ -47,18 +41,14 @@ class TemporaryFolder:
 
 
 def create(max_path: int | None = None) -> TemporaryFolder:
-    """Make a folder, and remove those that killed processes have left beside it.
+    """Create a folder, and remove those that killed processes have left beside it.
 
-    Args:
-        max_path: The most bytes of its path; it is in ``/tmp`` if the path in the usual place would be longer.
-
-    Raises:
-        OperationsError: No folder can be made.
+    It is in ``/tmp`` if the path in the usual place would have more than ``max_path`` bytes.
     """
     try:
         parent = Path(tempfile.gettempdir()).resolve()
         if max_path is not None and len(os.fsencode(parent / _new_name())) > max_path:
-            parent = Path("/tmp").resolve()  # noqa: S108  what is made in it is new, and of mode 0700
+            parent = Path("/tmp").resolve()  # noqa: S108  the folder created in it is new, and of mode 0700
         remove_stale(parent)
         while True:
             folder = _try_create(parent / _new_name())
@@ -91,16 +81,13 @@ def _try_create(path: Path) -> TemporaryFolder | None:
     except FileExistsError:
         return None
     try:
-        descriptor = process_lock.create_file(path / _LOCK_FILE)
+        descriptor = process_lock.create(path / _LOCK_FILE)
     except FileNotFoundError:
         return None
     except OSError:
         path.rmdir()
         raise
-    if process_lock.acquire(descriptor) and process_lock.is_at(descriptor, path / _LOCK_FILE):
-        return TemporaryFolder(path, descriptor)
-    os.close(descriptor)
-    return None
+    return None if descriptor is None else TemporaryFolder(path, descriptor)
 
 
 def _remove_if_stale(path: Path) -> None:
@@ -108,12 +95,8 @@ def _remove_if_stale(path: Path) -> None:
     if not stat.S_ISDIR(found.st_mode) or stat.S_IMODE(found.st_mode) != 0o700 or found.st_uid != os.geteuid():
         return
     try:
-        descriptor = process_lock.open_file(path / _LOCK_FILE)
+        with process_lock.opened(path / _LOCK_FILE) as descriptor:
+            if process_lock.acquire(descriptor):
+                shutil.rmtree(path, ignore_errors=True)
     except FileNotFoundError:
-        os.rmdir(path)  # only where it is empty: its process was killed, or has to make another
-        return
-    try:
-        if process_lock.acquire(descriptor):
-            shutil.rmtree(path, ignore_errors=True)
-    finally:
-        os.close(descriptor)
+        os.rmdir(path)  # only if it is empty: its process was killed, or will create another

@@ -1,10 +1,13 @@
-"""A store in a file of its own, and a clock in hand."""
+"""A service, a store in a file of its own, a clock that the test sets, and a system without threads."""
 
 from __future__ import annotations
 
+import threading
+from unittest import mock
+
 import pytest
 
-from ds_ops_magic.local import process_lock
+from ds_ops_magic.local import LocalService, process_lock
 from ds_ops_magic.local.store import Store
 
 SECOND = 1_000_000_000
@@ -27,8 +30,25 @@ def clock():
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = Store(tmp_path / "ops.sqlite")
+def path(tmp_path):
+    yield tmp_path / "ops.sqlite"
+    process_lock.release(tmp_path / "ops.sqlite")
+
+
+@pytest.fixture
+def service():
+    with LocalService() as service:
+        yield service
+
+
+@pytest.fixture
+def no_threads():
+    """A context in which no thread can be started, as on a system that has no more of them."""
+    return mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("can't start new thread"))
+
+
+@pytest.fixture
+def store(path):
+    store = Store(path)
     yield store
     store.close()
-    process_lock.release(store.path)

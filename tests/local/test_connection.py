@@ -16,15 +16,14 @@ from ds_ops_magic.model.errors import OperationNotFound
 from ds_ops_magic.model.outcome import Status
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def local_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("DS_OPS_MAGIC_LOCAL_DB", str(tmp_path / "ops.sqlite"))
     yield
     local.close_shared()
 
 
-@pytest.mark.usefixtures("local_database")
-def test_closing_clients_keeps_the_service() -> None:
+def test_service_is_stopped_by_name_alone() -> None:
     go_on = threading.Event()
     first, second = connect("local"), connect("local")
     assert isinstance(first.connection, LocalConnection)
@@ -39,19 +38,13 @@ def test_closing_clients_keeps_the_service() -> None:
         assert third.wait(job).status is Status.SUCCEEDED
         with pytest.raises(OperationNotFound):
             third.get("nothing")
+        assert isinstance(third.connection, LocalConnection)
+        socket = Path(third.connection.endpoint.removeprefix("unix:"))
+        assert socket.exists()
+        third.connection.stop_service()
+        assert not socket.exists()
 
 
-@pytest.mark.usefixtures("local_database")
-def test_stop_service() -> None:
-    with connect("local") as client:
-        assert isinstance(client.connection, LocalConnection)
-        place = Path(client.connection.endpoint.removeprefix("unix:"))
-        assert place.exists()
-        client.connection.stop_service()
-        assert not place.exists()
-
-
-@pytest.mark.usefixtures("local_database")
 def test_pickled_client() -> None:
     with connect("local") as client:
         operation = client.connection.service.simulate(0)

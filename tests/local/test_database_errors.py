@@ -12,10 +12,10 @@ import pytest
 
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.connection.connection import EndpointConnection
-from ds_ops_magic.local import LocalService, database, process_lock
+from ds_ops_magic.local import LocalService, process_lock
 from ds_ops_magic.model.errors import OperationsError, ServiceRefused, ServiceUnavailable
 from ds_ops_magic.model.outcome import Status
-from tests.support.local_service import calling, script, wait_until
+from tests.support.local_service import calling, proceed, script, status_of, wait_until
 
 _FAILS = """
 import os, resource, sys, threading
@@ -57,33 +57,27 @@ with LocalService(sys.argv[1], listen=sys.argv[2]) as service:
 
 
 def step(process):
-    process.stdin.write("\n")
-    process.stdin.flush()
+    proceed(process)
     return process.stdout.readline().strip()
 
 
 @pytest.mark.parametrize("failure", ["no_descriptors", "no_permission"])
-def test_wait_through_unavailable(tmp_path, failure):
-    address = f"unix:{tmp_path}/ops.sock"
-    with script(_FAILS, tmp_path / "ops.sqlite", address, failure) as process:
+def test_wait_through_unavailable(path, failure):
+    address = f"unix:{path.parent}/ops.sock"
+    with script(_FAILS, path, address, failure) as process:
         operation_id = process.stdout.readline().strip()
         with OperationClient(EndpointConnection(address)) as client, calling(address) as caller:
             watch = client.watch(operation_id)
             assert caller.get(operation_id).status is Status.RUNNING
+            wait_until(lambda: watch.view().all_seen)  # else it might not be connected before there are no descriptors
             assert step(process) == "failing"
             for ask in (caller.get, caller.cancel):
-                with pytest.raises(grpc.RpcError) as caught:
-                    ask(operation_id)
-                assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
-                assert ".lock" in caught.value.details()
+                code, message = status_of(ask, operation_id)
+                assert code is grpc.StatusCode.UNAVAILABLE
+                assert ".lock" in message
             wait_until(lambda: watch.view().health.last_status)
             assert step(process) == "restored"
             assert watch.wait(timeout=20)[0].status is Status.SUCCEEDED
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "ops.sqlite"
 
 
 def spoil(path, change, *values):
@@ -111,10 +105,9 @@ def test_damaged_row(path, change, value):
         if "error" in change or "metadata" in change:
             spoil(path, "done = 1, course = NULL")
         spoil(path, change, value)
-        with pytest.raises(grpc.RpcError) as caught:
-            caller.get(operation.id)
-        assert caught.value.code() is grpc.StatusCode.DATA_LOSS
-        assert caught.value.details().startswith(f"The database {path} is damaged: ")
+        code, message = status_of(caller.get, operation.id)
+        assert code is grpc.StatusCode.DATA_LOSS
+        assert message.startswith(f"The database {path} is damaged: ")
         with pytest.raises(ServiceRefused, match=r"DATA_LOSS: The database .* is damaged") as refused:
             service.get(operation.id)
         assert str(refused.value).count("\n") < 3
@@ -134,10 +127,9 @@ def test_damaged_file(path):
     whole = path.read_bytes()
     path.write_bytes(whole[:4096] + os.urandom(len(whole) - 4096))
     with LocalService(path) as service, calling(service.address) as caller:
-        with pytest.raises(grpc.RpcError) as caught:
-            caller.get(operation_id)
-        assert caught.value.code() is grpc.StatusCode.DATA_LOSS
-        assert str(path) in caught.value.details()
+        code, message = status_of(caller.get, operation_id)
+        assert code is grpc.StatusCode.DATA_LOSS
+        assert str(path) in message
 
 
 def test_unreadable_lock_file(path, monkeypatch):
@@ -158,26 +150,15 @@ def test_unreadable_lock_file(path, monkeypatch):
         restored = True
 
 
-@pytest.fixture
-def full(monkeypatch):
-    """Fill the disk for a service: SQLite lets no file grow beyond so many pages."""
-    monkeypatch.setattr(database, "BUSY", 0.05)
-
-    def fill(service):
-        with service._server.repository.store._database._writer.use() as connection:
-            connection.execute("PRAGMA max_page_count = 1").close()
-
-    return fill
-
-
-def test_full_disk(path, full):
+def test_full_disk(path):
     with LocalService(path) as service:
-        full(service)
+        with service._server.repository.store._writer.use() as connection:
+            connection.execute("PRAGMA max_page_count = 1").close()  # SQLite lets the file grow no more
         for make in (service.simulate, functools.partial(service.submit, int)):
             with pytest.raises(OperationsError, match=r"disk is full\.\nNothing was started\.") as caught:
                 until_refused(make)
             assert str(path) in str(caught.value)
-        assert service.operations(), "what was taken is there"
+        assert service.operations(), "those that were accepted are there"
 
 
 def until_refused(make):
@@ -233,7 +214,7 @@ for made in (lambda: service, lambda: LocalService(sys.argv[1], listen="127.0.0.
 """
 
 
-def test_read_only_file(tmp_path):
-    with script(_MAY_NOT, tmp_path / "ops.sqlite") as process:
-        message = f"{tmp_path}/ops.sqlite cannot be used as a database of operations: Permission denied.\n"
+def test_read_only_file(path):
+    with script(_MAY_NOT, path) as process:
+        message = f"{path} cannot be used as a database of operations: Permission denied.\n"
         assert process.communicate(timeout=20)[0] == 2 * message

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
@@ -52,24 +51,32 @@ while service.get(operation.id).progress.text != "running":
 """
 
 
-def left(path, job, then=""):
+def left(path, job, then="", code=0):
     """Run a script that ends while a job runs, and return its output and the operation."""
     with script(f"{_LEAVES}\n{then}", path, job) as process:
         output = process.communicate(timeout=PROMPTLY)[0]
-        assert process.returncode == 0
+        assert process.returncode == code
     with LocalService(path) as service:
         (operation,) = service.operations()
     return output, operation
 
 
-@pytest.mark.parametrize(("job", "then"), [("forever", ""), ("slow_to_look", ""), ("slow_to_look", "service.close()")])
-def test_jobs_that_check_are_cancelled(tmp_path, job, then):
-    assert left(tmp_path / "ops.sqlite", job, then)[1].status is Status.CANCELLED
+@pytest.mark.parametrize(
+    ("job", "then", "code"),
+    [
+        ("forever", "", 0),
+        ("forever", "sys.exit(3)", 3),
+        ("slow_to_look", "", 0),
+        ("slow_to_look", "service.close()", 0),
+    ],
+)
+def test_jobs_that_check_are_cancelled(path, job, then, code):
+    assert left(path, job, then, code)[1].status is Status.CANCELLED
 
 
 @pytest.mark.parametrize(("job", "then"), [("deaf", ""), ("busy", ""), ("deaf", "service.close()")])
-def test_jobs_that_never_check_are_aborted(tmp_path, job, then):
-    operation = left(tmp_path / "ops.sqlite", job, then)[1]
+def test_jobs_that_never_check_are_aborted(path, job, then):
+    operation = left(path, job, then)[1]
     assert (operation.error.name, operation.error.message) == ("ABORTED", "the process that ran it has ended")
 
 
@@ -89,22 +96,12 @@ def test_closed_at_exit(capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_close_starts_no_thread(monkeypatch, tmp_path):
-    def refuse(thread):
-        raise RuntimeError("can't create new thread at interpreter shutdown")
-
-    service = LocalService(tmp_path / "ops.sqlite").start()
+def test_close_starts_no_thread(path, no_threads):
+    service = LocalService(path).start()
     folder = Path(service.address.removeprefix("unix:")).parent
-    monkeypatch.setattr(threading.Thread, "start", refuse)  # Python 3.12 does so to all that runs at exit
-    service.close()
+    with no_threads:  # Python 3.12 starts none when the process ends
+        service.close()
     assert not folder.exists()
-
-
-def test_jobs_are_cancelled_after_an_error(tmp_path):
-    with script(f"{_LEAVES}\nraise SystemExit(3)", tmp_path / "ops.sqlite", "forever") as process:
-        assert process.wait(PROMPTLY) == 3
-    with LocalService(tmp_path / "ops.sqlite") as service:
-        assert service.operations()[0].status is Status.CANCELLED
 
 
 _ANOTHER_THREAD_USES_IT = """
@@ -114,13 +111,6 @@ def use():
 
 threading.Thread(target=use).start()
 """
-
-
-def test_serves_while_other_threads_run(tmp_path):
-    output, operation = left(tmp_path / "ops.sqlite", "forever", _ANOTHER_THREAD_USES_IT)
-    assert output == "running\n"
-    assert operation.status is Status.CANCELLED
-
 
 _FORKS = """
 import os
@@ -133,7 +123,10 @@ else:
 """
 
 
-def test_exit_of_a_forked_child(tmp_path):
-    output, operation = left(tmp_path / "ops.sqlite", "forever", _FORKS)
-    assert output == "running True\n"
+@pytest.mark.parametrize(
+    ("then", "expected"), [(_ANOTHER_THREAD_USES_IT, "running\n"), (_FORKS, "running True\n")], ids=["thread", "child"]
+)
+def test_serves_while_threads_run_and_children_end(path, then, expected):
+    output, operation = left(path, "forever", then)
+    assert output == expected
     assert operation.status is Status.CANCELLED

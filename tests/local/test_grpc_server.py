@@ -7,31 +7,19 @@ import secrets
 
 import grpc
 import pytest
-from yandex.cloud.operation.operation_service_pb2 import GetOperationRequest
+from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceStub
 
 from ds_ops_magic.local import LocalService
-from tests.support.local_service import calling
+from tests.support.local_service import calling, status_of
 
 _TOKEN = secrets.token_urlsafe()
-
-
-@pytest.fixture(scope="module")
-def service():
-    with LocalService() as service:
-        yield service
 
 
 @pytest.fixture
 def caller(service):
     with calling(service.address) as caller:
         yield caller
-
-
-def code_of(ask, *arguments):
-    with pytest.raises(grpc.RpcError) as caught:
-        ask(*arguments)
-    return caught.value.code(), caught.value.details()
 
 
 def test_every_field(service, caller):
@@ -47,39 +35,38 @@ def test_every_field(service, caller):
 
 
 def test_status_codes(service, caller):
+    cancelling = caller.cancel(service.simulate(60).id)
+    assert caller.cancel(cancelling.id) == cancelling, "a second cancel changes nothing"
     operation = service.simulate(60, outcome="no-cancel")
-    assert code_of(caller.cancel, operation.id)[0] is grpc.StatusCode.UNIMPLEMENTED
+    assert status_of(caller.cancel, operation.id)[0] is grpc.StatusCode.UNIMPLEMENTED
     for ask in (caller.get, caller.cancel):
-        assert code_of(ask, "loc00000000000000000")[0] is grpc.StatusCode.NOT_FOUND
-        assert code_of(ask, "")[0] is grpc.StatusCode.INVALID_ARGUMENT
-
-
-def test_token():
-    with LocalService(token=_TOKEN) as service:
-        operation = service.simulate(0)
-        with calling(service.address, _TOKEN) as caller:
-            assert caller.get(operation.id).id == operation.id
-        for wrong in (None, "", _TOKEN[:-1], _TOKEN + "x", "я".encode().hex()):
-            with calling(service.address, wrong) as caller:
-                for ask in (caller.get, caller.cancel):
-                    code, message = code_of(ask, operation.id)
-                    assert code is grpc.StatusCode.UNAUTHENTICATED
-                    assert _TOKEN not in message
+        assert status_of(ask, "loc00000000000000000")[0] is grpc.StatusCode.NOT_FOUND
+        for invalid in ("", "x" * 51):
+            assert status_of(ask, invalid)[0] is grpc.StatusCode.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize(
     "metadata",
     [
+        (),
+        (("authorization", ""),),
         (("authorization", _TOKEN),),
         (("authorization", f"Basic {_TOKEN}"),),
         (("authorization", f"Bearer {_TOKEN}"), ("authorization", "Bearer other")),
         (("x-authorization", f"Bearer {_TOKEN}"),),
+        *((("authorization", f"Bearer {token}"),) for token in ("", _TOKEN[:-1], _TOKEN + "x", "я".encode().hex())),
     ],
 )
-def test_token_in_other_metadata(metadata):
+def test_token(metadata):
     with LocalService(token=_TOKEN) as service, grpc.insecure_channel(service.address) as channel:
-        get = OperationServiceStub(channel).Get
-        request = GetOperationRequest(operation_id=service.simulate(0).id)
-        with pytest.raises(grpc.RpcError) as caught:
-            get(request, timeout=20, metadata=metadata)
-        assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        operation = service.simulate(0)
+        stub = OperationServiceStub(channel)
+        for ask, request in (
+            (stub.Get, GetOperationRequest(operation_id=operation.id)),
+            (stub.Cancel, CancelOperationRequest(operation_id=operation.id)),
+        ):
+            code, message = status_of(ask, request, timeout=20, metadata=metadata)
+            assert code is grpc.StatusCode.UNAUTHENTICATED
+            assert _TOKEN not in message
+        with calling(service.address, _TOKEN) as caller:
+            assert caller.get(operation.id).id == operation.id

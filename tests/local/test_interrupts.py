@@ -20,34 +20,19 @@ from ds_ops_magic import connect
 from ds_ops_magic.local import LocalService, close_shared, shared
 
 
-class Own:
-    def begin(self):
-        self.service = LocalService()
-        self.service.start()
-
-    def end(self):
-        self.service.close()
-
-
-class Shared:
-    def begin(self):
-        shared()
-
-    def end(self):
-        close_shared()
+service, clients = LocalService(), []
+begin = {
+    "own": service.start,
+    "shared": shared,
+    "connected": lambda: clients.append(connect("local")),
+}[sys.argv[1]]
 
 
-class Connected:
-    client = None
-
-    def begin(self):
-        self.client = connect("local")
-
-    def end(self):
-        if self.client is not None:
-            self.client.close()
-        self.client = None
-        close_shared()
+def end():
+    service.close()
+    while clients:
+        clients.pop().close()
+    close_shared()
 
 
 def there_is():
@@ -65,32 +50,31 @@ def interrupt(*_):
 
 random.seed(int(sys.argv[3]))
 signal.signal(signal.SIGALRM, interrupt)
-user = globals()[sys.argv[1]]()
 for _ in range(3):
-    user.begin()
-    user.end()
+    begin()
+    end()
 wait_until(nothing_is_left)
 before, interrupted = there_is(), 0
 for number in range(int(sys.argv[2])):
     try:
         try:
             signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, random.choice((5e-3, 3e-2))))
-            user.begin()
+            begin()
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:
         interrupted += 1
-    user.end()
+    end()
     if number % 50 == 0:  # what is left of one would be found by the next
-        user.begin()
-        user.end()
+        begin()
+        end()
 wait_until(nothing_is_left)
 wait_until(lambda: all(now <= then for now, then in zip(there_is(), before)))
 print(interrupted)
 """
 
 
-@pytest.mark.parametrize("how", ["Own", "Shared", "Connected"])
+@pytest.mark.parametrize("how", ["own", "shared", "connected"])
 def test_interrupted_start(how):
     with script(_INTERRUPTED, how, 300, 7) as process:
         output = process.communicate(timeout=100)[0]
@@ -126,18 +110,11 @@ def test_start_without_threads(monkeypatch, tmp_path, started):
         assert caller.get(service.simulate(0).id).done
 
 
-def test_submit_without_threads(monkeypatch):
-    with LocalService() as service:
-        with monkeypatch.context() as patch:
-            patch.setattr(threading.Thread, "start", no_more)
-            with pytest.raises(OperationsError, match="No thread can be started here"):
-                service.submit(int)
-        assert service.operations() == []
+def test_submit_without_threads(service, no_threads):
+    with no_threads, pytest.raises(OperationsError, match="No thread can be started here"):
+        service.submit(int)
+    assert service.operations() == []
 
 
 def descriptors():
     return len(os.listdir("/proc/self/fd"))
-
-
-def no_more(_thread):
-    raise RuntimeError("can't start new thread")

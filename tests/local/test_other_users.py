@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-import stat
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -14,13 +13,10 @@ import pytest
 from ds_ops_magic.local import LocalService, process_lock
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.errors import OperationsError
+from tests.support.local_service import mode
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 NOBODY = 65534
-
-
-def mode(path):
-    return stat.S_IMODE(os.stat(path).st_mode)
 
 
 @pytest.fixture
@@ -52,17 +48,6 @@ def test_database_of_another_user(path):
     )
     assert (path.read_bytes(), mode(path)) == before
     assert os.listdir(path.parent) == [path.name]
-
-
-@needs_root
-@pytest.mark.parametrize("companion", ["-wal", "-journal"])
-def test_journal_of_another_user(path, companion):
-    LocalService(path).start().close()
-    other = path.with_name(path.name + companion)
-    other.write_bytes(b"")
-    os.chown(other, NOBODY, NOBODY)
-    with pytest.raises(OperationsError, match="made by another user"):
-        LocalService(path).start()
 
 
 @needs_root
@@ -117,30 +102,20 @@ def test_link_instead_of_lock(path, tmp_path):
     assert (tmp_path / "held").exists()
 
 
-@pytest.mark.parametrize("owner", ["", "../../etc/passwd", "a\0b"])
-def test_invalid_owner(path, owner):
+@pytest.mark.parametrize("owner", [None, "0123456789abcdef", "", "../../etc/passwd", "a\0b"])
+def test_unknown_and_invalid_owners(path, owner):
     assert not process_lock.is_alive(path, owner)
 
 
-@pytest.fixture
-def open_umask():
-    before = os.umask(0)
-    yield
-    assert os.umask(before) == 0, "it was left as it was"
-
-
-@pytest.mark.usefixtures("open_umask")
-def test_socket_mode(path, monkeypatch):
-    monkeypatch.delattr(os, "chmod")  # nothing has to be closed afterwards
-    with LocalService(path, listen=f"unix:{path.parent}/ops.sock"):
-        assert mode(path.parent / "ops.sock") & 0o077 == 0
-
-
-@pytest.mark.usefixtures("open_umask")
-def test_umask_is_restored(path):
+def test_named_sockets_are_private(path, monkeypatch):
     def start(number):
         with LocalService(path, listen=f"unix:{path.parent}/{number}.sock"):
             return mode(path.parent / f"{number}.sock") & 0o077
 
-    with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(start, range(12))) == {0}
+    monkeypatch.delattr(os, "chmod")  # they are private from the beginning
+    before = os.umask(0)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert set(pool.map(start, range(12))) == {0}
+    finally:
+        assert os.umask(before) == 0, "it was restored"

@@ -3,53 +3,41 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 import sqlite3
 import threading
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
-from ds_ops_magic.local import LocalService, database, pending_outcomes, process_lock
+from ds_ops_magic.local import LocalService, pending_outcomes, process_lock
 from ds_ops_magic.local.pending_outcomes import PendingOutcomes
 from ds_ops_magic.local.repository import OperationRepository
 from ds_ops_magic.local.results import Outcome
 from ds_ops_magic.local.store import Store
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.outcome import Status
-from tests.support.local_service import calling, ended, script, started, until_exists, wait_until
+from tests.support.local_service import calling, ended, proceed, script, started, until_exists, wait_until
 
 
 @contextmanager
 def locked(path):
-    """Hold the lock of a database's one writer, as another process does that does not come to an end."""
-    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
+    """Lock a database as another process does that is writing."""
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
-    finally:
-        other.close()
 
 
 def written(path, operation_id):
-    store = Store(path, create=False)
-    try:
+    with closing(Store(path, create=False)) as store:
         return store.read(operation_id).done
-    finally:
-        store.close()
 
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch):
     monkeypatch.setattr(pending_outcomes, "WRITE_TIMEOUT", 0.05)
     monkeypatch.setattr(pending_outcomes, "MIN_PAUSE", 0.01)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "ops.sqlite"
 
 
 def submitted(service):
@@ -77,26 +65,16 @@ def test_outcome_while_the_database_is_locked(path):
 def test_outcome_after_a_restart(path):
     service = LocalService(path).start()
     operation, go_on = submitted(service)
+    for _ in range(40):
+        service.submit(go_on.wait, 20)
+    dropped = service.submit(int)
     with locked(path):
         service.close()
-        go_on.set()
         with LocalService(path) as again:
+            assert again.get(dropped.id).status is Status.CANCELLED
+            go_on.set()
             assert ended(again, operation.id).status is Status.SUCCEEDED
-    wait_until(lambda: written(path, operation.id))
-
-
-def test_jobs_dropped_while_locked(path):
-    go_on = threading.Event()
-    with LocalService(path) as service:
-        for _ in range(32):
-            service.submit(go_on.wait, 20)
-        dropped = service.submit(int)
-        with locked(path):
-            service.close()
-            with LocalService(path) as again:
-                assert again.get(dropped.id).status is Status.CANCELLED
-        go_on.set()
-    wait_until(lambda: written(path, dropped.id))
+    wait_until(lambda: written(path, operation.id) and written(path, dropped.id))
 
 
 def test_close_tries_once_more(path, monkeypatch):
@@ -143,22 +121,26 @@ with LocalService(sys.argv[1]) as service:
 """
 
 
-def test_full_disk(path):
+@pytest.fixture
+def full(path):
+    """A process whose job has ended on a full disk, and the id of that job."""
     with script(_FILLS_THE_DISK, path) as process:
         operation_id, status = process.stdout.readline().split()
         assert status == "SUCCEEDED"
         assert not written(path, operation_id)
-        process.stdin.write("\n")
-        process.stdin.flush()
-        wait_until(lambda: written(path, operation_id))
+        yield process, operation_id
 
 
-def test_killed_before_writing(path):
-    with script(_FILLS_THE_DISK, path) as process:
-        operation_id, status = process.stdout.readline().split()
-        assert status == "SUCCEEDED"
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+def test_full_disk(path, full):
+    process, operation_id = full
+    proceed(process)
+    wait_until(lambda: written(path, operation_id))
+
+
+def test_killed_before_writing(path, full):
+    process, operation_id = full
+    process.kill()
+    process.wait()
     with LocalService(path) as service:
         assert service.get(operation_id).error.name == "ABORTED"
 
@@ -172,7 +154,7 @@ def test_refused_job_that_cannot_be_deleted(path, monkeypatch):
 
     pool = Refuses(1)
     with LocalService(path, executor=pool) as service:
-        monkeypatch.setattr(database, "BUSY", 0.05)
+        monkeypatch.setattr("ds_ops_magic.local.store.BUSY_TIMEOUT", 0.05)
         with pytest.raises(RuntimeError, match="no more jobs"):
             service.submit(int)
         (left,) = service.operations()
@@ -197,7 +179,7 @@ def test_backoff(store, job, monkeypatch):
             return True
 
         other = locked(store.path)
-        monkeypatch.setattr(pending, "_sleep", sleep)
+        monkeypatch.setattr(pending._wake, "wait", sleep)
         assert Operation(OperationRepository(store).get(job)).status is Status.RUNNING
     other.__enter__()
     pending.add(job, Outcome.from_value(1), 7)
@@ -222,16 +204,11 @@ def test_removed_database():
     wait_until(lambda: not pending_outcomes.for_database(path).retrying)
 
 
-def test_no_thread_to_retry(store, job, monkeypatch):
+def test_no_thread_to_retry(store, job, no_threads):
     pending = pending_outcomes.for_database(store.path)
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", no_more)
+    with no_threads:
         pending.add(job, Outcome.from_value(1), 7)
         assert Operation(OperationRepository(store).get(job)).status is Status.SUCCEEDED
     assert not store.read(job).done
     OperationRepository(store).get(job)
     wait_until(lambda: store.read(job).done)
-
-
-def no_more(_thread):
-    raise RuntimeError("can't start new thread")

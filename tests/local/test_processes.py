@@ -5,20 +5,23 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
-import signal
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
 from ds_ops_magic.local import JobCancelled, LocalService, Reporter
 from ds_ops_magic.model.outcome import Status
-from tests.support.local_service import count, die, ended, process_id, script, started, until_cancelled, wait_until
-
-
-@pytest.fixture
-def service():
-    with LocalService() as service:
-        yield service
+from tests.support.local_service import (
+    count,
+    die,
+    ended,
+    proceed,
+    process_id,
+    script,
+    started,
+    until_cancelled,
+    wait_until,
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +36,6 @@ def test_process_pool(pool):
         assert where.result().number_value not in (0, os.getpid())
         counted = ended(service, service.submit(count, 3).id)
         assert (counted.progress.fraction, counted.progress.text) == (1.0, "3 of 3")
-        operation = service.submit(until_cancelled)
-        wait_until(lambda: service.get(operation.id).progress.text == "waiting")
-        service.cancel(operation.id)
-        assert ended(service, operation.id).status is Status.CANCELLED
 
 
 def test_unpicklable_callable(pool):
@@ -53,11 +52,11 @@ def test_worker_that_dies():
         assert (end.error.name, end.error.message) == ("ABORTED", "the process that ran it has ended")
 
 
-def test_outcome_after_close(pool, tmp_path):
-    with LocalService(tmp_path / "ops.sqlite", executor=pool) as service:
+def test_outcome_after_close(pool, path):
+    with LocalService(path, executor=pool) as service:
         operation = service.submit(until_cancelled)
         wait_until(lambda: service.get(operation.id).progress.text == "waiting")
-    with LocalService(tmp_path / "ops.sqlite") as again:
+    with LocalService(path) as again:
         assert again.get(operation.id).status is Status.RUNNING, "an executor that was given is not stopped"
         again.cancel(operation.id)
         assert ended(again, operation.id).status is Status.CANCELLED
@@ -78,12 +77,10 @@ def test_executor_on_another_machine():
 
 
 def test_reporter_without_database(tmp_path):
-    with LocalService(tmp_path / "ops.sqlite") as service:
-        operation = service.simulate(100)
-        reporter = pickle.loads(pickle.dumps(Reporter(tmp_path / "gone" / "ops.sqlite", operation.id)))  # noqa: S301
-        reporter.progress(0.5, "nobody hears")
-        assert not reporter.cancelled
-        reporter.check()
+    reporter = pickle.loads(pickle.dumps(Reporter(tmp_path / "gone" / "ops.sqlite", "loc1")))  # noqa: S301
+    reporter.progress(0.5, "nobody hears")
+    assert not reporter.cancelled
+    reporter.check()
 
 
 def test_pickled_reporter(service):
@@ -109,8 +106,8 @@ with LocalService(sys.argv[1]) as service:
 """
 
 
-def test_cancel_in_another_process(tmp_path):
-    with LocalService(tmp_path / "ops.sqlite") as service, script(_RUNS, service.path) as process:
+def test_cancel_in_another_process(service):
+    with script(_RUNS, service.path) as process:
         running = process.stdout.readline().strip()
         wait_until(lambda: service.get(running).progress.text == "waiting")
         assert service.cancel(running).status_word == "cancelling"
@@ -137,23 +134,21 @@ with LocalService(sys.argv[1]) as service:
 """
 
 
-def test_killed_process(tmp_path):
-    path = tmp_path / "ops.sqlite"
+def test_killed_process(path):
     with script(_SUBMITS, path) as process:
         running = process.stdout.readline().strip()
         acknowledged = [process.stdout.readline().strip() for _ in range(100)]
         with LocalService(path) as service:
             wait_until(lambda: started(service, service.get(running)))
             assert service.get(running).status is Status.RUNNING, "its process lives"
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.wait()
         acknowledged += process.stdout.read().splitlines()
     with script(_LOOKS, path, running) as one, script(_LOOKS, path, running) as two:
         for process in (one, two):
             assert process.stdout.readline() == "ready\n"
         for process in (one, two):
-            process.stdin.write("\n")
-            process.stdin.flush()
+            proceed(process)
         first, second = one.stdout.readline(), two.stdout.readline()
     assert first.startswith("ABORTED ")
     assert first == second

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Value
 from google.protobuf.wrappers_pb2 import BytesValue, StringValue
-from google.rpc.error_details_pb2 import DebugInfo
 from google.rpc.status_pb2 import Status
 
 from ds_ops_magic.local.results import MAX_RESPONSE, MAX_TEXT, JobCancelled, Outcome
@@ -27,36 +28,19 @@ def error(exception):
     return Status.FromString(end.error)
 
 
-def test_none():
-    assert response(None) == Empty()
-
-
-def test_message():
-    assert response(Duration(seconds=3)) == Duration(seconds=3)
+@pytest.mark.parametrize(("value", "expected"), [(None, Empty()), (Duration(seconds=3), Duration(seconds=3))])
+def test_nothing_and_messages(value, expected):
+    assert response(value) == expected
 
 
 @pytest.mark.parametrize(
     "value",
-    ["text", "", 0, -7, 2**53, 0.5, True, [], {}, [1, [None, "x"]], {"a": {"б": [1.5, False]}}],
+    ["text", "", 0, -7, 2**53, 0.5, True, [], {}, [1, [None, "x"]], {"a": {"б": [1.5, False]}}, ({"a": (1, 2)},)],
 )
 def test_json(value):
     found = response(value)
     assert isinstance(found, Value)
-    assert to_plain(found) == value
-
-
-def test_tuple():
-    assert to_plain(response(({"a": (1, 2)},))) == [{"a": [1.0, 2.0]}]
-
-
-class Odd:
-    def __repr__(self):
-        return "Odd\n" + "x" * 5000
-
-
-class Broken:
-    def __repr__(self):
-        raise RuntimeError("no text")
+    assert to_plain(found) == json.loads(json.dumps(value))
 
 
 @pytest.mark.parametrize(
@@ -80,15 +64,19 @@ def test_not_json(value):
     assert found.value == repr(value)
 
 
-def test_long_repr():
-    found = response(Odd()).value
-    assert len(found) == MAX_TEXT
-    assert found.startswith("Odd x")
-    assert found.endswith("…")
+class Odd:
+    def __init__(self, text):
+        self.text = text
+
+    def __repr__(self):
+        return "Odd\n" + self.text
 
 
-def test_failing_repr():
-    assert response(Broken()).value == "<Broken whose repr fails>"
+@pytest.mark.parametrize(
+    ("text", "shown"), [("x" * 5000, f"Odd {'x' * (MAX_TEXT - 5)}…"), (None, "<Odd whose repr fails>")]
+)
+def test_long_and_failing_repr(text, shown):
+    assert response(Odd(text)).value == shown
 
 
 def test_deep_nesting():
@@ -108,37 +96,25 @@ def test_large_response(value):
     assert len(Outcome.from_value(value).response) < 5000
 
 
-def test_exception():
-    try:
-        raise ValueError("no\nway")
-    except ValueError as caught:
-        found = error(caught)
-    assert (found.code, found.message) == (2, "ValueError: no way")
-    info = DebugInfo()
-    assert found.details[0].Unpack(info)
-    assert "test_results.py" in info.stack_entries[0]
-    assert 'raise ValueError("no\\nway")' in info.stack_entries[0]
-
-
-def test_exception_without_message():
-    assert error(KeyboardInterrupt()).message == "KeyboardInterrupt"
-
-
-def test_long_message():
-    assert len(error(ValueError("x" * 10_000_000)).message) == MAX_TEXT
-
-
-def test_message_with_control_characters():
-    assert error(ValueError("a\ud800\x1b[31m")).message == "ValueError: a?\ufffd[31m"
-
-
 class Speechless(Exception):
     def __str__(self):
         raise RuntimeError("no text")
 
 
-def test_failing_str():
-    assert error(Speechless()).message == "Speechless"
+@pytest.mark.parametrize(
+    ("exception", "message"),
+    [
+        (ValueError("no\nway"), "ValueError: no way"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (ValueError("a\ud800\x1b[31m"), "ValueError: a?\ufffd[31m"),
+        (ValueError("x" * 10_000_000), f"ValueError: {'x' * (MAX_TEXT - 13)}…"),
+        (Speechless(), "Speechless"),
+    ],
+    ids=["lines", "none", "control characters", "long", "failing"],
+)
+def test_message_of_an_exception(exception, message):
+    found = error(exception)
+    assert (found.code, found.message, list(found.details)) == (2, message, [])
 
 
 def test_job_cancelled():

@@ -99,8 +99,7 @@ def test_full_disk(store, clock, monkeypatch):
     assert ids(store) == [added]
 
 
-def test_at_start(tmp_path):
-    path = tmp_path / "ops.sqlite"
+def test_at_start(path):
     with LocalService(path) as other:
         for _ in range(4):
             ended(other, other.submit(int).id)
@@ -129,16 +128,17 @@ def test_while_jobs_are_added(store, clock):
     assert sorted(ids(store)) == sorted(running)
 
 
-@pytest.mark.parametrize("wrong", [-1, math.nan, "x", True, [30]])
-def test_invalid_days(wrong):
-    with pytest.raises(
-        ValueError, match=rf"^days is a number from 0 on, or None for ever, not {re.escape(repr(wrong))}\.$"
-    ):
-        Retention(days=wrong)
+_DAYS = "days is a number from 0 on, or None for ever"
+_COUNT = "count is a whole number from 0 on, or None for all"
 
 
-@pytest.mark.parametrize("wrong", [-5, 1.5, math.nan, "x", False])
-def test_invalid_count(wrong):
-    expected = rf"^count is a whole number from 0 on, or None for all, not {re.escape(repr(wrong))}\.$"
-    with pytest.raises(ValueError, match=expected):
-        Retention(count=wrong)
+@pytest.mark.parametrize(
+    ("name", "wrong", "rule"),
+    [
+        *(("days", wrong, _DAYS) for wrong in (-1, math.nan, "x", True, [30])),
+        *(("count", wrong, _COUNT) for wrong in (-5, 1.5, math.nan, "x", False)),
+    ],
+)
+def test_invalid_arguments(name, wrong, rule):
+    with pytest.raises(ValueError, match=f"^{re.escape(f'{rule}, not {wrong!r}.')}$"):
+        Retention(**{name: wrong})

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import stat
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from ds_ops_magic.local import close_shared, shared
 from ds_ops_magic.model.errors import OperationsError
-from tests.support.local_service import calling, script
+from tests.support.local_service import calling, mode, script
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +24,7 @@ def test_one_per_process(state):
     service = shared()
     assert service is shared()
     assert service.path == state / "ds_ops_magic" / "local.sqlite"
-    assert stat.S_IMODE(service.path.parent.stat().st_mode) == 0o700
+    assert mode(service.path.parent) == 0o700
     operation = service.simulate(0)
     close_shared()
     close_shared()
@@ -40,16 +38,17 @@ def test_one_for_all_threads():
         assert len(set(map(id, pool.map(lambda _: shared(), range(32))))) == 1
 
 
-def test_default_path(monkeypatch, tmp_path):
-    for value in ("", "relative/is/ignored"):
-        monkeypatch.setenv("XDG_STATE_HOME", value)
-        assert shared().path == tmp_path / "home" / ".local" / "state" / "ds_ops_magic" / "local.sqlite"
-        close_shared()
-
-
-def test_path_from_environment(monkeypatch, tmp_path):
-    monkeypatch.setenv("DS_OPS_MAGIC_LOCAL_DB", str(tmp_path / "new" / "mine.sqlite"))
-    assert shared().path == tmp_path / "new" / "mine.sqlite"
+@pytest.mark.parametrize(
+    ("variable", "value", "path"),
+    [
+        ("XDG_STATE_HOME", "", "home/.local/state/ds_ops_magic/local.sqlite"),
+        ("XDG_STATE_HOME", "relative/is/ignored", "home/.local/state/ds_ops_magic/local.sqlite"),
+        ("DS_OPS_MAGIC_LOCAL_DB", "~/new/mine.sqlite", "home/new/mine.sqlite"),
+    ],
+)
+def test_path_from_environment(monkeypatch, tmp_path, variable, value, path):
+    monkeypatch.setenv(variable, value)
+    assert shared().path == tmp_path / path
 
 
 def test_unwritable_folder(state):
@@ -100,21 +99,3 @@ with connect(address) as client:
 def test_forked_child():
     with script(_FORKS) as process:
         assert process.wait(30) == 0
-
-
-_USES = """
-import sys
-from ds_ops_magic.local import shared
-print(shared().address, shared().simulate(60).id, flush=True)
-sys.stdin.readline()
-"""
-
-
-def test_two_processes():
-    service = shared()
-    with script(_USES) as process:
-        address, operation = process.stdout.readline().split()
-        assert address != service.address
-        assert Path(address.removeprefix("unix:")).exists()
-        with calling(address) as caller:
-            assert caller.get(operation) == service.get(operation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 from google.rpc.error_details_pb2 import QuotaFailure
@@ -42,36 +43,30 @@ def test_success():
     assert end.response.HasField("result")
 
 
+@pytest.mark.parametrize(
+    ("simulation", "timeline"),
+    [
+        (Simulation(2, 4, "failure"), [(1.999, None, False), (2, 8, True)]),
+        (Simulation(10, 10, "failing"), [(5.999, None, False), (6, 13, False), (9.999, 13, False), (10, 13, True)]),
+        (Simulation(4, 4, "cancelled"), [(1.999, None, False), (2, 1, False), (2.299, 1, False), (2.3, 1, True)]),
+        (Simulation(0, 3, "success"), [(0, None, True)]),
+        (Simulation(0, 3, "failure"), [(0, 8, True)]),
+        (Simulation(0, 3, "cancelled"), [(0.3, 1, True)]),
+    ],
+)
+def test_errors(simulation, timeline):
+    states = [at(simulation, seconds) for seconds, *_ in timeline]
+    assert [(code(state), state.done) for state in states] == [tuple(expected) for _, *expected in timeline]
+
+
 def test_failure():
-    simulation = Simulation(2, 4, "failure")
-    assert code(at(simulation, 1.999)) is None
-    end = at(simulation, 2)
-    assert (end.done, code(end), end.response) == (True, 8, None)
+    end = at(Simulation(2, 4, "failure"), 2)
+    assert end.response is None
     detail = QuotaFailure()
     assert end.error.details[0].Unpack(detail)
     assert detail.violations[0].description
     assert end.metadata.progress.progress == 75, "the step that failed did not complete"
-
-
-def test_failing():
-    simulation = Simulation(10, 10, "failing")
-    assert code(at(simulation, 5.999)) is None
-    assert [(code(state), state.done) for state in (at(simulation, 6), at(simulation, 9.999), at(simulation, 10))] == [
-        (13, False),
-        (13, False),
-        (13, True),
-    ]
-    assert at(simulation, 9).metadata.progress.progress == 60
-
-
-def test_cancelled():
-    simulation = Simulation(4, 4, "cancelled")
-    assert code(at(simulation, 1.999)) is None
-    assert [(code(state), state.done) for state in (at(simulation, 2), at(simulation, 2.299), at(simulation, 2.3))] == [
-        (1, False),
-        (1, False),
-        (1, True),
-    ]
+    assert at(Simulation(10, 10, "failing"), 9).metadata.progress.progress == 60
 
 
 @pytest.mark.parametrize("outcome", ["success", "failure", "failing", "cancelled"])
@@ -134,38 +129,17 @@ def test_clock_set_back():
     assert state_at(simulation, BEGAN, BEGAN - 60 * SECOND, BEGAN).error.code == 1
 
 
-def test_zero_duration():
-    assert at(Simulation(0, 3, "success"), 0).done
-    assert at(Simulation(0, 3, "failure"), 0).error.code == 8
-    assert at(Simulation(0, 3, "cancelled"), 0.3).error.code == 1
-
-
-def test_json():
-    simulation = Simulation(1.25, 3, "failing")
-    assert Simulation.from_json(simulation.to_json()) == simulation
-
-
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("name", "wrong"),
     [
-        ({"duration": -1}, "duration"),
-        ({"duration": float("nan")}, "duration"),
-        ({"duration": float("inf")}, "duration"),
-        ({"duration": MAX_DURATION + 1}, "duration"),
-        ({"duration": 10**400}, "duration"),
-        ({"duration": "3"}, "duration"),
-        ({"duration": True}, "duration"),
-        ({"steps": 0}, "steps"),
-        ({"steps": 1.5}, "steps"),
-        ({"steps": True}, "steps"),
-        ({"steps": MAX_STEPS + 1}, "steps"),
-        ({"outcome": "fine"}, "outcome"),
-        ({"outcome": None}, "outcome"),
+        *(("duration", wrong) for wrong in (-1, math.nan, math.inf, MAX_DURATION + 1, 10**400, "3", True)),
+        *(("steps", wrong) for wrong in (0, 1.5, True, MAX_STEPS + 1)),
+        *(("outcome", wrong) for wrong in ("fine", None)),
     ],
 )
-def test_invalid_arguments(arguments, named):
-    with pytest.raises(ValueError, match=f"^{named} is .*, not .*\\.$") as caught:
-        Simulation(**arguments)
+def test_invalid_arguments(name, wrong):
+    with pytest.raises(ValueError, match=f"^{name} is .*, not .*\\.$") as caught:
+        Simulation(**{name: wrong})
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
 import traceback
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import grpc
+import pytest
 from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceStub
 
@@ -30,11 +32,8 @@ def ended(service, operation_id):
 
 def started(service, operation):
     """Tell whether a job has started, which its message does not say."""
-    store = Store(service.path, create=False)
-    try:
+    with closing(Store(service.path, create=False)) as store:
         return store.read(operation.id).started
-    finally:
-        store.close()
 
 
 class Caller:
@@ -82,6 +81,23 @@ def script(code, *arguments, **environment):
                 yield process
             finally:
                 process.kill()
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def proceed(process):
+    """Let a script go on that reads a line from its input."""
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def status_of(ask, *arguments, **options):
+    """Return the status with which a call fails: code and message."""
+    with pytest.raises(grpc.RpcError) as caught:
+        ask(*arguments, **options)
+    return caught.value.code(), caught.value.details()
 
 
 def in_child(function):
