@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,28 +38,6 @@ def connection(path: Path) -> Iterator[Connection]:
 
 def has_tables(header: Header) -> bool:
     return header.application_id == FORMAT.application_id
-
-
-def journal_of(connection: Connection) -> str:
-    with connection.use() as opened:
-        return str(opened.execute("PRAGMA journal_mode").fetchone()[0])
-
-
-def test_all_files_are_private(path: Path, connection: Connection) -> None:
-    with connection.use() as opened:
-        prepare(opened, path, FORMAT, has_tables, 0.1)
-        assert {each.name.rpartition("-")[2] for each in path.parent.iterdir()} == {path.name, "wal", "shm"}
-        assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
-
-
-@pytest.mark.parametrize(("remote", "journal"), [(False, "wal"), (True, "delete")])
-def test_the_journal(
-    path: Path, connection: Connection, monkeypatch: pytest.MonkeyPatch, remote: bool, journal: str
-) -> None:
-    monkeypatch.setattr(sqlite, "is_remote", lambda _: remote)
-    with connection.use() as opened:
-        prepare(opened, path, FORMAT, has_tables, 0.1)
-    assert journal_of(connection) == journal
 
 
 def test_the_tables_are_made_once(path: Path, connection: Connection) -> None:
