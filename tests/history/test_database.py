@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import stat
@@ -19,14 +20,6 @@ from ds_ops_magic.util import sqlite
 THESIS = "CREATE TABLE thesis (words)"
 
 
-def journal_of(path: Path) -> str:
-    connection = sqlite3.connect(path)
-    try:
-        return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
-    finally:
-        connection.close()
-
-
 @pytest.mark.parametrize(("remote", "journal"), [(False, "wal"), (True, "delete")])
 def test_either_journal_is_shared(path: Path, monkeypatch: pytest.MonkeyPatch, remote: bool, journal: str) -> None:
     monkeypatch.setattr(sqlite, "is_remote", lambda _: remote)
@@ -36,7 +29,8 @@ def test_either_journal_is_shared(path: Path, monkeypatch: pytest.MonkeyPatch, r
     second.write([Record("host:1", "b", time.time())])
     assert first.has_changed()
     assert [record.id for record in first.load()] == ["a", "b"]
-    assert journal_of(path) == journal
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == (journal,)
     first.close()
     second.close()
 
