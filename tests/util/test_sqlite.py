@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from ds_ops_magic.util import sqlite
 from ds_ops_magic.util.sqlite import Connection, Format, Header, create_file, is_remote, prepare, transaction
 from tests.support.following import DEADLINE, python
 
@@ -74,7 +73,7 @@ def test_a_file_that_stays_locked(path: Path, connection: Connection) -> None:
     ],
 )
 def test_remote_file_systems(path: str, remote: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "_MOUNTS", tmp_path / "mounts")
+    monkeypatch.setattr("ds_ops_magic.util.sqlite._MOUNTS", tmp_path / "mounts")
     assert is_remote(Path(path)) is False
     (tmp_path / "mounts").write_text("")
     assert is_remote(Path(path)) is False
