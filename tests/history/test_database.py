@@ -59,7 +59,7 @@ def seen(state: str, changed_at: float | None = None, *, used_at: float = 1.0, s
         (seen("succeeded", 10.0), seen("running"), "succeeded"),
         (seen("succeeded", 10.0), seen("failed", 20.0), "failed"),
         (seen("succeeded", 20.0), seen("failed", 10.0), "succeeded"),
-        # Where the service does not say when it has changed, what was told last counts.
+        # Where the service does not say when it has changed, what was recorded last counts.
         (seen("running"), seen("failing"), "failing"),
         (seen("running", seen_at=9e9), seen("failing"), "failing"),
         (seen("running", 10.0), seen("failing"), "failing"),

@@ -228,7 +228,7 @@ def test_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shortest", "longest", "said"),
+    ("shortest", "longest", "words"),
     [
         (120.0, 245.0, "2-4 min"),
         (118.0, 122.0, "about 2 min"),
@@ -240,5 +240,5 @@ def test_counted() -> None:
         (86400.0, 3 * 86400.0, "24 h-3 d"),
     ],
 )
-def test_length_range(shortest: float, longest: float, said: str) -> None:
-    assert length_range(shortest, longest) == said
+def test_length_range(shortest: float, longest: float, words: str) -> None:
+    assert length_range(shortest, longest) == words
