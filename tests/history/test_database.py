@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import stat
@@ -19,14 +20,6 @@ from ds_ops_magic.util import sqlite
 THESIS = "CREATE TABLE thesis (words)"
 
 
-def journal_of(path: Path) -> str:
-    connection = sqlite3.connect(path)
-    try:
-        return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
-    finally:
-        connection.close()
-
-
 @pytest.mark.parametrize(("remote", "journal"), [(False, "wal"), (True, "delete")])
 def test_either_journal_is_shared(path: Path, monkeypatch: pytest.MonkeyPatch, remote: bool, journal: str) -> None:
     monkeypatch.setattr(sqlite, "is_remote", lambda _: remote)
@@ -36,7 +29,8 @@ def test_either_journal_is_shared(path: Path, monkeypatch: pytest.MonkeyPatch, r
     second.write([Record("host:1", "b", time.time())])
     assert first.has_changed()
     assert [record.id for record in first.load()] == ["a", "b"]
-    assert journal_of(path) == journal
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == (journal,)
     first.close()
     second.close()
 
@@ -65,7 +59,7 @@ def seen(state: str, changed_at: float | None = None, *, used_at: float = 1.0, s
         (seen("succeeded", 10.0), seen("running"), "succeeded"),
         (seen("succeeded", 10.0), seen("failed", 20.0), "failed"),
         (seen("succeeded", 20.0), seen("failed", 10.0), "succeeded"),
-        # Where the service does not say when it has changed, what was told last counts.
+        # Where the service does not say when it has changed, what was recorded last counts.
         (seen("running"), seen("failing"), "failing"),
         (seen("running", seen_at=9e9), seen("failing"), "failing"),
         (seen("running", 10.0), seen("failing"), "failing"),

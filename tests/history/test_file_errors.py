@@ -79,9 +79,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM
 
 def test_a_full_disk(path: Path) -> None:
     with python(_FULL, path) as process:
-        said, errors = process.communicate(timeout=60)
+        out, errors = process.communicate(timeout=60)
     assert errors == ""
-    assert said.startswith(f"True No history is kept, because {path} cannot be used: ")
+    assert out.startswith(f"True No history is kept, because {path} cannot be used: ")
     # At its end, with room on the disk again, the process has written what it could not before.
     assert kept(path).keys() == {"before", *(f"lost{number}" for number in range(200))}
 

@@ -1,4 +1,4 @@
-"""The history: what is kept of operations that were followed, and what is said of them later."""
+"""The history: what is kept of operations that were followed, and what is known of them later."""
 
 from __future__ import annotations
 
@@ -126,11 +126,11 @@ def test_not_found_says_the_last_state(open_history: OpenHistory) -> None:
     assert history.flush(10.0)
     error = error_for("NOT_FOUND", "no such thing", "gone")
     before = error.args
-    said = here.record_error("gone", error)
-    assert str(said.args[0]).endswith(" UTC: succeeded.")
-    assert (type(said), len(str(said).splitlines())) == (type(error), len(before))
+    found = here.record_error("gone", error)
+    assert str(found.args[0]).endswith(" UTC: succeeded.")
+    assert (type(found), len(str(found).splitlines())) == (type(error), len(before))
     [update] = here.on_updates([Update("gone", error=error)])
-    assert str(update.error) == str(said)
+    assert str(update.error) == str(found)
     assert error.args == before  # it may be of several watches
 
 

@@ -108,9 +108,9 @@ def test_no_path_of_a_file(path: str, why: str, monkeypatch: pytest.MonkeyPatch,
     history.ensure_read()
     history.of("host:1").record_request(["op1"])
     assert not history.flush()
-    complaint = history.take_warning()
-    assert why in complaint
-    assert complaint.isprintable()
+    warning = history.take_warning()
+    assert why in warning
+    assert warning.isprintable()
     assert list(tmp_path.iterdir()) == []
     history.close()
 
@@ -150,12 +150,12 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
         closed = Path(folder) / "closed"
         closed.mkdir()
         with python(_CLOSED, closed, tmp_path) as process:
-            said, errors = process.communicate(timeout=60)
+            out, errors = process.communicate(timeout=60)
         closed.chmod(0o700)
-    complaint = f"No history is kept, because {closed}/history.sqlite cannot be used: Permission denied. "
+    warning = f"No history is kept, because {closed}/history.sqlite cannot be used: Permission denied. "
     assert process.returncode == 0, errors
-    assert said.splitlines()[-1].startswith(f"False {complaint}")
-    assert errors.startswith(complaint)
+    assert out.splitlines()[-1].startswith(f"False {warning}")
+    assert errors.startswith(warning)
     assert len(errors.splitlines()) == 1
 
 

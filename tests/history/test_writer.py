@@ -15,7 +15,7 @@ from tests.support.following import python, until
 from tests.support.scripted import message
 from tests.support.threadless import Threadless
 
-COMPLAINT = "No history is kept yet. No thread can be started here (can't start new thread): "
+WARNING = "No history is kept yet. No thread can be started here (can't start new thread): "
 
 
 def threads() -> list[threading.Thread]:
@@ -39,7 +39,7 @@ def test_records_wait_for_a_thread(history: History, threadless: Threadless) -> 
     history.request_read()
     history.ensure_read()
     history.refresh()
-    assert history.take_warning().startswith(COMPLAINT)
+    assert history.take_warning().startswith(WARNING)
     assert history.take_warning() == ""
     assert not history.path.exists()
     threadless.names.clear()
@@ -120,8 +120,8 @@ assert history.flush(10.0)
 def test_the_systems_limit(code: str) -> None:
     with TemporaryDirectory() as folder:
         with python(code, folder) as process:
-            said, errors = process.communicate(timeout=60)
-        assert (process.returncode, said.splitlines()[-1:]) == (0, ["['early']"]), errors
+            out, errors = process.communicate(timeout=60)
+        assert (process.returncode, out.splitlines()[-1:]) == (0, ["['early']"]), errors
         assert errors.count("No history is kept yet.") == 1
         assert "Traceback" not in errors
         assert kept(Path(folder) / "history.sqlite").keys() == ({"early", "late"} if code != _LIMITED else {"early"})
@@ -193,26 +193,26 @@ def see_threads(most):
         assert time.monotonic() < until
         time.sleep(0.001)
 
-def tell(history, told):
+def record(history, ids):
     for part in range(400):
         history.of("host:1").record_request([str(part)])
-        told.append(str(part))
+        ids.append(str(part))
         if part % 20 == 19:
             history.flush(5.0)
 
 signal.signal(signal.SIGALRM, interrupt)
 interrupts = 0
 for number in range(200):
-    history, told = History(f"{sys.argv[1]}/{number}.sqlite"), []
+    history, ids = History(f"{sys.argv[1]}/{number}.sqlite"), []
     try:
         signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-6, 6e-4))
-        tell(history, told)  # a call, because Python 3.13.0 does not catch what is raised where a loop jumps back
+        record(history, ids)  # a call, because Python 3.13.0 does not catch what is raised where a loop jumps back
         signal.setitimer(signal.ITIMER_REAL, 0.0)
     except KeyboardInterrupt:
         interrupts += 1
     history.of("host:1").record_request(["last"])
     assert history.flush(30.0), number
-    assert {record.id for record in history.records()} >= {*told, "last"}, number
+    assert {record.id for record in history.records()} >= {*ids, "last"}, number
     see_threads(1)  # one that comes late after its start was interrupted ends by itself
     history.close()
     see_threads(0)
@@ -222,5 +222,5 @@ print(interrupts > 100)
 
 def test_interrupts_at_random_moments(tmp_path: Path) -> None:
     with python(_SIGNALS, tmp_path) as process:
-        said, errors = process.communicate(timeout=100)
-    assert (said, process.returncode) == ("True\n", 0), errors
+        out, errors = process.communicate(timeout=100)
+    assert (out, process.returncode) == ("True\n", 0), errors

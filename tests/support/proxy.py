@@ -8,7 +8,7 @@ import threading
 
 
 class Proxy:
-    """Passes bytes on between clients and the server on a port, until it is told to drop them."""
+    """Passes bytes on between clients and the server on a port, until `drop` is called."""
 
     def __init__(self, port: int) -> None:
         self._port = port

@@ -1,4 +1,4 @@
-"""A poller under test, and a listener that keeps what it is told."""
+"""A poller under test, and a listener that keeps the updates it gets."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Recorder:
         self.updates.extend(updates)
 
     def seen(self, operation_id: str = "a") -> list[str]:
-        """Return what was told of one operation: descriptions, and errors by their class."""
-        told = [update for update in self.updates if update.id == operation_id]
+        """Return the updates of one operation: descriptions, and errors by their class."""
+        updates = [update for update in self.updates if update.id == operation_id]
         return [
             update.after.description if update.after else type(update.error or update.cancel_error).__name__
-            for update in told
+            for update in updates
         ]
 
     def ended(self, *ids: str) -> bool:

@@ -1,4 +1,4 @@
-"""A real gRPC server that answers as a test tells it to: any code, any bytes, any delay."""
+"""A real gRPC server that answers as a test scripts it: any code, any bytes, any delay."""
 
 from __future__ import annotations
 

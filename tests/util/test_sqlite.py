@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ds_ops_magic.util import sqlite
 from ds_ops_magic.util.sqlite import Connection, Format, Header, create_file, is_remote, prepare, transaction
 from tests.support.following import DEADLINE, python
 
@@ -39,28 +37,6 @@ def connection(path: Path) -> Iterator[Connection]:
 
 def has_tables(header: Header) -> bool:
     return header.application_id == FORMAT.application_id
-
-
-def journal_of(connection: Connection) -> str:
-    with connection.use() as opened:
-        return str(opened.execute("PRAGMA journal_mode").fetchone()[0])
-
-
-def test_all_files_are_private(path: Path, connection: Connection) -> None:
-    with connection.use() as opened:
-        prepare(opened, path, FORMAT, has_tables, 0.1)
-        assert {each.name.rpartition("-")[2] for each in path.parent.iterdir()} == {path.name, "wal", "shm"}
-        assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
-
-
-@pytest.mark.parametrize(("remote", "journal"), [(False, "wal"), (True, "delete")])
-def test_the_journal(
-    path: Path, connection: Connection, monkeypatch: pytest.MonkeyPatch, remote: bool, journal: str
-) -> None:
-    monkeypatch.setattr(sqlite, "is_remote", lambda _: remote)
-    with connection.use() as opened:
-        prepare(opened, path, FORMAT, has_tables, 0.1)
-    assert journal_of(connection) == journal
 
 
 def test_the_tables_are_made_once(path: Path, connection: Connection) -> None:
@@ -97,7 +73,7 @@ def test_a_file_that_stays_locked(path: Path, connection: Connection) -> None:
     ],
 )
 def test_remote_file_systems(path: str, remote: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "_MOUNTS", tmp_path / "mounts")
+    monkeypatch.setattr("ds_ops_magic.util.sqlite._MOUNTS", tmp_path / "mounts")
     assert is_remote(Path(path)) is False
     (tmp_path / "mounts").write_text("")
     assert is_remote(Path(path)) is False

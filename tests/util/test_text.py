@@ -135,18 +135,9 @@ def test_nothing_is_left_that_a_terminal_obeys(text: str) -> None:
     assert is_safe(printable(text).replace("\n", "").replace("\t", ""))
 
 
-@pytest.mark.parametrize("number", [*range(0x20), *range(0x7F, 0xA0)])
-def test_one_line_leaves_no_control_character(number: int) -> None:
-    assert is_safe(one_line(f"a{chr(number)}b"))
-
-
 @pytest.mark.parametrize("text", HARMLESS)
 def test_writing_is_left_alone(text: str) -> None:
     assert one_line(text) == tidy(text) == printable(text) == text
-
-
-def test_one_line_can_be_written_to_any_stream() -> None:
-    one_line("file \udcff name").encode()
 
 
 @pytest.mark.parametrize(
@@ -199,10 +190,6 @@ def test_ten_megabytes_are_cut_quickly(text: str) -> None:
     assert 0 < len(line) <= 256
 
 
-def test_printable_keeps_lines_and_indentation() -> None:
-    assert printable('File "x"\n\tdef f():\n') == 'File "x"\n\tdef f():\n'
-
-
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
@@ -241,7 +228,7 @@ def test_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shortest", "longest", "said"),
+    ("shortest", "longest", "words"),
     [
         (120.0, 245.0, "2-4 min"),
         (118.0, 122.0, "about 2 min"),
@@ -253,5 +240,5 @@ def test_counted() -> None:
         (86400.0, 3 * 86400.0, "24 h-3 d"),
     ],
 )
-def test_length_range(shortest: float, longest: float, said: str) -> None:
-    assert length_range(shortest, longest) == said
+def test_length_range(shortest: float, longest: float, words: str) -> None:
+    assert length_range(shortest, longest) == words

@@ -61,12 +61,8 @@ def test_idle_threads_end_and_others_begin(executor):
 
 def test_nothing_is_lost_and_nothing_runs_twice(executor):
     ran = []
-
-    def submit(numbers):
-        return [executor.submit(ran.append, number) for number in numbers]
-
     with futures.ThreadPoolExecutor(8) as many:
-        going = [future for made in many.map(submit, (range(n, 400, 8) for n in range(8))) for future in made]
+        going = list(many.map(lambda number: executor.submit(ran.append, number), range(400)))
     for future in going:
         future.result(DEADLINE)
     assert sorted(ran) == list(range(400))
@@ -121,14 +117,11 @@ def test_at_the_limit_the_threads_that_run_take_it(executor, monkeypatch):
     assert second.result(DEADLINE) == 0
 
 
-def test_uninterrupted_runs_apart_from_the_main_thread():
+def test_uninterrupted_runs_apart_from_the_main_thread(executor):
     assert uninterrupted(threading.current_thread) is not threading.main_thread()
     with pytest.raises(ValueError, match="no"):
         uninterrupted(lambda: int("no"))
     until(lambda: not running("ds_ops_magic"))
-
-
-def test_uninterrupted_on_another_thread_runs_there(executor):
     where = executor.submit(lambda: (threading.current_thread(), uninterrupted(threading.current_thread)))
     assert len(set(where.result(DEADLINE))) == 1
 
