@@ -102,6 +102,8 @@ def test_a_metadata_service_with_a_token(drips: bytes, machine: MetadataStandIn)
     machine.drips = drips
     with leaving_nothing():
         assert fetched(MetadataService()) == machine.token
+    with pytest.raises(NoToken, match="no answer within 0"):
+        fetched(MetadataService(), timeout=0.0)
 
 
 def test_an_sdk_whose_token_never_ends(cloud: CloudStandIn, machine: MetadataStandIn) -> None:

@@ -51,8 +51,8 @@ def connection_by(cloud: CloudStandIn, *sources: Source, clock: Callable[[], flo
     return yandex.connect(Cloud(cloud.address, cloud.ca.read_bytes()), sources, 20.0, clock)
 
 
-def fetched(source: Source) -> str:
-    return source.fetch(Cloud("127.0.0.1:1"), SECONDS).value
+def fetched(source: Source, timeout: float = SECONDS) -> str:
+    return source.fetch(Cloud("127.0.0.1:1"), timeout).value
 
 
 def more_gets(cloud: CloudStandIn) -> None:
