@@ -15,7 +15,7 @@ MOST = 8
 def taken(queue: PollQueue, *, outage: bool = False) -> list[str]:
     """Take all that there is room for, and leave it under way."""
     names = []
-    while queue.next_due(outage=outage) is not None:
+    while queue.next_due(outage=outage) < math.inf:
         names.append(queue.take(math.inf, outage=outage)[0])
     assert queue.take(math.inf, outage=outage) is None
     return names
