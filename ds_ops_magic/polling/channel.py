@@ -45,12 +45,7 @@ _LET_GO = -1.0
 
 
 class Channel:
-    """A channel and its calls. Lives on one event loop.
-
-    Args:
-        connection: Where to, and as whom.
-        methods: Full names of the gRPC methods that are called.
-    """
+    """A channel, and the calls of the gRPC methods with these full names. Lives on one event loop."""
 
     def __init__(self, connection: Connection, *methods: str) -> None:
         self._connection = connection
@@ -67,17 +62,7 @@ class Channel:
         self._given_up_at = 0.0
 
     async def call(self, method: str, request: bytes, timeout: float, *, wait_for_ready: bool) -> bytes:
-        """Make a call, and make it again if the channel is closed for a fork meanwhile.
-
-        Args:
-            method: Full name of the gRPC method.
-            request: The serialized message.
-            timeout: In seconds.
-            wait_for_ready: Whether to wait for a connection within that time where there is none.
-
-        Raises:
-            CallFailed: It brought no answer, or a refusal.
-        """
+        """Make a call, and make it again if the channel is closed for a fork meanwhile; raises CallFailed."""
         while True:
             while not self._opened.is_set():  # one pause may follow the other
                 await self._opened.wait()
@@ -129,7 +114,7 @@ class Channel:
     async def _attempt(
         self, method: str, request: bytes, timeout: float, wait_for_ready: bool
     ) -> bytes | CallFailed | None:
-        """Return an answer, why there is none, or None when the channel was closed under the call."""
+        """Return the answer, or why there is none; None where the channel was closed for a fork meanwhile."""
         call = self._methods[method](
             request, timeout=timeout, metadata=self._connection.metadata(), wait_for_ready=wait_for_ready
         )
@@ -145,17 +130,15 @@ class Channel:
             self._given_up_at = self._loop.time()
             raise  # the task was cancelled, and gRPC has cancelled the call with it
         except grpc.RpcError as error:
-            return self._failed(error)
+            answered: Any = error
+            message = self._connection.redacted(answered.details() or "")
+            return CallFailed(code_of(answered.code().name, message), message, retry_after(answered))
         except BaseException as error:  # a given SDK may raise anything
             error.with_traceback(None)  # its frames would keep the channel open until the collector comes
             # A call that gRPC cannot even make. Its message may hold what was to be sent, the token with it.
             return CallFailed("INTERNAL", f"gRPC could not make the call ({type(error).__name__})")
         finally:
             del self._overdue_at[call]
-
-    def _failed(self, error: Any) -> CallFailed:
-        message = self._connection.redacted(error.details() or "")
-        return CallFailed(code_of(error.code().name, message), message, retry_after(error))
 
     def _check_later(self) -> None:
         """Check once a second, while there are calls, for one that outlives gRPC's own deadline: none may hang.

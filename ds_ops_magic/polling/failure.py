@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -16,13 +17,7 @@ LONGEST_RETRY = 300.0
 
 
 class CallFailed(Exception):
-    """A call that brought no answer, or a refusal; internal: a user gets one of the errors of `model.errors`.
-
-    Attributes:
-        code: Name of the gRPC code.
-        message: The service's or gRPC's own message.
-        retry_after: Seconds the service asked to wait (RetryInfo), at most `LONGEST_RETRY`; None where it did not.
-    """
+    """A call that brought no answer, or a refusal. Internal: a user gets one of the errors of `model.errors`."""
 
     def __init__(self, code: str, message: str, retry_after: float | None = None) -> None:
         super().__init__(code, message)
@@ -40,12 +35,10 @@ class CallFailed(Exception):
 
     @property
     def on_get(self) -> OnGet:
-        """What it means as the answer to Get."""
         return OnGet.FAIL if self.is_over_the_limit else meaning_of(self.code).get
 
     @property
     def on_cancel(self) -> OnCancel:
-        """What it means as the answer to Cancel."""
         return OnCancel.RAISE if self.is_over_the_limit else meaning_of(self.code).cancel
 
 
@@ -55,19 +48,11 @@ Failure = CallFailed | UnreadableAnswer
 
 def retry_after(error: Any) -> float | None:
     """Return the seconds to wait that a gRPC error asks for in its RetryInfo; None without one."""
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin":
-            return _retry_info(value)
-    return None
-
-
-def _retry_info(data: bytes) -> float | None:
+    data = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin", b"")
     info = RetryInfo()
-    try:
+    with contextlib.suppress(DecodeError):
         for detail in StatusMessage.FromString(data).details:
             if detail.Unpack(info):
                 seconds = float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
                 return min(LONGEST_RETRY, max(0.0, seconds))
-    except DecodeError:
-        return None
     return None

@@ -29,14 +29,8 @@ class Action(enum.Enum):
     FAIL = "not made again"
 
 
-_ACTIONS: dict[OnGet | OnCancel, Action] = {
-    OnGet.RETRY: Action.RETRY,
-    OnGet.BACK_OFF: Action.RETRY,
-    OnGet.RETRY_LIMITED: Action.RETRY,
-    OnGet.REFRESH: Action.REFRESH,
-    OnCancel.RETRY: Action.RETRY,
-    OnCancel.REFRESH: Action.REFRESH,
-}
+_RETRIED = {OnGet.RETRY, OnGet.BACK_OFF, OnGet.RETRY_LIMITED, OnCancel.RETRY}
+_REFRESHED = {OnGet.REFRESH, OnCancel.REFRESH}
 
 
 @dataclass
@@ -49,43 +43,33 @@ class Attempts:
     refreshed: bool = False
 
     def after(self, failed: Failure, *, cancel: bool = False) -> Action:
-        """Count a failed call, and tell what follows.
-
-        Args:
-            failed: What it said, or that its answer cannot be read: one that was cut off on the way is whole the next
-                time, and a Cancel has arrived.
-            cancel: Whether it was a Cancel; else a Get.
-        """
-        if isinstance(failed, UnreadableAnswer):
+        """Count a failed Get, or Cancel, and return what follows."""
+        if isinstance(failed, UnreadableAnswer):  # it may have been cut off on the way; a Cancel has arrived
             self.unreadable += 1
             return Action.FAIL if cancel or self.unreadable > UNREADABLE_RETRIES else Action.RETRY
         step = failed.on_cancel if cancel else failed.on_get
-        action = _ACTIONS.get(step, Action.FAIL)
-        if action is Action.REFRESH:
-            action, self.refreshed = (Action.FAIL if self.refreshed else action), True
-        elif action is Action.RETRY:
-            self.failures += 1
-            self.unknown += step is OnGet.RETRY_LIMITED
-            if self.unknown > UNKNOWN_RETRIES:
-                return Action.FAIL
-        return action
+        if step in _REFRESHED and not self.refreshed:
+            self.refreshed = True
+            return Action.REFRESH
+        if step not in _RETRIED:
+            return Action.FAIL
+        self.failures += 1
+        self.unknown += step is OnGet.RETRY_LIMITED
+        return Action.FAIL if self.unknown > UNKNOWN_RETRIES else Action.RETRY
 
     def note_answer(self) -> None:
-        """Count anew from now on, but for answers that cannot be read."""
+        """Reset the counts, but for answers that cannot be read."""
         self.failures = self.unknown = 0
         self.refreshed = False
 
     def delay_after(self, failed: Failure, service_failures: int, chance: float) -> float:
         """Return the seconds until the call is made again; at least what RetryInfo asks for.
 
-        Args:
-            failed: What the last call said.
-            service_failures: How many calls in a row brought no answer, about whichever operation. While others are
-                answered, one that was refused by bad luck is asked again soon.
-            chance: A random number in 0..1, from which the jitter comes.
+        ``service_failures`` counts the calls in a row, about any operation, that brought no answer.
         """
         if isinstance(failed, UnreadableAnswer):
             return retry_delay(self.unreadable, chance)
+        # While others are answered, one that was refused by bad luck is asked again soon.
         failures = min(self.failures, service_failures + 1)
         return max(failed.retry_after or 0.0, retry_delay(failures, chance))
 
