@@ -41,9 +41,6 @@ class Listeners:
         self._gone: collections.deque[Reference] = collections.deque()
         self._updates: dict[Reference, list[Update]] = {}
 
-    def __len__(self) -> int:
-        return len(self._ids)
-
     def add(self, listener: Listener, ids: Iterable[str]) -> Reference:
         """Note who follows these. May be called from any thread."""
         reference = reference_to(listener, self._gone.append)
@@ -51,7 +48,6 @@ class Listeners:
         return reference
 
     def drop(self, reference: Reference) -> None:
-        """Tell a listener nothing more; one that is not there is no error."""
         self._ids.pop(reference, None)
         self._updates.pop(reference, None)
 

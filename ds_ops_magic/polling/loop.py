@@ -124,8 +124,7 @@ class BackgroundLoop:
     def close(self, *, at_exit: bool = False) -> None:
         """Cancel every task, run the teardown and end the thread. Waits a second at most.
 
-        At the exit of the process who waits for a result, on a daemon thread, is left waiting: the error would only be
-        printed.
+        At exit, daemon threads that wait for a result are left waiting: the error would only be printed.
         """
         with self._lock:
             if not self._closed:

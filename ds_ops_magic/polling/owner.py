@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.polling.poller import Poller
 
-
 _alive: weakref.WeakSet[Poller] = weakref.WeakSet()
 
 

@@ -66,7 +66,6 @@ class Poller:
 
     @property
     def has_died(self) -> bool:
-        """Whether the thread has ended, or never came up, though nobody closed it."""
         return self._background.has_died
 
     def is_current(self) -> bool:

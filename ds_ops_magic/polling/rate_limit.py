@@ -40,7 +40,6 @@ class TokenBucket:
         return min(self._full, self._low + (now - self._lowered_at) * self._full / self.RECOVERY)
 
     def take(self, now: float) -> bool:
-        """Spend one call; False when there is none to spend."""
         self._count(now)
         if self._tokens < 1.0 or now < self._blocked_until:
             return False
@@ -48,7 +47,6 @@ class TokenBucket:
         return True
 
     def ready_at(self, now: float) -> float:
-        """Return when a call can be spent again."""
         self._count(now)
         missing = max(0.0, 1.0 - self._tokens)
         return max(now + missing / self.rate(now), self._blocked_until)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ds_ops_magic.connection.tokens import TemporarilyUnavailable
 from ds_ops_magic.model.errors import AuthenticationError, OperationsError, thread_limit
-from ds_ops_magic.polling.retry import retry_delay
+from ds_ops_magic.polling.failure import retry_delay
 from ds_ops_magic.util.text import tidy
 from ds_ops_magic.util.threads import DaemonThreads, ThreadLimitReached
 
@@ -75,7 +75,12 @@ class Refresher:
         try:
             # Who is cancelled here does not take it from the others.
             await asyncio.wait({work.task}, timeout=None if until == math.inf else until - time.monotonic())
-            return work.task.result() if work.task.done() else work.unavailable or self._too_slow()
+            if work.task.done():
+                return work.task.result()
+            return work.unavailable or AuthenticationError(
+                f"{tidy(self._connection.endpoint, 100)} refused the credentials, and no fresh ones came in time.",
+                "The operations go on by themselves; try again later.",
+            )
         finally:
             work.waiting -= 1
             if not work.waiting:
@@ -105,13 +110,6 @@ class Refresher:
                 _log.debug("the credentials were refreshed")
                 break
         return None
-
-    def _too_slow(self) -> OperationsError:
-        shown = tidy(self._connection.endpoint, 100)
-        return AuthenticationError(
-            f"{shown} refused the credentials, and no fresh ones came in time.",
-            "The operations go on by themselves; try again later.",
-        )
 
 
 def _delay(attempts: int, chance: float) -> float:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING
 
 from ds_ops_magic.model.errors import UnreadableAnswer
 from ds_ops_magic.model.grpc_codes import OnCancel
-from ds_ops_magic.polling.failure import CallFailed
+from ds_ops_magic.polling.failure import Action, Attempts, CallFailed, Failure
 from ds_ops_magic.polling.rate_limit import Caller
-from ds_ops_magic.polling.retry import Action, Attempts
 from ds_ops_magic.polling.service import Answer, OperationService, read
 from ds_ops_magic.util.text import duration
-
-if TYPE_CHECKING:
-    from ds_ops_magic.polling.failure import Failure
 
 _CHECK_INTERVAL = 0.1  # seconds between two checks whether waiting for a call is of no use any more
 _MAX_CONCURRENT = 16  # requests under way: cancelling a thousand operations is no reason for a storm
@@ -90,8 +85,8 @@ class Requests:
             turn.cancel()
 
     def _check_service(self, made: float) -> None:
-        health = self._service.health
+        health, blocked = self._service.health, self._service.limiter.blocked_for()
         if health.was_silent_since(made):
             raise self._service.silence(health.current.last_status or "")
-        if (blocked := self._service.limiter.blocked_for()) > health.request_timeout:
+        if blocked > health.request_timeout:
             raise self._service.silence(f"RESOURCE_EXHAUSTED: it wants no calls for another {duration(blocked)}")

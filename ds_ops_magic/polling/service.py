@@ -15,7 +15,7 @@ from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer
 from ds_ops_magic.model.grpc_codes import OnGet
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.polling.channel import Channel
-from ds_ops_magic.polling.failure import CallFailed, Failure
+from ds_ops_magic.polling.failure import Attempts, CallFailed, Failure
 from ds_ops_magic.polling.health import OutageDetector
 from ds_ops_magic.polling.rate_limit import RateLimiter
 from ds_ops_magic.polling.reauth import Refresher
@@ -23,7 +23,6 @@ from ds_ops_magic.util.text import tidy
 
 if TYPE_CHECKING:
     from ds_ops_magic.connection.connection import Connection
-    from ds_ops_magic.polling.retry import Attempts
 
 _log = logging.getLogger(__name__)
 _GET = "/yandex.cloud.operation.OperationService/Get"

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer
 from ds_ops_magic.model.view import Update
-from ds_ops_magic.polling.failure import CallFailed
+from ds_ops_magic.polling.failure import Action, CallFailed, Failure
 from ds_ops_magic.polling.queue import PollQueue
 from ds_ops_magic.polling.rate_limit import TICK, Caller
-from ds_ops_magic.polling.retry import Action
 from ds_ops_magic.polling.service import Answer, OperationService, read
 from ds_ops_magic.polling.tracked import TrackedOperation, is_older
 from ds_ops_magic.util.text import tidy
@@ -23,7 +22,6 @@ from ds_ops_magic.util.text import tidy
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ds_ops_magic.polling.failure import Failure
     from ds_ops_magic.polling.listeners import Listeners, Reference
     from ds_ops_magic.polling.loop import BackgroundLoop
     from ds_ops_magic.polling.requests import Requests
@@ -95,9 +93,8 @@ class Tracker:
         try:
             answer = await self._requests.cancel(operation_id)
         except OperationsError as error:
-            tracked = self.operations.get(operation_id)
-            for listener in tracked.listeners if tracked else ():
-                self._listeners.tell(listener, Update(operation_id, cancel_error=error))
+            if operation_id in self.operations:
+                self._tell(self.operations[operation_id], Update(operation_id, cancel_error=error))
             return
         tracked = self.operations.get(operation_id)
         if tracked is not None:
@@ -190,8 +187,7 @@ class Tracker:
         if _log.isEnabledFor(logging.DEBUG) and (held is None or held.status is not operation.status):
             before = held.status.name if held else "not seen"
             _log.debug("%s: %s, before: %s", tidy(tracked.id, 50), operation.status.name, before)
-        for listener in tracked.listeners:
-            self._listeners.tell(listener, Update(tracked.id, after=operation))
+        self._tell(tracked, Update(tracked.id, after=operation))
         if operation.done:
             self._forget(tracked)
 
@@ -218,9 +214,12 @@ class Tracker:
     def _end(self, tracked: TrackedOperation, error: OperationsError) -> None:
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("%s: the wait ends with %s", tidy(tracked.id, 50), type(error).__name__)
-        for listener in tracked.listeners:
-            self._listeners.tell(listener, Update(tracked.id, error=error))
+        self._tell(tracked, Update(tracked.id, error=error))
         self._forget(tracked)
+
+    def _tell(self, tracked: TrackedOperation, update: Update) -> None:
+        for listener in tracked.listeners:
+            self._listeners.tell(listener, update)
 
     def _forget(self, tracked: TrackedOperation) -> None:
         if self._is_current(tracked):

@@ -257,7 +257,7 @@ def test_watches_that_nobody_holds_any_more_are_asked_for_no_more_and_let_their_
         watches.clear()
         gc.collect()
         until(lambda: set(poller._tracker.operations) == {"kept", "shared"})
-        assert len(poller._listeners) == 1
+        assert len(poller._listeners._ids) == 1
         clients.clear()
         gc.collect()
         asked = server.gets("kept")

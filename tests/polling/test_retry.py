@@ -6,8 +6,7 @@ import pytest
 
 from ds_ops_magic.model.errors import UnreadableAnswer
 from ds_ops_magic.model.grpc_codes import CODES
-from ds_ops_magic.polling.failure import CallFailed
-from ds_ops_magic.polling.retry import Action, Attempts, retry_delay
+from ds_ops_magic.polling.failure import Action, Attempts, CallFailed, retry_delay
 
 RETRIED = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED", "INTERNAL", "CANCELLED", "RESOURCE_EXHAUSTED"}
 UNREADABLE = UnreadableAnswer("its answer")
