@@ -130,15 +130,17 @@ class Channel:
             self._given_up_at = self._loop.time()
             raise  # the task was cancelled, and gRPC has cancelled the call with it
         except grpc.RpcError as error:
-            answered: Any = error
-            message = self._connection.redacted(answered.details() or "")
-            return CallFailed(code_of(answered.code().name, message), message, retry_after(answered))
+            return self._failed(error)  # which no variable of this frame may keep: it holds the frame, and the channel
         except BaseException as error:  # a given SDK may raise anything
             error.with_traceback(None)  # its frames would keep the channel open until the collector comes
             # A call that gRPC cannot even make. Its message may hold what was to be sent, the token with it.
             return CallFailed("INTERNAL", f"gRPC could not make the call ({type(error).__name__})")
         finally:
             del self._overdue_at[call]
+
+    def _failed(self, error: Any) -> CallFailed:
+        message = self._connection.redacted(error.details() or "")
+        return CallFailed(code_of(error.code().name, message), message, retry_after(error))
 
     def _check_later(self) -> None:
         """Check once a second, while there are calls, for one that outlives gRPC's own deadline: none may hang.

@@ -119,7 +119,6 @@ class Attempts:
 def retry_delay(failures: int, chance: float, *, first: float = 0.1, longest: float = 1.0) -> float:
     """Return the seconds to wait after a failure: about ``first`` at first, doubling up to ``longest``.
 
-    Between calls one second at most, because a service that is back should be noticed at once; the calls stay few
-    because an outage is probed by few calls, not by one an operation.
+    Between calls one second at most: a service that is back is noticed at once, and few calls probe an outage.
     """
     return min(longest, first * 2.0 ** min(failures, 8)) * (0.75 + 0.5 * chance)

@@ -22,8 +22,6 @@ class TokenBucket:
     """Seconds for which no call at all is made, however long one answer asks for: it was about one operation."""
 
     def __init__(self, rate: float, now: float) -> None:
-        if not rate > 0:
-            raise ValueError(f"the rate must be above 0 calls a second, not {rate}")
         self._full = rate
         self._low = rate
         self._lowered_at = now
