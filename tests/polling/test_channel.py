@@ -8,7 +8,6 @@ import threading
 from typing import Any
 
 import grpc
-import pytest
 
 from ds_ops_magic.connection.connection import EndpointConnection, Options
 from ds_ops_magic.polling.service import OperationService, read
@@ -38,26 +37,6 @@ def test_a_call_ends_though_grpc_forgets_its_deadline() -> None:
     with ScriptedServer(Call.hang) as server, lasting(1.0, 3.0):
         failed = calling(WithoutDeadlines(server.address), lambda service: failure_of(service.get("a", 0.1)))
     assert (failed.code, failed.message) == ("DEADLINE_EXCEEDED", "the call did not end within its deadline")
-
-
-def test_a_cancelled_task_gives_the_call_up() -> None:
-    under_way, given_up = threading.Event(), threading.Event()
-
-    def answer(call: Call) -> Any:
-        call.context.add_callback(given_up.set)
-        under_way.set()
-        call.hang()
-
-    async def work(service: OperationService) -> None:
-        task = asyncio.create_task(service.get("a", 30))
-        await asyncio.to_thread(until, under_way.is_set)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    with ScriptedServer(answer) as server, lasting(0.0, 3.0):
-        calling(server, work)
-        until(given_up.is_set)
 
 
 class OddToken(EndpointConnection):

@@ -58,43 +58,6 @@ def test_what_the_setup_raises_is_raised_by_start() -> None:
     until(lambda: NAME not in [thread.name for thread in threading.enumerate()])
 
 
-def test_it_runs_on_a_daemon_thread_of_its_own() -> None:
-    with running() as background:
-
-        async def where() -> tuple[str, bool, bool]:
-            thread = threading.current_thread()
-            return thread.name, thread.daemon, background.is_current()
-
-        assert background.run(where).result(5) == (NAME, True, True)
-        assert not background.is_current()
-
-
-def test_results_and_errors_come_back() -> None:
-    async def answer() -> int:
-        await asyncio.sleep(0)
-        return 42
-
-    async def fail() -> int:
-        raise ValueError("wrong")
-
-    with running() as background:
-        assert background.run(answer).result(5) == 42
-        with pytest.raises(ValueError, match="wrong"):
-            background.run(fail).result(5)
-
-
-def test_work_comes_in_from_many_threads() -> None:
-    told: list[int] = []
-    with running() as background:
-        threads = [threading.Thread(target=background.soon, args=(told.append, number)) for number in range(50)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        until(lambda: len(told) == 50)
-    assert sorted(told) == list(range(50))
-
-
 def test_closing_ends_what_is_under_way_with_watch_stopped() -> None:
     with running() as background:
         waiting = [background.run(lambda: asyncio.sleep(60)) for _ in range(10)]
@@ -141,6 +104,7 @@ def test_every_task_has_ended_when_the_teardown_comes() -> None:
 
 def test_it_can_be_closed_from_inside() -> None:
     with running() as background:
+        assert not background.is_current()
         background.soon(background.close)
         until(lambda: NAME not in [thread.name for thread in threading.enumerate()])
 

@@ -40,17 +40,6 @@ def test_what_is_due_first_comes_first_of_whichever_kind() -> None:
     assert taken(queue) == ["a", "b", "c"]
 
 
-def test_an_id_stands_once_whatever_its_misses() -> None:
-    queue = PollQueue(MOST)
-    queue.put("a", 1.0)
-    queue.put("a", 3.0, misses=1)
-    queue.put("b", 2.0, misses=5)
-    queue.put("b", 4.0)
-    queue.put("c", 0.0)
-    queue.drop("c")
-    assert taken(queue) == ["a", "b"]
-
-
 @pytest.mark.parametrize(
     ("fresh", "missed", "expected"),
     [
@@ -103,19 +92,6 @@ def test_of_those_due_at_one_time_the_first_put_comes_first() -> None:
     for name, due in (("c", 3.0), ("a", 1.0), ("b", 2.0), ("a2", 1.0)):
         queue.put(name, due)
     assert taken(queue) == ["a", "a2", "b", "c"]
-
-
-def test_what_is_dropped_does_not_come_back_with_a_later_entry() -> None:
-    queue = PollQueue(MOST)
-    queue.put("a", 1.0)
-    queue.put("b", 2.0)
-    queue.drop("a")
-    queue.drop("a")
-    queue.drop("never there")
-    assert queue.next_due(outage=False) == 2.0
-    queue.put("a", 5.0)
-    assert queue.next_due(outage=False) == 2.0
-    assert taken(queue) == ["b", "a"]
 
 
 def test_what_is_not_due_is_not_taken() -> None:

@@ -25,11 +25,6 @@ def test_the_first_failure(code: str, cancel: bool) -> None:
     assert after(Attempts(), code, cancel=cancel) == [expected]
 
 
-@pytest.mark.parametrize("cancel", [False, True])
-def test_an_answer_that_is_too_large_is_that_again(cancel: bool) -> None:
-    assert Attempts().after(TOO_LARGE, cancel=cancel) is Action.FAIL
-
-
 def test_unknown_is_believed_the_fourth_time() -> None:
     attempts = Attempts()
     codes = ["UNKNOWN", "UNAVAILABLE", "UNKNOWN", "UNAVAILABLE", "UNKNOWN", "UNKNOWN"]
