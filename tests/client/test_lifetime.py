@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import pickle
 import signal
 import threading
@@ -16,7 +17,7 @@ from typing import Any
 import grpc
 import pytest
 
-from ds_ops_magic import OperationsError
+from ds_ops_magic import OperationsError, WatchStopped
 from tests.support.following import client_of, connections_to, lasting, poller_threads, python, until
 from tests.support.scripted import Call, ScriptedServer, Stage, message, running_then
 
@@ -43,22 +44,27 @@ def test_a_client_costs_nothing_until_it_is_used() -> None:
         assert connections_to(server) == 0
 
 
-def test_closing_leaves_no_thread_and_no_connection() -> None:
+def test_closing_leaves_no_thread_and_no_connection(caplog: pytest.LogCaptureFixture) -> None:
     def get(call: Call) -> Any:
         if call.id == "refused":
             call.refuse(grpc.StatusCode.UNAVAILABLE)
-        return message(call.id)
+        return call.hang() if call.id.startswith("hanging") else message(call.id)
 
-    with without_the_collector() as before, ScriptedServer(get) as server:
+    hanging = [f"hanging{number}" for number in range(300)]
+    with caplog.at_level(logging.WARNING), without_the_collector() as before, ScriptedServer(get, threads=160) as server:
         with client_of(server) as client:
             watch = client.watch("a", "refused")
             client.get("a")
             until(lambda: watch.operations[0] and server.gets("refused") > 1)
+            others = client.watch(*hanging)
+            until(lambda: sum(bool(server.gets(name)) for name in hanging) > 100)
             assert "ds_ops_magic poller" in poller_threads(before)
             assert connections_to(server) == 1  # one channel, whatever is asked
         with lasting(0.0, 0.5):
             client.close()
         nothing_is_left(server, before)
+    assert {type(entry.error) for entry in others.view().entries} == {WatchStopped}
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_two_clients_are_two() -> None:

@@ -37,9 +37,16 @@ def test_the_course_of_a_wait(caplog: pytest.LogCaptureFixture, monkeypatch: pyt
         lambda call: b"\xff",
         lambda call: message(call.id, description=f"{OLD} {NEW}", done=True),
     ]
-    with ScriptedServer(lambda call: steps[call.number - 1](call)) as server:
+
+    def get(call: Call) -> Any:
+        return call.refuse(Code.NOT_FOUND, "its message") if call.id == "gone" else steps[call.number - 1](call)
+
+    with ScriptedServer(get, lambda call: message(call.id)) as server:
         with client_of(server, token_env="TOKEN") as client:
             assert client.wait("a", 10).done
+            assert client.cancel("b").id == "b"
+            with pytest.raises(OperationNotFound):
+                client.get("gone")
         address = re.escape(server.address)
     codes = ["UNAVAILABLE", "OK", "UNAUTHENTICATED", "OK", "OK"]
     calls = told(caplog, r"service: Get a: \w+ in \d+ ms")
@@ -53,23 +60,9 @@ def test_the_course_of_a_wait(caplog: pytest.LogCaptureFixture, monkeypatch: pyt
     assert told(caplog, r"channel: closed the channel")
     assert told(caplog, r"health: the service answers again after \d+\.\d s and 1 calls without an answer")
     assert told(caplog, r"reauth: the credentials were refreshed")
-    for never in (OLD, NEW, "its payload", "Bearer"):
+    assert told(caplog, r"service: (Cancel b: OK|Get gone: NOT_FOUND) in \d+ ms") != []
+    for never in (OLD, NEW, "its payload", "its message", "Bearer"):
         assert never not in caplog.text
-
-
-def test_single_requests(caplog: pytest.LogCaptureFixture) -> None:
-    def get(call: Call) -> Any:
-        return call.refuse(Code.ABORTED if call.number == 1 else Code.NOT_FOUND, "its message")
-
-    with ScriptedServer(get, lambda call: message(call.id)) as server, client_of(server) as client:
-        client.cancel("a")
-        with pytest.raises(OperationNotFound):
-            client.get("a")
-    assert told(caplog, r"service: Cancel a: OK in \d+ ms")
-    assert told(caplog, r"service: Get a: ABORTED in \d+ ms")
-    assert told(caplog, r"service: a: ABORTED, next try in \d+ ms")
-    assert told(caplog, r"service: Get a: NOT_FOUND in \d+ ms")
-    assert "its message" not in caplog.text
 
 
 def test_an_id_is_one_line(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import Any
 
 import pytest
 
-from tests.support.following import connections_to, lasting, poller_threads, until
+from tests.support.following import connections_to, poller_threads, until
 from tests.support.recording import Recorder, poller_of
 from tests.support.scripted import Call, ScriptedServer, message, running_then
-
-
-def test_closing_ends_every_wait_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    names = [f"o{number}" for number in range(300)]
-    listener, before = Recorder(), threading.enumerate()
-
-    def answer(call: Call) -> Any:
-        return message(call.id) if call.id == "o0" else call.hang()
-
-    with caplog.at_level(logging.DEBUG), ScriptedServer(answer, threads=160) as server, poller_of(server) as poller:
-        poller.follow(names, listener)
-        until(lambda: server.gets() > 100)
-        with lasting(0.0, 1.0):
-            poller.close()
-        until(lambda: not poller_threads(before) and not connections_to(server), 2.0)
-    assert listener.ended(*names)
-    assert {listener.seen(name)[-1] for name in names} == {"WatchStopped"}
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_a_fork_of_the_process_only_interrupts() -> None:

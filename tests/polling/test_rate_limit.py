@@ -93,17 +93,6 @@ def all_of(limiter: RateLimiter, caller: Caller) -> int:
     return sum(iter(lambda: limiter.acquire_nowait(caller), False))
 
 
-@pytest.mark.parametrize("caller", Caller)
-@on_a_loop
-async def test_who_is_alone_has_the_whole_budget(caller: Caller) -> None:
-    limiter = RateLimiter(400.0)
-    waited: list[int] = []
-    asyncio.get_running_loop().call_soon(waited.append, 1)
-    for _ in range(100):  # a quarter of a second's calls may go at once
-        await limiter.acquire(caller)
-    assert not waited
-
-
 @on_a_loop
 async def test_a_budget_that_has_run_out_is_spent_again_after_a_tick() -> None:
     limiter = RateLimiter(400.0)

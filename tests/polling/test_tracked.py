@@ -28,8 +28,9 @@ def tracked(*listeners: Recorder, operation: bool = True) -> TrackedOperation:
 
 
 def test_the_schedule_says_when_where_nothing_is_known() -> None:
-    ignorant = Recorder()
-    for one in (tracked(operation=False), tracked(ignorant, operation=False), tracked(ignorant)):
+    ignorant, knowing = Recorder(), Recorder()
+    knowing.durations["another.kind"] = KNOWN
+    for one in (tracked(operation=False), tracked(ignorant, operation=False), tracked(ignorant), tracked(knowing)):
         assert one.interval(SCHEDULE, 50.0, 0.5) == SCHEDULE.interval(50.0, 0.5)
 
 
@@ -39,12 +40,6 @@ def test_what_any_listener_knows_of_its_kind_counts() -> None:
     ignorant = Recorder()
     one = tracked(ignorant, knowing)
     assert one.interval(SCHEDULE, 50.0, 0.5) == KNOWN.interval(50.0, 5.0) == 2.5
-
-
-def test_what_is_known_of_another_kind_does_not() -> None:
-    knowing = Recorder()
-    knowing.durations["another.kind"] = KNOWN
-    assert tracked(knowing).interval(SCHEDULE, 50.0, 0.5) == 5.0
 
 
 def test_the_deadline_of_a_call_grows_while_it_is_too_short_and_stays_where_answers_need_it() -> None:
