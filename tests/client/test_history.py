@@ -16,7 +16,7 @@ from ds_ops_magic.history.history import History
 from ds_ops_magic.local import close_shared
 from ds_ops_magic.model.errors import OperationNotFound, WaitTimeout
 from tests.support.following import client_of, python, until
-from tests.support.scripted import Call, ScriptedServer, Stage, message, running_then
+from tests.support.scripted import Call, ScriptedServer, Stage, message
 
 
 @pytest.fixture
@@ -77,22 +77,6 @@ def test_a_peek_is_no_use(history: History) -> None:
         assert set(client.peek(["a", "b", "silent"], timeout=0.3)) == {"a", "b"}
         assert states(history) == {"a": "succeeded", "b": "running", "silent": ""}
         assert {record.id: record.used_at for record in history.records()} == before
-
-
-def test_an_id_is_kept_before_anything_is_answered(history: History) -> None:
-    with ScriptedServer(lambda call: call.hang()) as server, client_of(server, history=history) as client:
-        watch = client.watch("silent")
-        assert states(history) == {"silent": ""}
-        watch.stop()
-
-
-def test_the_end_is_kept_when_it_is_seen(history: History) -> None:
-    with (
-        ScriptedServer(running_then(message(done=True))) as server,
-        client_of(server, history=history) as client,
-    ):
-        client.wait("op1")
-        assert states(history) == {"op1": "succeeded"}
 
 
 def test_what_the_service_has_forgotten_says_how_it_stood(history: History) -> None:
