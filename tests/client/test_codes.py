@@ -94,7 +94,7 @@ def test_a_single_request(code: grpc.StatusCode, cancel: bool) -> None:
         assert getattr(caught.value, "code", code.name) == code.name
 
 
-def test_every_refusal_of_a_cancel_arrives_as_a_change_and_the_waits_go_on() -> None:
+def test_every_refusal_of_a_cancel_leaves_the_wait_going_on() -> None:
     refusals = {f"bad-{code.name.lower().replace('_', '-')}": code for code in CODES if code not in AGAIN}
 
     def get(call: Call) -> Any:

@@ -98,7 +98,7 @@ def end_the_thread(client: OperationClient) -> None:
     until(lambda: poller.has_died)
 
 
-def test_when_the_thread_ends_all_the_same_every_wait_ends_and_the_next_call_starts_a_new_one() -> None:
+def test_when_the_thread_ends_waits_end_and_a_call_starts_a_new_one() -> None:
     ended: dict[str, BaseException | None] = {}
 
     def run(name: str, wait: Any) -> None:
@@ -140,7 +140,7 @@ def test_when_the_thread_ends_all_the_same_every_wait_ends_and_the_next_call_sta
         assert client.wait("c", 10).done
 
 
-def test_a_watch_whose_thread_has_ended_keeps_what_it_knew_and_says_so() -> None:
+def test_a_watch_whose_thread_has_ended_keeps_its_snapshots() -> None:
     with ScriptedServer(Stage()) as server, client_of(server) as client:
         watch = client.watch("a")
         until(lambda: watch.operations[0])

@@ -32,10 +32,6 @@ def states(history: History) -> dict[str, str]:
     return {record.id: record.state for record in history.records()}
 
 
-def forgetful(call: Call) -> object:
-    return call.refuse(grpc.StatusCode.NOT_FOUND, "no such operation")
-
-
 def test_every_way_to_ask_is_kept(history: History) -> None:
     stage = Stage()
     stage.set("failed", done=True, error=(8, "no room"))
@@ -83,8 +79,7 @@ def test_what_the_service_has_forgotten_says_how_it_stood(history: History) -> N
     with ScriptedServer(lambda call: message(call.id)) as server, client_of(server, history=history) as client:
         client.get("op1")
         assert states(history) == {"op1": "running"}
-        server.get = forgetful
-        server.cancel = forgetful
+        server.get = server.cancel = lambda call: call.refuse(grpc.StatusCode.NOT_FOUND, "no such operation")
         for ask in (client.get, client.wait, client.cancel):
             with pytest.raises(OperationNotFound) as raised:
                 ask("op1")

@@ -37,13 +37,6 @@ def without_the_collector() -> Iterator[list[threading.Thread]]:
         gc.enable()
 
 
-def test_a_client_costs_nothing_until_it_is_used() -> None:
-    before = threading.enumerate()
-    with ScriptedServer(Stage()) as server, client_of(server):
-        assert poller_threads(before) == []
-        assert connections_to(server) == 0
-
-
 def test_closing_leaves_no_thread_and_no_connection(caplog: pytest.LogCaptureFixture) -> None:
     def get(call: Call) -> Any:
         if call.id == "refused":
@@ -57,6 +50,8 @@ def test_closing_leaves_no_thread_and_no_connection(caplog: pytest.LogCaptureFix
         ScriptedServer(get, threads=160) as server,
     ):
         with client_of(server) as client:
+            assert poller_threads(before) == []  # it costs nothing until it is used
+            assert connections_to(server) == 0
             watch = client.watch("a", "refused")
             client.get("a")
             until(lambda: watch.operations[0] and server.gets("refused") > 1)
@@ -231,7 +226,7 @@ client.close()
         assert (out, process.returncode) == ("a b\n", 0), err
 
 
-def test_watches_that_nobody_holds_any_more_are_asked_for_no_more_and_let_their_client_go() -> None:
+def test_a_dropped_watch_stops_polling_and_frees_its_client() -> None:
     with ScriptedServer(Stage()) as server:
         before, clients = threading.enumerate(), [client_of(server)]
         watches = [clients[0].watch(f"a{number}", "shared") for number in range(100)]
@@ -251,7 +246,7 @@ def test_watches_that_nobody_holds_any_more_are_asked_for_no_more_and_let_their_
         nothing_is_left(server, before)
 
 
-def test_a_watch_that_is_waited_for_read_or_awaited_goes_on_whoever_else_holds_it() -> None:
+def test_a_watch_in_use_goes_on_though_no_variable_holds_it() -> None:
     stage = Stage()
     with ScriptedServer(stage) as server, client_of(server) as client:
         ended: list[str] = []
@@ -289,7 +284,7 @@ def test_the_block_of_a_watch_ends_it() -> None:
         until(lambda: not poller._tracker.operations)
 
 
-def test_where_no_thread_can_be_started_calls_say_so_and_later_ones_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 

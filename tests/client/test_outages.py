@@ -91,7 +91,7 @@ def test_what_never_answered_is_given_up_with_the_words_of_grpc(place: Callable[
                 assert len(str(caught.value).splitlines()) == 3
 
 
-def test_two_seconds_are_what_a_client_gives_a_service_to_answer_at_all() -> None:
+def test_a_service_has_two_seconds_for_its_first_answer() -> None:
     assert CONNECT_TIMEOUT == 2.0
     with silent() as address, client_of(address) as client, lasting(1.9, 3.2):
         watch = client.watch("a", "b")

@@ -92,7 +92,7 @@ def test_a_wait_that_goes_beyond_the_deadline_ends_the_request(code: grpc.Status
         assert server.gets() == 1
 
 
-def test_while_the_service_wants_no_calls_for_long_requests_end_at_once() -> None:
+def test_requests_end_at_once_while_the_service_wants_no_calls() -> None:
     exhausted = refusing(Code.RESOURCE_EXHAUSTED, retry_after=3600.0)
     with ScriptedServer(exhausted) as server, client_of(server) as client, lasting(0.0, 1.0):
         with pytest.raises(errors.ServiceUnavailable):

@@ -41,7 +41,7 @@ def most_in_a_second(made: list[float]) -> int:
 
 
 @pytest.mark.parametrize("down", [0.5, 3.0])
-def test_a_wait_goes_on_soon_after_the_server_is_back_and_without_a_storm(down: float) -> None:
+def test_a_server_that_is_back_is_asked_soon_and_without_a_storm(down: float) -> None:
     stage, came = Stage(), []
 
     def get(call: Call) -> Any:
@@ -128,7 +128,7 @@ def test_a_part_that_hangs_does_not_hold_up_the_rest(number: int, monkeypatch: p
             until(lambda: watch.view().entries[0].ended)
 
 
-def test_answers_that_take_longer_than_a_call_may_are_heard_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_that_take_longer_than_a_call_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ds_ops_magic.polling.tracked.CALL_TIMEOUT", 0.2)
     pause = threading.Event()
 

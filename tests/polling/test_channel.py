@@ -50,7 +50,7 @@ class OddToken(EndpointConnection):
         return (("authorization", "Bearer s3cr3t\n"),) if self.odd else ()
 
 
-def test_a_call_that_cannot_be_made_is_a_failed_call_and_tells_no_secret() -> None:
+def test_a_call_that_cannot_be_made_tells_no_secret() -> None:
     with ScriptedServer(lambda call: message(call.id)) as server:
         failed = calling(OddToken(server.address), lambda service: failure_of(service.get("a", 5)))
     assert failed.code == "INTERNAL"
@@ -59,7 +59,7 @@ def test_a_call_that_cannot_be_made_is_a_failed_call_and_tells_no_secret() -> No
     assert not server.calls
 
 
-def test_closing_leaves_no_thread_and_no_connection_even_after_failures() -> None:
+def test_closing_after_failures_leaves_nothing() -> None:
     def answer(call: Call) -> Any:
         return call.refuse(Code.UNAVAILABLE) if call.number % 2 else message(call.id)
 
@@ -82,7 +82,7 @@ def test_closing_leaves_no_thread_and_no_connection_even_after_failures() -> Non
         gc.enable()
 
 
-def test_a_pause_closes_the_channel_and_repeats_what_was_under_way() -> None:
+def test_a_pause_closes_the_channel_and_repeats_calls() -> None:
     def answer(call: Call) -> Any:
         return call.hang() if (call.id, call.number) == ("a", 1) else message(call.id)
 
@@ -107,7 +107,7 @@ def test_a_pause_closes_the_channel_and_repeats_what_was_under_way() -> None:
         assert (server.gets("a"), server.gets("b")) == (2, 1)
 
 
-def test_a_resume_that_comes_before_the_channel_was_closed_takes_the_pause_back() -> None:
+def test_a_resume_before_the_channel_is_closed() -> None:
     async def work(service: OperationService) -> bytes:
         hanging = asyncio.create_task(service.get("a", 30))
         await asyncio.to_thread(until, lambda: server.gets("a") == 1)
@@ -128,7 +128,7 @@ def test_a_resume_that_comes_before_the_channel_was_closed_takes_the_pause_back(
         assert server.gets("a") == 1  # it was not made again
 
 
-def test_a_resume_while_the_channel_closes_repeats_what_was_under_way() -> None:
+def test_a_resume_while_the_channel_closes() -> None:
     async def work(service: OperationService) -> bytes:
         hanging = asyncio.create_task(service.get("a", 30))
         await asyncio.to_thread(until, lambda: server.gets("a") == 1)

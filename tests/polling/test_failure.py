@@ -78,9 +78,7 @@ def test_the_first_failure(code: str, cancel: bool) -> None:
         (["UNAVAILABLE"] * 1000, [], 1000),
     ],
 )
-def test_unknown_is_retried_thrice_credentials_once_others_always(
-    codes: list[str], failing: list[Action], failures: int
-) -> None:
+def test_how_often_each_code_is_retried(codes: list[str], failing: list[Action], failures: int) -> None:
     attempts = Attempts()
     actions = [Action.REFRESH if code == "UNAUTHENTICATED" else Action.RETRY for code in codes]
     assert after(attempts, *codes) == actions[: len(codes) - len(failing)] + failing

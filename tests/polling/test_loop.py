@@ -36,19 +36,6 @@ def running(setup: Callable[[], None] = nothing) -> Iterator[BackgroundLoop]:
         until(lambda: NAME not in [thread.name for thread in threading.enumerate()])
 
 
-def test_the_setup_comes_first_and_the_teardown_last() -> None:
-    told: list[str] = []
-
-    async def teardown() -> None:
-        told.append("teardown")
-
-    background = BackgroundLoop(NAME, lambda: told.append("setup"), teardown)
-    background.start()
-    background.soon(told.append, "work")
-    background.close()
-    assert told == ["setup", "work", "teardown"]
-
-
 def test_what_the_setup_raises_is_raised_by_start() -> None:
     def setup() -> None:
         raise OSError("no channel")
@@ -74,7 +61,7 @@ def test_closing_ends_what_is_under_way_with_watch_stopped() -> None:
 
 
 def test_every_task_has_ended_when_the_teardown_comes() -> None:
-    told: list[str] = []
+    ended: list[str] = []
 
     async def first() -> None:
         try:
@@ -82,24 +69,24 @@ def test_every_task_has_ended_when_the_teardown_comes() -> None:
         finally:
             background.spawn(second)  # a task that is cancelled may start another
             await asyncio.sleep(0)
-            told.append("first ended")
+            ended.append("first ended")
 
     async def second() -> None:
         try:
             await asyncio.sleep(60)
         finally:
-            told.append("second ended")
+            ended.append("second ended")
 
     async def teardown() -> None:
-        told.append("teardown")
+        ended.append("teardown")
 
-    background = BackgroundLoop(NAME, nothing, teardown)
+    background = BackgroundLoop(NAME, lambda: ended.append("setup"), teardown)
     background.start()
     background.soon(lambda: background.spawn(first))
     background.run(nothing_async).result(5)
     with lasting(0.0, 1.0):
         background.close()
-    assert told == ["first ended", "second ended", "teardown"]
+    assert ended == ["setup", "first ended", "second ended", "teardown"]
 
 
 def test_it_can_be_closed_from_inside() -> None:

@@ -69,7 +69,7 @@ def test_in_an_outage_one_missed_answer_goes_before_many() -> None:
     assert queue.take(50.0, outage=False) == ("missed1", True)
 
 
-def test_when_an_outage_begins_what_is_under_way_with_misses_holds_up_no_other() -> None:
+def test_an_outage_that_begins_with_misses_under_way() -> None:
     queue = filled(3, 4)
     assert [queue.take(math.inf, outage=False) for _ in range(4)] == [(f"missed{number}", True) for number in range(4)]
     assert taken(queue, outage=True) == ["fresh0"]
@@ -78,14 +78,6 @@ def test_when_an_outage_begins_what_is_under_way_with_misses_holds_up_no_other()
     for _ in range(4):
         queue.ended(missed=True)
     assert taken(queue, outage=True) == ["fresh2"]
-
-
-def test_what_is_not_due_is_not_taken() -> None:
-    queue = PollQueue(MOST)
-    assert queue.take(9.0, outage=False) is None
-    queue.put("a", 10.0)
-    assert queue.take(9.9, outage=False) is None
-    assert queue.take(10.0, outage=False) == ("a", False)
 
 
 def test_it_agrees_with_a_sorted_list() -> None:

@@ -17,7 +17,7 @@ def spend(budget: TokenBucket, start: float, seconds: float, step: float = 0.005
     return [now for now in times for _ in range(1000) if budget.take(now)]
 
 
-def test_no_second_has_more_calls_than_the_rate_and_one_burst() -> None:
+def test_no_second_has_more_calls_than_rate_and_burst() -> None:
     budget = TokenBucket(200.0, 0.0)
     calls = spend(budget, 0.0, 5.0)
     assert 200 * 5 <= len(calls) <= 200 * 5 + 50
@@ -47,7 +47,7 @@ def test_a_call_can_be_spent_when_it_is_said_to_be_ready() -> None:
 
 
 @pytest.mark.parametrize(("wanted", "stop"), [(59.0, 59.0), (61.0, 60.0), (31_536_000.0, 60.0)])
-def test_no_answer_about_one_operation_stops_all_for_longer_than_a_minute(wanted: float, stop: float) -> None:
+def test_no_answer_stops_all_calls_for_longer_than_a_minute(wanted: float, stop: float) -> None:
     budget = TokenBucket(100.0, 0.0)
     budget.slow_down(10.0, wanted)
     assert budget.blocked_for(10.0) == stop
@@ -55,7 +55,7 @@ def test_no_answer_about_one_operation_stops_all_for_longer_than_a_minute(wanted
     assert budget.take(10.0 + stop)
 
 
-def test_being_told_to_slow_down_halves_the_rate_and_a_minute_brings_it_back() -> None:
+def test_slowing_down_halves_the_rate_for_a_minute() -> None:
     budget = TokenBucket(200.0, 0.0)
     budget.slow_down(10.0)
     assert budget.rate(10.0) == 100.0

@@ -78,7 +78,7 @@ async def test_a_failure_is_the_answer_to_all_who_were_asking(monkeypatch: pytes
 
 
 @on_a_loop
-async def test_a_failure_counts_for_nothing_when_other_credentials_came_meanwhile() -> None:
+async def test_a_failure_after_other_credentials_came_is_ignored() -> None:
     def renewed_beside() -> None:
         held.number += 1
         refuse()
@@ -89,7 +89,7 @@ async def test_a_failure_counts_for_nothing_when_other_credentials_came_meanwhil
 
 
 @on_a_loop
-async def test_what_was_refused_later_does_not_wait_for_the_refresh_of_those_before() -> None:
+async def test_a_later_refusal_does_not_wait_for_an_earlier_refresh() -> None:
     going = threading.Event()
     held = Credentials(lambda: going.wait(10) if held.asked == 1 else None)
     refresher = Refresher(held)
@@ -104,7 +104,7 @@ async def test_what_was_refused_later_does_not_wait_for_the_refresh_of_those_bef
 
 
 @on_a_loop
-async def test_who_stops_waiting_does_not_take_it_from_the_others() -> None:
+async def test_one_that_stops_waiting_leaves_the_refresh_to_the_others() -> None:
     going = threading.Event()
     held = Credentials(lambda: going.wait(10))
     refresher = Refresher(held)
@@ -153,7 +153,7 @@ async def test_who_cannot_wait_for_a_silent_source_is_told(work: Callable[[], ob
 
 
 @on_a_loop
-async def test_a_silent_source_is_left_alone_when_nobody_waits_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_silent_source_is_not_asked_when_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_delay", lambda *_: 0.0)
     held = Credentials(be_silent)
     refresher = Refresher(held)
@@ -168,6 +168,6 @@ async def test_a_silent_source_is_left_alone_when_nobody_waits_any_more(monkeypa
     assert len(asyncio.all_tasks()) == 1
 
 
-def test_a_silent_source_is_left_alone_for_longer_and_longer() -> None:
+def test_a_silent_source_is_asked_at_growing_intervals() -> None:
     assert [module._delay(attempts, 0.5) for attempts in range(8)] == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
     assert module._delay(10**6, 1.0) == 12.5

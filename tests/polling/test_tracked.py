@@ -42,7 +42,7 @@ def test_what_any_listener_knows_of_its_kind_counts() -> None:
     assert one.interval(SCHEDULE, 50.0, 0.5) == KNOWN.interval(50.0, 5.0) == 2.5
 
 
-def test_the_deadline_of_a_call_grows_while_it_is_too_short_and_stays_where_answers_need_it() -> None:
+def test_the_deadline_of_a_call_follows_slow_answers() -> None:
     one = TrackedOperation("op1", 0.0)
     deadlines = []
     for _ in range(7):

@@ -47,15 +47,6 @@ def test_what_is_newer_is_told_and_what_is_older_is_not(steps: list[dict[str, An
         assert server.gets("a") == len(steps)  # and not once more after the end
 
 
-def test_the_same_answer_is_not_told_again() -> None:
-    same = message("a")
-    listener = Recorder()
-    with ScriptedServer(lambda call: same) as server, poller_of(server) as poller:
-        poller.follow(["a"], listener)
-        until(lambda: server.gets("a") >= 5)
-    assert [update.after is not None for update in listener.updates] == [True, False]  # the last is the closing
-
-
 def test_an_answer_of_no_bytes_is_one() -> None:
     """An operation of which everything is as by default takes none."""
     listener = Recorder()
@@ -126,7 +117,7 @@ def test_letting_go_gives_up_the_call_that_is_under_way() -> None:
         until(given_up.is_set)
 
 
-def test_an_id_that_is_let_go_and_taken_up_again_at_once_is_answered() -> None:
+def test_an_id_dropped_and_followed_again_at_once_is_answered() -> None:
     with ScriptedServer(lambda call: message(call.id, done=True)) as server, poller_of(server) as poller:
         for number in range(80):
             first, second = Recorder(), Recorder()
@@ -139,7 +130,7 @@ def test_an_id_that_is_let_go_and_taken_up_again_at_once_is_answered() -> None:
             until(lambda second=second: second.ended("a"), 5.0)
 
 
-def test_what_is_let_go_before_its_question_has_begun_takes_no_room() -> None:
+def test_an_id_dropped_before_its_question_takes_no_room() -> None:
     busy, listener = threading.Event(), Recorder()
     with ScriptedServer(lambda call: message(call.id, done=True)) as server, poller_of(server) as poller:
         poller._background.soon(busy.wait, 5)
