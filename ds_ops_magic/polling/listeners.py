@@ -60,7 +60,7 @@ class Listeners:
             reference = self._gone.popleft()
             yield reference, self._ids.get(reference, [])
 
-    def tell(self, reference: Reference, update: Update) -> None:
+    def notify(self, reference: Reference, update: Update) -> None:
         if not self._updates:
             self._soon(self.hand_over)
         self._updates.setdefault(reference, []).append(update)

@@ -112,7 +112,7 @@ class Poller:
             with contextlib.suppress(WatchStopped, TimeoutError):
                 # In its turn, before any resume: the task may begin when a fork that could not wait is long over.
                 self._background.soon(self._service.channel.pause)
-                self._background.run(self._service.channel.let_go).result(_FORK_TIMEOUT)
+                self._background.run(self._service.channel.close_while_paused).result(_FORK_TIMEOUT)
 
     def after_fork_in_parent(self) -> None:
         if not self._background.is_current():

@@ -8,7 +8,7 @@ import math
 from typing import NamedTuple
 
 _PROBES = 2  # questions under way while the service does not answer: an outage is one fact, not one an operation
-_MOST_MISSES = 2  # questions in a row without an answer that are told apart
+_MOST_MISSES = 2  # misses that are distinguished
 
 
 class _Place(NamedTuple):

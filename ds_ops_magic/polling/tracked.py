@@ -47,10 +47,10 @@ class TrackedOperation:
         self.deadline = min(LONGEST_CALL, max(self.deadline, 2 * given))
 
 
-def is_older(new: Operation, held: Operation) -> bool:
+def is_older(new: Operation, last: Operation) -> bool:
     """Tell whether an answer is outdated: done never returns to not done, and the end counts whatever its time."""
-    if held.done != new.done:
-        return held.done
-    if new.modified_at is None or held.modified_at is None:
+    if last.done != new.done:
+        return last.done
+    if new.modified_at is None or last.modified_at is None:
         return False
-    return new.modified_at < held.modified_at
+    return new.modified_at < last.modified_at

@@ -73,7 +73,7 @@ class Tracker:
                 tracked = self.operations[operation_id] = TrackedOperation(operation_id, now)
                 self._queue.put(operation_id, now)
             elif tracked.operation is not None:
-                self._listeners.tell(listener, Update(operation_id, after=tracked.operation))
+                self._listeners.notify(listener, Update(operation_id, after=tracked.operation))
             tracked.listeners.append(listener)
         self._wake()
 
@@ -94,7 +94,7 @@ class Tracker:
             answer = await self._requests.cancel(operation_id)
         except OperationsError as error:
             if operation_id in self.operations:
-                self._tell(self.operations[operation_id], Update(operation_id, cancel_error=error))
+                self._notify(self.operations[operation_id], Update(operation_id, cancel_error=error))
             return
         tracked = self.operations.get(operation_id)
         if tracked is not None:
@@ -177,17 +177,17 @@ class Tracker:
 
     def _accept(self, tracked: TrackedOperation, answer: Answer) -> None:
         """Take over an answer that differs from the last one, unless it is outdated."""
-        held, operation = tracked.operation, answer.operation
-        if held is None:
+        last, operation = tracked.operation, answer.operation
+        if last is None:
             age = operation.elapsed_at(datetime.now(timezone.utc))
             tracked.since = self._background.time() - (age or 0.0)
-        elif is_older(operation, held):
+        elif is_older(operation, last):
             return
         tracked.data, tracked.operation = answer
-        if _log.isEnabledFor(logging.DEBUG) and (held is None or held.status is not operation.status):
-            before = held.status.name if held else "not seen"
+        if _log.isEnabledFor(logging.DEBUG) and (last is None or last.status is not operation.status):
+            before = last.status.name if last else "not seen"
             _log.debug("%s: %s, before: %s", tidy(tracked.id, 50), operation.status.name, before)
-        self._tell(tracked, Update(tracked.id, after=operation))
+        self._notify(tracked, Update(tracked.id, after=operation))
         if operation.done:
             self._forget(tracked)
 
@@ -214,12 +214,12 @@ class Tracker:
     def _end(self, tracked: TrackedOperation, error: OperationsError) -> None:
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("%s: the wait ends with %s", tidy(tracked.id, 50), type(error).__name__)
-        self._tell(tracked, Update(tracked.id, error=error))
+        self._notify(tracked, Update(tracked.id, error=error))
         self._forget(tracked)
 
-    def _tell(self, tracked: TrackedOperation, update: Update) -> None:
+    def _notify(self, tracked: TrackedOperation, update: Update) -> None:
         for listener in tracked.listeners:
-            self._listeners.tell(listener, update)
+            self._listeners.notify(listener, update)
 
     def _forget(self, tracked: TrackedOperation) -> None:
         if self._is_current(tracked):

@@ -91,7 +91,7 @@ def test_a_pause_closes_the_channel_and_repeats_calls() -> None:
         await asyncio.to_thread(until, lambda: server.gets("a") == 1)
         service.channel.pause()
         service.channel.pause()
-        await service.channel.let_go()
+        await service.channel.close_while_paused()
         assert not [name for name in poller_threads(before) if "_poll_wrapper" in name]
         later = asyncio.create_task(service.get("b", 30))
         service.channel.resume()
@@ -113,7 +113,7 @@ def test_a_resume_before_the_channel_is_closed() -> None:
         await asyncio.to_thread(until, lambda: server.gets("a") == 1)
         service.channel.pause()
         service.channel.resume()
-        await service.channel.let_go()
+        await service.channel.close_while_paused()
         answering.set()
         return await hanging
 
@@ -133,7 +133,7 @@ def test_a_resume_while_the_channel_closes() -> None:
         hanging = asyncio.create_task(service.get("a", 30))
         await asyncio.to_thread(until, lambda: server.gets("a") == 1)
         service.channel.pause()
-        closing = asyncio.create_task(service.channel.let_go())
+        closing = asyncio.create_task(service.channel.close_while_paused())
         await asyncio.sleep(0)  # it has begun
         service.channel.resume()
         await closing

@@ -58,7 +58,7 @@ def test_the_deadline_of_a_call_follows_slow_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "new", "older"),
+    ("last", "new", "older"),
     [
         ({"modified": 5}, {"modified": 6}, True),
         ({"modified": 5}, {"modified": 5.0}, False),
@@ -68,10 +68,10 @@ def test_the_deadline_of_a_call_follows_slow_answers() -> None:
         ({"modified": 5, "done": True}, {"modified": 6, "done": True}, True),
     ],
 )
-def test_which_of_two_answers_is_older(held: dict[str, Any], new: dict[str, Any], older: bool) -> None:
-    first = message("a", **held)
+def test_which_of_two_answers_is_older(last: dict[str, Any], new: dict[str, Any], older: bool) -> None:
+    first = message("a", **last)
     second = message("a", **new)
-    if held["modified"] == new["modified"]:
+    if last["modified"] == new["modified"]:
         second.modified_at.CopyFrom(first.modified_at)
     assert is_older(Operation(second), Operation(first)) is older
 
