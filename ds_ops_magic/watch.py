@@ -223,7 +223,7 @@ class Watch:
         return self._subscribers.updates_async(self._known)
 
     def on_updates(self, updates: list[Update]) -> None:
-        """Take over what the poller learned (`ds_ops_magic.polling.updates.Listener`)."""
+        """Take over what the poller learned (`ds_ops_magic.polling.listeners.Listener`)."""
         updates = self._recorded(updates)  # first: who has waited for these finds them in the history
         with self._lock:
             news = [told for update in updates if (told := self._state.apply(update)) is not None]

@@ -41,16 +41,11 @@ _OPTIONS = (
 # events; the event of such a call that comes when its loop is closed is an error in the log of another one.
 _LAST_EVENTS = 0.05
 _OVERDUE = 0.0
-_LET_GO = -1.0
+_PAUSED = -1.0
 
 
 class Channel:
-    """A channel and its calls. Lives on one event loop.
-
-    Args:
-        connection: Where to, and as whom.
-        methods: Full names of the gRPC methods that are called.
-    """
+    """A channel, and the calls of the gRPC methods with these full names. Lives on one event loop."""
 
     def __init__(self, connection: Connection, *methods: str) -> None:
         self._connection = connection
@@ -67,17 +62,7 @@ class Channel:
         self._given_up_at = 0.0
 
     async def call(self, method: str, request: bytes, timeout: float, *, wait_for_ready: bool) -> bytes:
-        """Make a call, and make it again if the channel is closed for a fork meanwhile.
-
-        Args:
-            method: Full name of the gRPC method.
-            request: The serialized message.
-            timeout: In seconds.
-            wait_for_ready: Whether to wait for a connection within that time where there is none.
-
-        Raises:
-            CallFailed: It brought no answer, or a refusal.
-        """
+        """Make a call, and make it again if the channel is closed for a fork meanwhile; raises CallFailed."""
         while True:
             while not self._opened.is_set():  # one pause may follow the other
                 await self._opened.wait()
@@ -88,7 +73,7 @@ class Channel:
                 raise answer
 
     async def close(self) -> None:
-        """Close the channel, and let go of it: gRPC ends its poller thread with the last channel."""
+        """Close the channel and drop every reference to it: gRPC ends its poller thread with the last channel."""
         channel, self._channel = self._channel, None
         self._methods.clear()
         if channel is not None:
@@ -97,22 +82,22 @@ class Channel:
             _log.debug("closed the channel")
 
     def pause(self) -> None:
-        """Make no call until `resume`; `let_go` closes the channel."""
+        """Make no call until `resume`."""
         self._pauses += 1
         self._opened.clear()
 
-    async def let_go(self) -> None:
+    async def close_while_paused(self) -> None:
         """Close the channel of a pause that has not been taken back; calls under way are made again afterwards."""
         if not self._pauses:
             return
         for call in self._overdue_at:
-            self._overdue_at[call] = _LET_GO
+            self._overdue_at[call] = _PAUSED
         await self.close()
-        while self._overdue_at and self._pauses:  # until the calls that were have let go of the channel too
+        while self._overdue_at and self._pauses:  # until no call that was under way refers to the channel
             await asyncio.sleep(0.001)
 
     def resume(self) -> None:
-        """Open the channel again, when every `pause` has been followed by this; it may come before `let_go`."""
+        """Open the channel again when every `pause` was followed by this; `close_while_paused` may still come later."""
         self._pauses -= 1
         if not self._pauses:
             if self._channel is None:
@@ -129,7 +114,7 @@ class Channel:
     async def _attempt(
         self, method: str, request: bytes, timeout: float, wait_for_ready: bool
     ) -> bytes | CallFailed | None:
-        """Return an answer, why there is none, or None when the channel was closed under the call."""
+        """Return the answer, or why there is none; None where the channel was closed for a fork meanwhile."""
         call = self._methods[method](
             request, timeout=timeout, metadata=self._connection.metadata(), wait_for_ready=wait_for_ready
         )
@@ -140,12 +125,12 @@ class Channel:
         except asyncio.CancelledError:
             if self._overdue_at[call] == _OVERDUE:
                 return CallFailed("DEADLINE_EXCEEDED", "the call did not end within its deadline")
-            if self._overdue_at[call] == _LET_GO:
+            if self._overdue_at[call] == _PAUSED:
                 return None
             self._given_up_at = self._loop.time()
             raise  # the task was cancelled, and gRPC has cancelled the call with it
         except grpc.RpcError as error:
-            return self._failed(error)
+            return self._failed(error)  # which no variable of this frame may keep: it holds the frame, and the channel
         except BaseException as error:  # a given SDK may raise anything
             error.with_traceback(None)  # its frames would keep the channel open until the collector comes
             # A call that gRPC cannot even make. Its message may hold what was to be sent, the token with it.
@@ -168,7 +153,7 @@ class Channel:
     def _give_overdue_up(self) -> None:
         now, self._next_check = self._loop.time(), None
         for call, at in list(self._overdue_at.items()):
-            if at != _LET_GO and at < now:
+            if at != _PAUSED and at < now:
                 self._overdue_at[call] = _OVERDUE
                 call.cancel()
         self._check_later()

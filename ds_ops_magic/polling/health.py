@@ -26,17 +26,11 @@ still answers is to be found soon."""
 REQUEST_TIMEOUT = 10.0
 """Seconds that a single get or cancel goes on trying."""
 
-_OUTAGE = 8  # calls in a row without an answer make an outage; fewer come of a service that refuses some
+_OUTAGE = 8  # calls in a row without an answer make an outage; a service that refuses some brings fewer
 
 
 class OutageDetector:
-    """Tells whether the service is up. Calls report to it.
-
-    Args:
-        connect_timeout: Seconds of silence that are final while the service has never answered.
-        clock: Monotonic time in seconds.
-        verified: Whether the service has answered while connecting.
-    """
+    """Tells whether the service is up, by what calls brought; ``verified`` is whether it has answered before."""
 
     def __init__(self, connect_timeout: float, clock: Callable[[], float], *, verified: bool = False) -> None:
         self._connect_timeout = connect_timeout
@@ -52,7 +46,6 @@ class OutageDetector:
 
     @property
     def answered(self) -> bool:
-        """Whether the service has ever answered."""
         return self._verified or self._last_answer is not None
 
     @property
@@ -78,7 +71,6 @@ class OutageDetector:
 
     @property
     def request_timeout(self) -> float:
-        """Seconds that a single request goes on trying."""
         return REQUEST_TIMEOUT if self.answered else self._connect_timeout
 
     @property
@@ -89,7 +81,7 @@ class OutageDetector:
         return Health(self._last_answer, silent, self._last_status if silent is not None else None)
 
     def was_silent_since(self, made: float) -> bool:
-        """Tell whether a request that was made then has met nothing but silence for as long as it may take."""
+        """Whether a request that was made then has met nothing but silence for as long as it may take."""
         now = self._clock()
         silent = now - self._silent_since if self._silent_since is not None else 0.0
         return min(now - made, silent) >= self.request_timeout
@@ -104,12 +96,7 @@ class OutageDetector:
         self._needed = min(LONGEST_CALL, 2 * took)
 
     def note_failure(self, failed: CallFailed, given: float) -> None:
-        """Note a call that failed: a refusal is a reply, other failures are silence.
-
-        Args:
-            failed: What it said.
-            given: Seconds that the call had. While nothing at all is answered, the next has twice as many.
-        """
+        """Note a call that failed within the seconds given: a refusal is a reply, other failures are silence."""
         if failed.on_get not in (OnGet.RETRY, OnGet.BACK_OFF):
             self._note_reply()
             return
@@ -121,16 +108,11 @@ class OutageDetector:
             _log.debug("the service is away: %d calls in a row brought no answer", self.failures)
         if failed.on_get is OnGet.BACK_OFF:  # no answer about the operation, and yet the service is there
             self._last_answer = datetime.now(timezone.utc)
-        if failed.code == "DEADLINE_EXCEEDED" and self.is_away:
+        if failed.code == "DEADLINE_EXCEEDED" and self.is_away:  # while nothing is answered, the next has twice as many
             self._needed = min(LONGEST_CALL, max(self._needed, 2 * given))
 
     def call_timeout(self, deadline: float, *, missed: bool) -> float:
-        """Return the seconds that the next call about a tracked operation may take.
-
-        Args:
-            deadline: What a call about that operation is given, in seconds.
-            missed: Whether the last call about it brought no answer.
-        """
+        """Return the seconds for the next call about an operation; ``missed``: the last one brought no answer."""
         if self.answered:
             return min(PROBE_TIMEOUT, deadline) if self.is_away and not missed else max(deadline, self._needed)
         now = self._clock()

@@ -5,27 +5,35 @@ from __future__ import annotations
 import collections
 import logging
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ds_ops_magic.model.view import Update
-from ds_ops_magic.polling.updates import Listener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ds_ops_magic.model.errors import OperationsError
+    from ds_ops_magic.model.estimates import Durations
 
 _log = logging.getLogger(__name__)
+
+
+class Listener(Protocol):
+    """Who follows operations."""
+
+    @property
+    def durations(self) -> Mapping[str, Durations]:
+        """How long operations take, by kind, as far as they know."""
+
+    def on_updates(self, updates: list[Update]) -> None:
+        """Take over what became known. Runs on the poller's thread: it must not block."""
+
 
 Reference = weakref.ref[Listener]
 
 
 class Listeners:
-    """Who follows what. Every method but `add` runs on the loop.
-
-    Args:
-        soon: Runs a function in the next turn of the loop.
-    """
+    """Who follows what. Every method but `add` runs on the loop; ``soon`` runs a function in its next turn."""
 
     def __init__(self, soon: Callable[[Callable[[], None]], object]) -> None:
         self._soon = soon
@@ -33,22 +41,18 @@ class Listeners:
         self._gone: collections.deque[Reference] = collections.deque()
         self._updates: dict[Reference, list[Update]] = {}
 
-    def __len__(self) -> int:
-        return len(self._ids)
-
     def add(self, listener: Listener, ids: Iterable[str]) -> Reference:
-        """Note who follows these; may be called from any thread."""
+        """Note who follows these. May be called from any thread."""
         reference = reference_to(listener, self._gone.append)
         self._ids.setdefault(reference, []).extend(ids)
         return reference
 
     def drop(self, reference: Reference) -> None:
-        """Tell a listener nothing more; one that is not there is no error."""
         self._ids.pop(reference, None)
         self._updates.pop(reference, None)
 
     def gone(self) -> Iterator[tuple[Reference, list[str]]]:
-        """Name the listeners that nobody holds any more, and what they followed.
+        """Return the listeners that nothing refers to any more, and what they followed.
 
         They are not dropped by a finalizer, which may run anywhere, amid a lock or an interrupt too.
         """
@@ -56,14 +60,13 @@ class Listeners:
             reference = self._gone.popleft()
             yield reference, self._ids.get(reference, [])
 
-    def tell(self, reference: Reference, update: Update) -> None:
-        """Note an update; those of one turn of the loop are handed over together."""
+    def notify(self, reference: Reference, update: Update) -> None:
         if not self._updates:
             self._soon(self.hand_over)
         self._updates.setdefault(reference, []).append(update)
 
     def hand_over(self) -> None:
-        """Hand over what was noted; if a listener fails, the others get theirs all the same."""
+        """Hand over the updates of this turn; where a listener fails, the others get theirs all the same."""
         updates, self._updates = self._updates, {}
         for reference, batch in updates.items():
             listener = reference()
@@ -84,5 +87,5 @@ class Listeners:
 def reference_to(listener: Listener, gone: Callable[[Reference], None] | None = None) -> Reference:
     """Make a reference to a listener that is equal to any other one to it."""
     reference = weakref.ref(listener, gone)
-    hash(reference)  # which it keeps from now on; of a listener that is no more there would be none
+    hash(reference)  # which it keeps: when the listener is gone it cannot be computed any more
     return reference

@@ -24,13 +24,9 @@ ResultT = TypeVar("ResultT")
 class BackgroundLoop:
     """Runs an event loop on a daemon thread from `start` until `close`.
 
-    Args:
-        name: Name of the thread.
-        setup: Runs on the loop before anything else.
-        teardown: Runs on the loop as the last thing, when every task has been cancelled.
-        died: Runs on the thread when the loop has ended though nobody closed it, with the error to tell those who wait.
-        owner: Gives who wants the loop to run, until nobody does: then it closes itself. It looks once a second: a
-            finalizer that is interrupted loses the interrupt and all that it had still to do.
+    ``setup`` runs on the loop first, ``teardown`` last, when every task has been cancelled; ``died`` runs on the thread
+    when the loop has ended though nobody closed it. When ``owner`` returns None, the loop closes itself; it is called
+    once a second, in place of a finalizer: one that is interrupted loses the interrupt and what it had still to do.
     """
 
     def __init__(
@@ -57,13 +53,7 @@ class BackgroundLoop:
         self._entered = threading.Lock()
 
     def start(self) -> None:
-        """Start the thread, unless it has started, and wait for the setup; what that raises is raised here.
-
-        May be called again after an interrupt.
-
-        Raises:
-            OperationsError: The system allows no more threads, or the loop was closed.
-        """
+        """Start the thread and wait for the setup, whose error is raised. May be called again after an interrupt."""
         if not self._ready.done:
             with self._lock:
                 if self._closed:
@@ -76,11 +66,9 @@ class BackgroundLoop:
         self._ready.result()
 
     def time(self) -> float:
-        """Return the loop's monotonic time, in seconds."""
         return self.loop.time()
 
     def is_current(self) -> bool:
-        """Tell whether this runs on the loop's own thread."""
         return threading.current_thread() is self._thread
 
     @property
@@ -89,20 +77,12 @@ class BackgroundLoop:
         return self._ready.done and not self._has_loop and not self._closed
 
     def refuse_to_block(self) -> None:
-        """Refuse to wait on the loop's own thread for what only that thread can bring.
-
-        Raises:
-            OperationsError: This is that thread.
-        """
+        """Raise on the loop's own thread: it would wait for itself."""
         if self.is_current():
             raise errors.blocking_subscriber()
 
     def soon(self, work: Callable[..., object], *args: Any) -> None:
-        """Run work on the loop. May be called from any thread; returns at once.
-
-        Raises:
-            WatchStopped: The loop was closed, or has died.
-        """
+        """Run work on the loop. May be called from any thread. Raises WatchStopped where the loop is over."""
         with self._lock:
             if self._closed or not self._has_loop:
                 raise self._why_over()
@@ -118,11 +98,8 @@ class BackgroundLoop:
     def run(self, work: Callable[[], Coroutine[Any, Any, ResultT]]) -> Pending[ResultT]:
         """Run a coroutine on the loop and return its result to come. May be called from any thread but the loop's.
 
-        Cancel the result to have the work cancelled, at whatever it is.
-
-        Raises:
-            WatchStopped: The loop was closed, or has died; the result has it too, when that happens meanwhile.
-            OperationsError: This is the loop's own thread, which could not wait for it.
+        To cancel the result cancels the work. Raises WatchStopped where the loop is over; when that happens meanwhile,
+        the result does.
         """
         self.refuse_to_block()
         tasks: list[asyncio.Task[None]] = []
@@ -147,9 +124,7 @@ class BackgroundLoop:
     def close(self, *, at_exit: bool = False) -> None:
         """Cancel every task, run the teardown and end the thread. Waits a second at most.
 
-        Args:
-            at_exit: The process is ending: who still waits for a result waits on a daemon thread, and is left there,
-                because the error would only be printed.
+        At exit, daemon threads that wait for a result are left waiting: the error would only be printed.
         """
         with self._lock:
             if not self._closed:
@@ -160,7 +135,7 @@ class BackgroundLoop:
             self._thread.join(1.0)
 
     def abandon(self) -> None:
-        """Note in a forked child that the thread has stayed in the parent: nothing runs here any more."""
+        """Close it in a forked child: the thread has stayed in the parent."""
         self._lock = threading.RLock()  # the old one may be held by a thread that is not here
         self._closed = self._abandoned = True
 
@@ -168,7 +143,7 @@ class BackgroundLoop:
         try:
             self.loop.call_soon_threadsafe(work, *args)
         except KeyboardInterrupt:
-            # It may have come when the work was noted, and before the loop was woken.
+            # It may have come after the work was added, and before the loop was woken.
             self.loop.call_soon_threadsafe(int)
             raise
         except RuntimeError:  # the loop is closed: it has just died
@@ -209,7 +184,6 @@ class BackgroundLoop:
             self._has_loop = False
 
     def _fail(self, error: BaseException) -> None:
-        """Tell all who wait that the loop has ended by an error."""
         with self._lock:  # from now on `soon` refuses
             self._has_loop = False
         if not self._ready.done:
@@ -246,13 +220,12 @@ class BackgroundLoop:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
-            # Where all were done `wait` returns at once, and they have yet to leave the set.
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # where all were done `wait` returns at once, and they have yet to leave the set
         await self._teardown()
 
 
 async def _contained(work: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-    """Run a task so that no exception of foreign code ends the loop, as asyncio has it for these two."""
+    """Run a task so that no exception of foreign code ends the loop; these two would."""
     try:
         await work(*args)
     except (SystemExit, KeyboardInterrupt) as error:

@@ -15,22 +15,19 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.polling.poller import Poller
 
-
 _alive: weakref.WeakSet[Poller] = weakref.WeakSet()
 
 
 @atexit.register
 def _close_all() -> None:
-    """Close the pollers of clients that are alive at exit, before gRPC and the interpreter are taken down."""
-    for poller in list(_alive):
+    for poller in list(_alive):  # before gRPC and the interpreter are taken down
         poller.close(at_exit=True)
 
 
 class PollerOwner:
     """Starts a poller when it is needed, and closes it; a forked child gets one of its own.
 
-    Args:
-        make: Makes the poller, which closes itself when what it is given has become None: a reference to this owner.
+    ``make`` is given a weak reference to the owner: when that is dead, the poller closes itself.
     """
 
     def __init__(self, make: Callable[[weakref.ref[PollerOwner]], Poller]) -> None:
@@ -41,12 +38,7 @@ class PollerOwner:
         self._closed = False
 
     def started(self) -> Poller:
-        """Return the poller of this process, started; a new one where the last has died.
-
-        Raises:
-            WatchStopped: The owner was closed.
-            OperationsError: The system allows no more threads.
-        """
+        """Return the poller of this process, started; a new one where the last has died. Raises WatchStopped."""
         with self._lock:
             if self._closed:
                 raise errors.closed()
@@ -60,7 +52,6 @@ class PollerOwner:
         return poller
 
     def close(self) -> None:
-        """Close the poller, if this process has one; from now on there is none."""
         with self._lock:
             poller, self._poller = self._poller, None
             self._closed = True

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from typing import NamedTuple
 
 _PROBES = 2  # questions under way while the service does not answer: an outage is one fact, not one an operation
-_MOST_MISSES = 2  # questions in a row without an answer that are told apart
+_MOST_MISSES = 2  # misses that are distinguished
 
 
 class _Place(NamedTuple):
@@ -21,10 +22,8 @@ class PollQueue:
 
     A miss is a question in a row that brought no answer. Where only a part of a service is silent, that part holds up
     nothing: operations with misses never take all the room. In what looks like an outage one probe is kept for an
-    operation without misses, whose answer shows that it is none, and one miss goes before several.
-
-    Args:
-        most: The most questions under way at once.
+    operation without misses, whose answer shows that it is none, and one miss goes before several. An outage is when
+    nothing at all has been answered for a while.
     """
 
     def __init__(self, most: int) -> None:
@@ -35,37 +34,19 @@ class PollQueue:
         self._under_way = {False: 0, True: 0}  # by whether an operation has misses
 
     def put(self, operation_id: str, due: float, *, misses: int = 0) -> None:
-        """Set when an operation is due, replacing an earlier entry.
-
-        Args:
-            operation_id: The operation.
-            due: In seconds of the clock.
-            misses: How many questions in a row brought no answer.
-        """
+        """Set when an operation is due, replacing an earlier entry."""
         number = self._current[operation_id] = next(self._numbers)
         heapq.heappush(self._heaps[min(misses, _MOST_MISSES)], _Place(due, number, operation_id))
 
     def drop(self, operation_id: str) -> None:
-        """Forget an operation; one that is not there is no error."""
         self._current.pop(operation_id, None)
 
-    def next_due(self, *, outage: bool) -> float | None:
-        """Return when the next one is due; None when there is none, or no room for a question.
-
-        Args:
-            outage: Whether nothing at all has been answered for a while.
-        """
-        return min((due for due, _ in self._firsts(outage)), default=None)
+    def next_due(self, *, outage: bool) -> float:
+        """Return when the next one is due; infinity when there is none, or no room for a question."""
+        return min((due for due, _ in self._firsts(outage)), default=math.inf)
 
     def take(self, now: float, *, outage: bool) -> tuple[str, bool] | None:
-        """Take out the one whose turn it is, and whether it has misses; None where none is due, or there is no room.
-
-        Its question is under way until `ended`.
-
-        Args:
-            now: The time now, in seconds of the clock.
-            outage: As for `next_due`.
-        """
+        """Take out the one whose turn it is, and whether it has misses; its question is under way until `ended`."""
         ready = [(due, misses) for due, misses in self._firsts(outage) if due <= now]
         if not ready:
             return None
@@ -79,7 +60,7 @@ class PollQueue:
         return operation_id, missed
 
     def ended(self, *, missed: bool) -> None:
-        """Note that a question has ended; whether its operation had misses is as `take` said."""
+        """Note that a question has ended; ``missed`` is what `take` returned with it."""
         self._under_way[missed] -= 1
 
     def _firsts(self, outage: bool) -> list[tuple[float, int]]:

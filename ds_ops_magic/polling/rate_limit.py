@@ -12,23 +12,16 @@ wake the thread more often, and bring the same calls one by one."""
 
 
 class TokenBucket:
-    """At most so many calls a second, in all; lowered when the service asks for it, and recovered slowly.
-
-    Args:
-        rate: Calls per second.
-        now: The time now, in seconds.
-    """
+    """At most so many calls a second, in all; lowered when the service asks for it, and recovered slowly."""
 
     LEAST = 1.0
-    """Calls per second that are never undercut."""
+    """Calls per second that are left, however often the service asks for fewer."""
     RECOVERY = 60.0
     """Seconds from a full stop back to the full rate."""
     LONGEST_STOP = 60.0
     """Seconds for which no call at all is made, however long one answer asks for: it was about one operation."""
 
     def __init__(self, rate: float, now: float) -> None:
-        if not rate > 0:
-            raise ValueError(f"the rate must be above 0 calls a second, not {rate}")
         self._full = rate
         self._low = rate
         self._lowered_at = now
@@ -42,11 +35,9 @@ class TokenBucket:
         return max(1.0, self._full / 4)
 
     def rate(self, now: float) -> float:
-        """Return the calls per second that are allowed now."""
         return min(self._full, self._low + (now - self._lowered_at) * self._full / self.RECOVERY)
 
     def take(self, now: float) -> bool:
-        """Spend one call; False when there is none to spend."""
         self._count(now)
         if self._tokens < 1.0 or now < self._blocked_until:
             return False
@@ -54,7 +45,6 @@ class TokenBucket:
         return True
 
     def ready_at(self, now: float) -> float:
-        """Return when a call can be spent again, in seconds of the clock."""
         self._count(now)
         missing = max(0.0, 1.0 - self._tokens)
         return max(now + missing / self.rate(now), self._blocked_until)
@@ -64,10 +54,7 @@ class TokenBucket:
         return max(0.0, self._blocked_until - now)
 
     def slow_down(self, now: float, retry_after: float | None = None) -> None:
-        """Halve the rate, and make no call for ``retry_after`` seconds where the service named them (RetryInfo).
-
-        It is believed for `LONGEST_STOP` at most.
-        """
+        """Halve the rate, and allow no call for ``retry_after`` seconds (RetryInfo), at most `LONGEST_STOP`."""
         self._count(now)
         self._low = max(self.LEAST, self.rate(now) / 2)
         self._lowered_at = now
@@ -76,7 +63,6 @@ class TokenBucket:
             self._blocked_until = max(self._blocked_until, now + min(retry_after, self.LONGEST_STOP))
 
     def give_back(self) -> None:
-        """Undo a `take`."""
         self._tokens = min(self._burst, self._tokens + 1.0)
 
     def _count(self, now: float) -> None:
@@ -97,9 +83,6 @@ class RateLimiter:
     """Gives out the calls of a token bucket. Lives on one event loop.
 
     Each `Caller` has its own queue; while several wait, they get one call each in turns.
-
-    Args:
-        rate: Calls per second.
     """
 
     def __init__(self, rate: float) -> None:
@@ -110,7 +93,6 @@ class RateLimiter:
         self._resting_until = 0.0  # when the budget that has run out is looked at again
 
     async def acquire(self, caller: Caller) -> None:
-        """Wait until the caller may make a call."""
         if self.acquire_nowait(caller):
             return
         turn: asyncio.Future[None] = self._loop.create_future()
@@ -123,7 +105,7 @@ class RateLimiter:
             raise
 
     def acquire_nowait(self, caller: Caller) -> bool:
-        """Tell whether the caller may make a call now; False where it has to wait."""
+        """Take a call; False where the caller has to wait for one."""
         now = self._loop.time()
         if now < self._resting_until or any(self._waiting.values()):
             return False
@@ -134,15 +116,12 @@ class RateLimiter:
         return True
 
     def give_back(self) -> None:
-        """Give a call back that was not made."""
         self._bucket.give_back()
 
     def slow_down(self, retry_after: float | None) -> None:
-        """Halve the rate, and make no call for the seconds that the service asked for, if it did."""
         self._bucket.slow_down(self._loop.time(), retry_after)
 
     def blocked_for(self) -> float:
-        """Return the seconds for which the service still wants no call."""
         return self._bucket.blocked_for(self._loop.time())
 
     def _took_turn(self, caller: Caller) -> None:
@@ -155,7 +134,7 @@ class RateLimiter:
 
     def _give_turns(self) -> None:
         """Give one call to each caller that waits, and go on in the next turn of the loop, when it may wait again."""
-        self._resting_until = 0.0  # a loop's alarm may ring a moment too early
+        self._resting_until = 0.0  # a timer of the loop may fire a moment too early
         now = self._loop.time()
         for caller in tuple(self._order):
             waiting = self._waiting[caller]

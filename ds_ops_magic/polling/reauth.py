@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ds_ops_magic.connection.tokens import TemporarilyUnavailable
 from ds_ops_magic.model.errors import AuthenticationError, OperationsError, thread_limit
-from ds_ops_magic.polling.retry import retry_delay
+from ds_ops_magic.polling.failure import retry_delay
 from ds_ops_magic.util.text import tidy
 from ds_ops_magic.util.threads import DaemonThreads, ThreadLimitReached
 
 if TYPE_CHECKING:
-    from concurrent import futures
-
     from ds_ops_magic.connection.connection import Connection
 
 _log = logging.getLogger(__name__)
@@ -50,15 +48,10 @@ class Refresher:
         self._threads = DaemonThreads("ds_ops_magic token")
 
     async def refresh(self, token_generation: int, since: float, until: float = math.inf) -> None:
-        """Wait until other credentials are in use than those a call was refused with, however long that takes.
+        """Wait until other credentials are in use than those a call was refused with, or raise why there are none.
 
-        Args:
-            token_generation: Their number (`Connection.token_generation`), as it was when the call was made.
-            since: When the caller began to ask, on the monotonic clock: what failed after that has failed for it too.
-            until: When the caller stops waiting, on the same clock.
-
-        Raises:
-            OperationsError: There are none to be had, or not in time.
+        Both times are of the monotonic clock: ``since`` is when the caller began to ask (a refresh that failed later
+        has failed for it), and ``until`` when it stops waiting.
         """
         if self._connection.token_generation != token_generation:
             return
@@ -73,7 +66,7 @@ class Refresher:
         return failed.error if time.monotonic() - failed.at < _FAILURE_LIFETIME else None
 
     async def _outcome(self, token_generation: int, until: float) -> OperationsError | None:
-        """Wait for the one refresh of these that is under way; begin it, where there is none."""
+        """Wait for the refresh that is under way; begin it where there is none."""
         work = self._works.get(token_generation)
         if work is None:
             work = self._works[token_generation] = _Work()
@@ -82,7 +75,12 @@ class Refresher:
         try:
             # Who is cancelled here does not take it from the others.
             await asyncio.wait({work.task}, timeout=None if until == math.inf else until - time.monotonic())
-            return work.task.result() if work.task.done() else work.unavailable or self._too_slow()
+            if work.task.done():
+                return work.task.result()
+            return work.unavailable or AuthenticationError(
+                f"{tidy(self._connection.endpoint, 100)} refused the credentials, and no fresh ones came in time.",
+                "The operations go on by themselves; try again later.",
+            )
         finally:
             work.waiting -= 1
             if not work.waiting:
@@ -94,9 +92,9 @@ class Refresher:
         attempts = 0
         while self._connection.token_generation == token_generation:
             try:
-                await asyncio.wrap_future(self._begun(token_generation))
-            except TemporarilyUnavailable as unavailable:
-                work.unavailable = unavailable.error
+                await asyncio.wrap_future(self._threads.submit(self._connection.refresh, token_generation))
+            except (TemporarilyUnavailable, ThreadLimitReached) as error:
+                work.unavailable = error.error if isinstance(error, TemporarilyUnavailable) else thread_limit(error)
                 delay = _delay(attempts, random.random())  # noqa: S311  # jitter
                 _log.debug("no fresh credentials yet, next try in %.1f s", delay)
                 await asyncio.sleep(delay)
@@ -112,19 +110,6 @@ class Refresher:
                 _log.debug("the credentials were refreshed")
                 break
         return None
-
-    def _begun(self, token_generation: int) -> futures.Future[None]:
-        try:
-            return self._threads.submit(self._connection.refresh, token_generation)
-        except ThreadLimitReached as error:
-            raise TemporarilyUnavailable(thread_limit(error)) from None
-
-    def _too_slow(self) -> OperationsError:
-        shown = tidy(self._connection.endpoint, 100)
-        return AuthenticationError(
-            f"{shown} refused the credentials, and no fresh ones came in time.",
-            "The operations go on by themselves; try again later.",
-        )
 
 
 def _delay(attempts: int, chance: float) -> float:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING
 
 from ds_ops_magic.model.errors import UnreadableAnswer
 from ds_ops_magic.model.grpc_codes import OnCancel
-from ds_ops_magic.polling.failure import CallFailed
+from ds_ops_magic.polling.failure import Action, Attempts, CallFailed, Failure
 from ds_ops_magic.polling.rate_limit import Caller
-from ds_ops_magic.polling.retry import Action, Attempts
 from ds_ops_magic.polling.service import Answer, OperationService, read
 from ds_ops_magic.util.text import duration
-
-if TYPE_CHECKING:
-    from ds_ops_magic.polling.failure import Failure
 
 _CHECK_INTERVAL = 0.1  # seconds between two checks whether waiting for a call is of no use any more
 _MAX_CONCURRENT = 16  # requests under way: cancelling a thousand operations is no reason for a storm
@@ -26,26 +21,17 @@ class Requests:
 
     def __init__(self, service: OperationService) -> None:
         self._service = service
+        self._time = asyncio.get_running_loop().time
         self._places = asyncio.Semaphore(_MAX_CONCURRENT)
 
     async def get(self, operation_id: str) -> Answer:
-        """Ask for an operation.
-
-        Raises:
-            OperationsError: The service refused, cannot be read, or did not answer in time.
-        """
         try:
             return await self._answer(operation_id, cancel=False)
         except CallFailed as failed:
             raise self._service.refusal(failed, operation_id, "get") from None
 
     async def cancel(self, operation_id: str) -> Answer:
-        """Ask for an operation to be cancelled; of one that has already ended the answer is to Get.
-
-        Raises:
-            CancelNotSupported: The service does not cancel this operation.
-            OperationsError: The service refused, cannot be read, or did not answer in time.
-        """
+        """Ask for an operation to be cancelled; where it has already ended, return the answer to Get."""
         try:
             return await self._answer(operation_id, cancel=True)
         except UnreadableAnswer:
@@ -58,13 +44,7 @@ class Requests:
             raise self._service.refusal(failed, operation_id, "cancel") from None
 
     async def _answer(self, operation_id: str, *, cancel: bool) -> Answer:
-        """Ask until there is an answer.
-
-        Raises:
-            CallFailed: The service refused for good.
-            UnreadableAnswer: Its answers cannot be read. A Cancel is not made again for that.
-            OperationsError: The deadline passed, or there are no fresh credentials.
-        """
+        """Ask until there is an answer; raises CallFailed where the service refused for good."""
         service, made = self._service, self._time()
         call = service.cancel if cancel else service.get
         deadline, attempts = math.inf, Attempts()
@@ -91,14 +71,7 @@ class Requests:
             await asyncio.sleep(delay)
 
     async def _acquire(self, made: float) -> None:
-        """Wait until a call can be made.
-
-        Args:
-            made: When the request was made.
-
-        Raises:
-            ServiceUnavailable: The service has been silent ever since, for too long; or wants no calls for too long.
-        """
+        """Wait until a call can be made; give up when the service has been silent for too long since ``made``."""
         self._check_service(made)
         limiter = self._service.limiter
         if limiter.acquire_nowait(Caller.REQUEST):
@@ -112,11 +85,8 @@ class Requests:
             turn.cancel()
 
     def _check_service(self, made: float) -> None:
-        health = self._service.health
+        health, blocked = self._service.health, self._service.limiter.blocked_for()
         if health.was_silent_since(made):
             raise self._service.silence(health.current.last_status or "")
-        if (blocked := self._service.limiter.blocked_for()) > health.request_timeout:
+        if blocked > health.request_timeout:
             raise self._service.silence(f"RESOURCE_EXHAUSTED: it wants no calls for another {duration(blocked)}")
-
-    def _time(self) -> float:
-        return asyncio.get_running_loop().time()

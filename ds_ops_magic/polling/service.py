@@ -15,7 +15,7 @@ from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer
 from ds_ops_magic.model.grpc_codes import OnGet
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.polling.channel import Channel
-from ds_ops_magic.polling.failure import CallFailed, Failure
+from ds_ops_magic.polling.failure import Attempts, CallFailed, Failure
 from ds_ops_magic.polling.health import OutageDetector
 from ds_ops_magic.polling.rate_limit import RateLimiter
 from ds_ops_magic.polling.reauth import Refresher
@@ -23,7 +23,6 @@ from ds_ops_magic.util.text import tidy
 
 if TYPE_CHECKING:
     from ds_ops_magic.connection.connection import Connection
-    from ds_ops_magic.polling.retry import Attempts
 
 _log = logging.getLogger(__name__)
 _GET = "/yandex.cloud.operation.OperationService/Get"
@@ -38,13 +37,7 @@ class Answer(NamedTuple):
 
 
 class OperationService:
-    """What single requests and tracked operations share. Lives on one event loop.
-
-    Args:
-        connection: Where the service is, and who we are there.
-        rate: The most calls per second.
-        connect_timeout: Seconds of silence that are final while the service has never answered.
-    """
+    """What single requests and tracked operations share. Lives on one event loop; its calls raise CallFailed."""
 
     def __init__(self, connection: Connection, rate: float, connect_timeout: float) -> None:
         self.connection = connection
@@ -55,20 +48,10 @@ class OperationService:
         self.refresher = Refresher(connection)
 
     async def get(self, operation_id: str, timeout: float) -> bytes:
-        """Ask for an operation; ``timeout`` in seconds.
-
-        Raises:
-            CallFailed: It brought no answer, or a refusal.
-        """
         request = GetOperationRequest(operation_id=operation_id).SerializeToString()
         return await self._call(_GET, operation_id, request, timeout)
 
     async def cancel(self, operation_id: str, timeout: float) -> bytes:
-        """Ask for an operation to be cancelled; ``timeout`` in seconds.
-
-        Raises:
-            CallFailed: It brought no answer, or a refusal.
-        """
         request = CancelOperationRequest(operation_id=operation_id).SerializeToString()
         return await self._call(_CANCEL, operation_id, request, timeout)
 
@@ -112,16 +95,12 @@ class OperationService:
 
 
 def read(operation_id: str, data: bytes) -> Answer:
-    """Parse an answer.
-
-    Raises:
-        UnreadableAnswer: The bytes are not an Operation, broken UTF-8 included; or they are about another one. An
-            answer without an id is about the one that was asked about.
-    """
+    """Parse an answer. One that is no Operation, or about another one, raises UnreadableAnswer."""
     try:
         operation = Operation.from_bytes(data)
     except DecodeError as error:
         raise errors.unreadable(operation_id, len(data), str(error)) from None
-    if operation_id and operation.id and operation.id != operation_id:  # the first question of a client is about none
+    # The first question of a client is about none; an answer without an id is about the one that was asked about.
+    if operation_id and operation.id and operation.id != operation_id:
         raise errors.another_operation(operation_id, operation.id)
     return Answer(data, operation)

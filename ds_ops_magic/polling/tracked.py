@@ -1,12 +1,12 @@
-"""What is kept of an operation that somebody follows."""
+"""An operation that somebody follows, and which of two answers about it is newer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ds_ops_magic.polling.failure import Attempts
 from ds_ops_magic.polling.health import CALL_TIMEOUT, LONGEST_CALL
-from ds_ops_magic.polling.retry import Attempts
 
 if TYPE_CHECKING:
     import asyncio
@@ -38,24 +38,19 @@ class TrackedOperation:
         return known.interval(age, plain) if known else plain
 
     def note_answer(self, took: float) -> None:
-        """Count failures anew.
-
-        Args:
-            took: Seconds until the answer came; as long as answers need more than a call has at first, they get it.
-        """
         self.attempts.note_answer()
-        if took < CALL_TIMEOUT:
+        if took < CALL_TIMEOUT:  # else the answers still need the longer deadline
             self.deadline = CALL_TIMEOUT
 
     def note_timeout(self, given: float) -> None:
-        """Give the next call twice the seconds in which this one was not answered: a slow service is heard too."""
+        """Give the next call twice the seconds that this one had: the service may be slow."""
         self.deadline = min(LONGEST_CALL, max(self.deadline, 2 * given))
 
 
-def is_older(new: Operation, held: Operation) -> bool:
-    """Tell whether an answer was overtaken: done never returns to not done, and the end counts whatever its time."""
-    if held.done != new.done:
-        return held.done
-    if new.modified_at is None or held.modified_at is None:
+def is_older(new: Operation, last: Operation) -> bool:
+    """Tell whether an answer is outdated: done never returns to not done, and the end counts whatever its time."""
+    if last.done != new.done:
+        return last.done
+    if new.modified_at is None or last.modified_at is None:
         return False
-    return new.modified_at < held.modified_at
+    return new.modified_at < last.modified_at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -11,10 +12,9 @@ from typing import TYPE_CHECKING
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer
 from ds_ops_magic.model.view import Update
-from ds_ops_magic.polling.failure import CallFailed
+from ds_ops_magic.polling.failure import Action, CallFailed, Failure
 from ds_ops_magic.polling.queue import PollQueue
 from ds_ops_magic.polling.rate_limit import TICK, Caller
-from ds_ops_magic.polling.retry import Action
 from ds_ops_magic.polling.service import Answer, OperationService, read
 from ds_ops_magic.polling.tracked import TrackedOperation, is_older
 from ds_ops_magic.util.text import tidy
@@ -22,26 +22,17 @@ from ds_ops_magic.util.text import tidy
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ds_ops_magic.polling.failure import Failure
     from ds_ops_magic.polling.listeners import Listeners, Reference
     from ds_ops_magic.polling.loop import BackgroundLoop
     from ds_ops_magic.polling.requests import Requests
     from ds_ops_magic.polling.schedule import Schedule
 
 _log = logging.getLogger(__name__)
+_LONGEST_SLEEP = 3600.0  # seconds; not every event loop has timers without end
 
 
 class Tracker:
-    """Follows operations on the poller's loop, where all of its methods run.
-
-    Args:
-        background: The loop.
-        service: Where to ask.
-        requests: Carries cancels through.
-        listeners: Who is told.
-        schedule: When to ask again.
-        in_flight: The most calls under way at once.
-    """
+    """Follows operations on the poller's loop, where all of its methods run."""
 
     def __init__(
         self,
@@ -60,34 +51,34 @@ class Tracker:
         self._schedule = schedule
         self._queue = PollQueue(in_flight)
         self._wakeup: asyncio.Future[None] = background.loop.create_future()
+        self._waits_for = math.inf  # when the question is due that `run` waits for
 
     async def run(self) -> None:
-        """Ask about what is due, until cancelled."""
         while True:
             await self._until_due()
             await self._service.limiter.acquire(Caller.TRACKER)
-            if not self._ask_next():  # what was due has been let go meanwhile
+            if not self._ask_next():  # nobody follows any more what was due
                 self._service.limiter.give_back()
 
     def follow(self, ids: Iterable[str], listener: Reference) -> None:
-        """Ask for these until each is done; what is known of one already is told at once."""
+        """Ask about these until each is done; the listener gets at once what is known already."""
         if listener() is None:
             return
         now = self._background.time()
         if not self.operations:
-            self._service.health.restart()  # the silence before nobody listened is no silence
+            self._service.health.restart()  # while nobody asks, silence means nothing
         for operation_id in ids:
             tracked = self.operations.get(operation_id)
             if tracked is None:
                 tracked = self.operations[operation_id] = TrackedOperation(operation_id, now)
                 self._queue.put(operation_id, now)
             elif tracked.operation is not None:
-                self._listeners.tell(listener, Update(operation_id, after=tracked.operation))
+                self._listeners.notify(listener, Update(operation_id, after=tracked.operation))
             tracked.listeners.append(listener)
         self._wake()
 
     def unfollow(self, ids: Iterable[str], listener: Reference) -> None:
-        """Stop telling a listener about these, and asking where nobody else wants to know."""
+        """Stop telling a listener about these, and asking about those that nobody else follows."""
         self._listeners.drop(listener)
         for operation_id in ids:
             tracked = self.operations.get(operation_id)
@@ -98,13 +89,12 @@ class Tracker:
                 self._forget(tracked)
 
     async def cancel(self, operation_id: str) -> None:
-        """Cancel on behalf of the listeners: the answer is the newest snapshot, a refusal is told."""
+        """Cancel on behalf of the listeners, who get the answer or the error."""
         try:
             answer = await self._requests.cancel(operation_id)
         except OperationsError as error:
-            tracked = self.operations.get(operation_id)
-            for listener in tracked.listeners if tracked else ():
-                self._listeners.tell(listener, Update(operation_id, cancel_error=error))
+            if operation_id in self.operations:
+                self._notify(self.operations[operation_id], Update(operation_id, cancel_error=error))
             return
         tracked = self.operations.get(operation_id)
         if tracked is not None:
@@ -114,24 +104,22 @@ class Tracker:
             self._wake()
 
     def give_up(self, error: OperationsError) -> None:
-        """End every wait."""
         self._service.health.restart()
         for tracked in list(self.operations.values()):
             self._end(tracked, error)
 
     async def _until_due(self) -> None:
         """Wait until an operation is due and there is room for its question."""
-        while (due := self._next_due()) is None or due > self._background.time():
-            loop = self._background.loop
-            self._wakeup = loop.create_future()
-            timer = None if due is None else loop.call_at(max(due, loop.time() + TICK), self._wake)
+        loop = self._background.loop
+        while (due := self._next_due()) > loop.time():
+            self._wakeup, self._waits_for = loop.create_future(), due
+            timer = loop.call_at(min(max(due, loop.time() + TICK), loop.time() + _LONGEST_SLEEP), self._wake)
             try:
                 await self._wakeup
             finally:
-                if timer is not None:
-                    timer.cancel()
+                timer.cancel()
 
-    def _next_due(self) -> float | None:
+    def _next_due(self) -> float:
         for listener, ids in self._listeners.gone():
             self.unfollow(ids, listener)
         return self._queue.next_due(outage=self._service.health.is_away)
@@ -141,7 +129,6 @@ class Tracker:
             self._wakeup.set_result(None)
 
     def _ask_next(self) -> bool:
-        """Begin to ask about the one that is due first; False where none is."""
         taken = self._queue.take(self._background.time(), outage=self._service.health.is_away)
         if taken is None:
             return False
@@ -154,7 +141,8 @@ class Tracker:
 
     def _asked(self, missed: bool) -> None:
         self._queue.ended(missed=missed)
-        self._wake()
+        if self._next_due() < self._waits_for:
+            self._wake()
 
     async def _ask(self, tracked: TrackedOperation, missed: bool) -> None:
         token_generation, began = self._service.connection.token_generation, self._background.time()
@@ -188,19 +176,18 @@ class Tracker:
             self._ask_again(tracked, tracked.interval(self._schedule, age, random.random()))  # noqa: S311  # jitter
 
     def _accept(self, tracked: TrackedOperation, answer: Answer) -> None:
-        """Take over an answer that differs from the last one, unless it is older than that."""
-        held, operation = tracked.operation, answer.operation
-        if held is None:
+        """Take over an answer that differs from the last one, unless it is outdated."""
+        last, operation = tracked.operation, answer.operation
+        if last is None:
             age = operation.elapsed_at(datetime.now(timezone.utc))
             tracked.since = self._background.time() - (age or 0.0)
-        elif is_older(operation, held):
+        elif is_older(operation, last):
             return
         tracked.data, tracked.operation = answer
-        if _log.isEnabledFor(logging.DEBUG) and (held is None or held.status is not operation.status):
-            before = held.status.name if held else "not seen"
+        if _log.isEnabledFor(logging.DEBUG) and (last is None or last.status is not operation.status):
+            before = last.status.name if last else "not seen"
             _log.debug("%s: %s, before: %s", tidy(tracked.id, 50), operation.status.name, before)
-        for listener in tracked.listeners:
-            self._listeners.tell(listener, Update(tracked.id, after=operation))
+        self._notify(tracked, Update(tracked.id, after=operation))
         if operation.done:
             self._forget(tracked)
 
@@ -221,15 +208,18 @@ class Tracker:
             self._queue.put(tracked.id, self._background.time() + delay, misses=tracked.attempts.failures)
 
     def _is_current(self, tracked: TrackedOperation) -> bool:
-        """Tell whether it is still followed: an id may have been let go, and taken up again since."""
+        """Tell whether it is still followed: its id may have been dropped, and followed anew since."""
         return self.operations.get(tracked.id) is tracked
 
     def _end(self, tracked: TrackedOperation, error: OperationsError) -> None:
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("%s: the wait ends with %s", tidy(tracked.id, 50), type(error).__name__)
-        for listener in tracked.listeners:
-            self._listeners.tell(listener, Update(tracked.id, error=error))
+        self._notify(tracked, Update(tracked.id, error=error))
         self._forget(tracked)
+
+    def _notify(self, tracked: TrackedOperation, update: Update) -> None:
+        for listener in tracked.listeners:
+            self._listeners.notify(listener, update)
 
     def _forget(self, tracked: TrackedOperation) -> None:
         if self._is_current(tracked):

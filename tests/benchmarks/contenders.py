@@ -21,7 +21,7 @@ WITHOUT_END = 1e9
 
 
 class Noticed:
-    """When each operation was seen to have ended (`ds_ops_magic.polling.updates.Listener`)."""
+    """When each operation was seen to have ended (`ds_ops_magic.polling.listeners.Listener`)."""
 
     def __init__(self) -> None:
         self.at: dict[str, float] = {}

@@ -115,7 +115,7 @@ def simulate(spans: Sequence[Span], policy: Policy, rate: float = UNLIMITED, see
         name = str(number)
         followed[name] = (number, span, policy(chance))
         queue.put(name, span.begun)
-    while (due := queue.next_due(outage=False)) is not None:
+    while (due := queue.next_due(outage=False)) < math.inf:
         if due > now or not budget.take(now):
             now = due if due > now else max(budget.ready_at(now), now + TICK)
             continue

@@ -63,7 +63,7 @@ def test_an_answer_that_was_cut_off_is_asked_for_twice_more(how: str) -> None:
         assert server.gets("b") == 3
 
 
-def test_a_cancel_whose_answer_was_cut_off_has_arrived_and_is_not_sent_again() -> None:
+def test_a_cancel_whose_answer_was_cut_off_is_not_repeated() -> None:
     def cancel(call: Call) -> Any:
         return CUT
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-import grpc
 import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status as StatusMessage
@@ -21,9 +20,7 @@ from ds_ops_magic.connection.connection import EndpointConnection
 from ds_ops_magic.local import LocalService
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.operation import Operation
-from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.outcome import ErrorStatus, Status
-from ds_ops_magic.model.payload import to_plain
 from ds_ops_magic.polling.schedule import Schedule
 from tests.support.following import client_of, lasting, until
 from tests.support.scripted import Call, ScriptedServer, Stage, message, running_then
@@ -126,45 +123,12 @@ def test_a_job_of_the_local_service_is_cancelled() -> None:
         assert client.cancel(operation).status is Status.CANCELLED  # over already: no error
 
 
-def test_a_job_that_succeeds_gives_its_result() -> None:
-    with LocalService() as service, client_of(service.address) as client:
-        found = client.wait(service.submit(lambda: 42), 5)
-    assert to_plain(found.result()) == 42
-
-
 def test_an_operation_that_is_done_already_is_asked_about_once() -> None:
     with ScriptedServer(lambda call: message(call.id, done=True)) as server, client_of(server) as client:
         with lasting(0.0, 0.5):
             assert client.wait("a").done
             assert asyncio.run(client.wait_async("b")).done
         assert (server.gets("a"), server.gets("b")) == (1, 1)
-
-
-def test_a_hundred_operations_at_once() -> None:
-    names = [f"o{number}" for number in range(100)]
-    answer = running_then(message(done=True), after=3)
-    with ScriptedServer(answer) as server, client_of(server, rate=10_000.0) as client, lasting(0.0, 5.0):
-        found = client.wait_all(names)
-        assert server.gets() == 400
-    assert isinstance(found, Operations)
-    assert [operation.id for operation in found] == names
-    assert len(found.succeeded) == 100
-
-
-def test_hundreds_of_snapshots_at_the_default_rate() -> None:
-    names = [f"o{number}" for number in range(250)]
-    with ScriptedServer(lambda call: message(call.id)) as server, client_of(server) as client, lasting(0.9, 4.0):
-        assert [operation.id for operation in client.get_all(names)] == names
-        assert server.gets() == 250
-
-
-def test_an_earlier_snapshot_stands_for_its_id() -> None:
-    with ScriptedServer(running_then(message(done=True))) as server, client_of(server) as client:
-        snapshot = client.get("a")
-        assert not snapshot.done
-        assert client.wait(snapshot).done
-        assert client.get_all([snapshot, "a"]) == [client.get("a")] * 2
-        assert client.watch(snapshot).ids == ("a",)
 
 
 ASKS: list[Callable[[OperationClient, str], object]] = [
@@ -191,23 +155,6 @@ def test_an_id_that_no_operation_has_is_refused_with_no_call_made(name: str) -> 
                 ask(client, name)
         assert not server.calls
         assert client.get("x" * 50).id == "x" * 50
-
-
-def test_several_are_asked_for_whatever_becomes_of_one() -> None:
-    def answer(call: Call) -> Any:
-        return call.refuse(grpc.StatusCode.NOT_FOUND, "no such") if call.id == "x" else message(call.id, done=True)
-
-    with ScriptedServer(answer, answer) as server, client_of(server) as client:
-        for ask in (client.get_all, client.cancel_all):
-            assert [operation.id for operation in ask(["a", "b", "a"])] == ["a", "b", "a"]
-            with pytest.raises(errors.OperationsFailed, match="1 of 3 operations could not be ") as caught:
-                ask(["a", "x", "b"])
-            assert [operation and operation.id for operation in caught.value.operations] == ["a", None, "b"]
-            assert isinstance(caught.value.errors["x"], errors.OperationNotFound)
-            with pytest.raises(errors.OperationNotFound):
-                ask(["x"])
-            assert ask([]) == []
-        assert (server.gets("a"), server.cancels("b")) == (2, 2)
 
 
 def test_many_are_cancelled_at_once_and_no_faster_than_the_rate() -> None:

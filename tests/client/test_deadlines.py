@@ -12,7 +12,6 @@ import pytest
 
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.model import errors
-from ds_ops_magic.model.waiting import FIRST
 from ds_ops_magic.polling.health import CALL_TIMEOUT
 from ds_ops_magic.polling.schedule import Schedule
 from tests.support.following import BUSY, client_of, lasting, until
@@ -106,18 +105,6 @@ def test_one_call_that_hangs_keeps_nobody_else(wait: Wait) -> None:
         assert all(operation.done for operation in wait(client, ["hanging", "a", "b"], None))
 
 
-@WAYS
-def test_without_a_deadline_a_wait_goes_on_to_the_end(wait: Wait) -> None:
-    end = time.monotonic() + 0.3
-
-    def get(call: Call) -> Any:
-        return message(call.id, done=time.monotonic() > end)
-
-    with ScriptedServer(get) as server, client_of(server) as client, lasting(0.0, 1.5):
-        assert wait(client, ["a"], None)[0].done
-    assert time.monotonic() > end
-
-
 def test_the_deadline_is_that_of_the_wait_and_not_of_the_watch() -> None:
     stage = Stage()
     with ScriptedServer(stage) as server, client_of(server) as client:
@@ -127,16 +114,6 @@ def test_the_deadline_is_that_of_the_wait_and_not_of_the_watch() -> None:
                 watch.wait(0.2)
         stage.set("a", done=True)
         assert watch.wait(5)[0].done
-
-
-def test_a_deadline_holds_for_first_too() -> None:
-    with (
-        ScriptedServer(Stage()) as server,
-        client_of(server) as client,
-        lasting(0.2, 0.8),
-        pytest.raises(errors.WaitTimeout, match="2 of 2 operations are not done"),
-    ):
-        client.wait_all(["a", "b"], 0.2, FIRST)
 
 
 def test_a_long_interval_does_not_prolong_the_wait() -> None:

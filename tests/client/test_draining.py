@@ -33,7 +33,7 @@ client.close()
 """
 
 
-def test_a_port_that_a_draining_proxy_takes_over_is_an_outage_like_any_other() -> None:
+def test_a_draining_proxy_on_the_port_is_an_outage() -> None:
     with python(DRAINED) as process:
         said, complaint = process.communicate(timeout=60)
     assert process.returncode == 0, complaint
@@ -64,7 +64,7 @@ def test_before_the_first_answer_it_is_a_service_that_does_not_answer() -> None:
 
 
 @pytest.mark.parametrize("age", [20, 100, 1000])
-def test_with_connections_that_live_for_milliseconds_every_operation_ends(age: int) -> None:
+def test_waits_over_connections_that_live_for_milliseconds(age: int) -> None:
     options = [("grpc.max_connection_age_ms", age), ("grpc.max_connection_age_grace_ms", age)]
     ids = [f"operation{number}" for number in range(200)]
     script = running_then(message(done=True), after=4)
@@ -74,7 +74,7 @@ def test_with_connections_that_live_for_milliseconds_every_operation_ends(age: i
         assert [operation.id for operation in operations.succeeded] == ids
 
 
-def test_a_single_question_or_cancel_is_asked_again_where_the_connection_went_away_under_it() -> None:
+def test_single_requests_outlive_their_connection() -> None:
     options = [("grpc.max_connection_age_ms", 10), ("grpc.max_connection_age_grace_ms", 5)]
 
     def cancel(call: Call) -> Any:

@@ -1,4 +1,4 @@
-"""A process that forks while a client is at work: the child gets an poller of its own, the parent goes on."""
+"""A process that forks while a client is at work: the child gets a poller of its own, the parent goes on."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ until(lambda: not poller_threads())
 """
 
 
-def test_a_forked_child_has_an_engine_of_its_own() -> None:
+def test_a_forked_child_has_a_poller_of_its_own() -> None:
     stage = Stage()
 
     def get(call: Call) -> Any:
@@ -84,7 +84,7 @@ if __name__ == "__main__":
         assert (out, process.returncode, err) == ("one two three four\na\n", 0, "")
 
 
-def test_the_users_own_grpc_aio_and_its_forks_are_silent_and_stall_nothing() -> None:
+def test_the_users_own_grpc_aio_and_its_forks() -> None:
     code = """
 import asyncio, os, sys
 import grpc

@@ -9,7 +9,6 @@ from typing import Any
 import grpc
 import pytest
 
-from ds_ops_magic.client import OperationClient
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
@@ -20,19 +19,15 @@ from tests.support.scripted import Call, ScriptedServer, Stage, message
 Wait = Callable[..., Operations[Any]]
 
 
-def wait_sync(client: OperationClient, *names: str, timeout: float | None = None, when: ReturnWhen = ALL) -> Any:
-    return client.wait_all(names, timeout, when)
-
-
-def wait_async(client: OperationClient, *names: str, timeout: float | None = None, when: ReturnWhen = ALL) -> Any:
-    return asyncio.run(client.wait_all_async(names, timeout, when))
-
-
-def wait_watch(client: OperationClient, *names: str, timeout: float | None = None, when: ReturnWhen = ALL) -> Any:
-    return client.watch(*names).wait(timeout, when)
-
-
-WAYS = pytest.mark.parametrize("wait", [wait_sync, wait_async, wait_watch])
+WAYS = pytest.mark.parametrize(
+    "wait",
+    [
+        lambda client, *names, timeout=None, when=ALL: client.wait_all(names, timeout, when),
+        lambda client, *names, timeout=None, when=ALL: asyncio.run(client.wait_all_async(names, timeout, when)),
+        lambda client, *names, timeout=None, when=ALL: client.watch(*names).wait(timeout, when),
+    ],
+    ids=["sync", "async", "watch"],
+)
 
 
 def staged(**ends: dict[str, Any]) -> Stage:
@@ -189,13 +184,20 @@ def test_the_result_of_one_is_the_operation_itself() -> None:
 def test_what_cannot_be_got_or_cancelled_has_not_failed() -> None:
     """A single question says nothing of how the operation goes, and no --no-raise helps with it."""
 
-    def refuse(call: Call) -> Any:
-        return call.refuse(grpc.StatusCode.PERMISSION_DENIED, "no") if call.id == "b" else message(call.id)
+    def answer(call: Call) -> Any:
+        return call.refuse(grpc.StatusCode.PERMISSION_DENIED, "no") if call.id == "x" else message(call.id, done=True)
 
-    with ScriptedServer(refuse, refuse) as server, client_of(server) as client:
+    with ScriptedServer(answer, answer) as server, client_of(server) as client:
         for ask, said in ((client.get_all, "asked about"), (client.cancel_all, "cancelled")):
+            assert [operation.id for operation in ask(["a", "b", "a"])] == ["a", "b", "a"]
             with pytest.raises(errors.OperationsFailed) as caught:
-                ask(["a", "b"])
-            assert caught.value.args[0] == f"1 of 2 operations could not be {said}."
-            assert caught.value.args[1].startswith("b: No permission for operation b")
+                ask(["a", "x", "b"])
+            assert [operation and operation.id for operation in caught.value.operations] == ["a", None, "b"]
+            assert isinstance(caught.value.errors["x"], errors.PermissionDenied)
+            assert caught.value.args[0] == f"1 of 3 operations could not be {said}."
+            assert caught.value.args[1].startswith("x: No permission for operation x")
             assert caught.value.args[2] == "All of them are in .operations, the errors by id in .errors."
+            with pytest.raises(errors.PermissionDenied):
+                ask(["x"])
+            assert ask([]) == []
+        assert (server.gets("a"), server.cancels("b")) == (2, 2)

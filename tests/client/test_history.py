@@ -16,7 +16,7 @@ from ds_ops_magic.history.history import History
 from ds_ops_magic.local import close_shared
 from ds_ops_magic.model.errors import OperationNotFound, WaitTimeout
 from tests.support.following import client_of, python, until
-from tests.support.scripted import Call, ScriptedServer, Stage, message, running_then
+from tests.support.scripted import Call, ScriptedServer, Stage, message
 
 
 @pytest.fixture
@@ -30,10 +30,6 @@ def states(history: History) -> dict[str, str]:
     """Return the state of each operation by id, once all that was told is written."""
     assert history.flush(10.0)
     return {record.id: record.state for record in history.records()}
-
-
-def forgetful(call: Call) -> object:
-    return call.refuse(grpc.StatusCode.NOT_FOUND, "no such operation")
 
 
 def test_every_way_to_ask_is_kept(history: History) -> None:
@@ -79,28 +75,11 @@ def test_a_peek_is_no_use(history: History) -> None:
         assert {record.id: record.used_at for record in history.records()} == before
 
 
-def test_an_id_is_kept_before_anything_is_answered(history: History) -> None:
-    with ScriptedServer(lambda call: call.hang()) as server, client_of(server, history=history) as client:
-        watch = client.watch("silent")
-        assert states(history) == {"silent": ""}
-        watch.stop()
-
-
-def test_the_end_is_kept_when_it_is_seen(history: History) -> None:
-    with (
-        ScriptedServer(running_then(message(done=True))) as server,
-        client_of(server, history=history) as client,
-    ):
-        client.wait("op1")
-        assert states(history) == {"op1": "succeeded"}
-
-
 def test_what_the_service_has_forgotten_says_how_it_stood(history: History) -> None:
     with ScriptedServer(lambda call: message(call.id)) as server, client_of(server, history=history) as client:
         client.get("op1")
         assert states(history) == {"op1": "running"}
-        server.get = forgetful
-        server.cancel = forgetful
+        server.get = server.cancel = lambda call: call.refuse(grpc.StatusCode.NOT_FOUND, "no such operation")
         for ask in (client.get, client.wait, client.cancel):
             with pytest.raises(OperationNotFound) as raised:
                 ask("op1")

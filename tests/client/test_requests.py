@@ -12,15 +12,12 @@ import pytest
 
 from ds_ops_magic.client import OperationClient
 from ds_ops_magic.model import errors
-from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.polling.channel import MAX_ANSWER
 from tests.support.following import client_of, lasting
-from tests.support.scripted import Call, ScriptedServer, message
+from tests.support.scripted import Call, ScriptedServer, UnderWay, message
 
 Code = grpc.StatusCode
-IDS = [f"o{number}" for number in range(16)]
 KINDS = [OperationClient.get, OperationClient.cancel]
-GROUPS = [OperationClient.get_all, OperationClient.cancel_all]
 
 
 def refusing(code: grpc.StatusCode, **how: Any) -> Callable[[Call], Any]:
@@ -72,25 +69,19 @@ def test_many_to_a_silent_service_end_together() -> None:
 
 
 def test_no_more_than_sixteen_are_under_way() -> None:
-    lock, now, most = threading.Lock(), 0, 0
-    full = threading.Event()
+    under_way, full = UnderWay(), threading.Event()
 
     def answer(call: Call) -> Any:
-        nonlocal now, most
-        with lock:
-            now += 1
-            most = max(most, now)
-            if now == 16:
+        with under_way:
+            if under_way.now == 16:
                 full.set()
-        full.wait(5)
-        with lock:
-            now -= 1
+            full.wait(5)
         return message(call.id)
 
     names = [f"o{number}" for number in range(60)]
     with ScriptedServer(answer, threads=64) as server, client_of(server) as client:
         assert [operation.id for operation in client.get_all(names)] == names
-    assert most == 16
+    assert under_way.most == 16
 
 
 @pytest.mark.parametrize("code", [Code.RESOURCE_EXHAUSTED, Code.UNAVAILABLE])
@@ -101,7 +92,7 @@ def test_a_wait_that_goes_beyond_the_deadline_ends_the_request(code: grpc.Status
         assert server.gets() == 1
 
 
-def test_while_the_service_wants_no_calls_for_long_requests_end_at_once() -> None:
+def test_requests_end_at_once_while_the_service_wants_no_calls() -> None:
     exhausted = refusing(Code.RESOURCE_EXHAUSTED, retry_after=3600.0)
     with ScriptedServer(exhausted) as server, client_of(server) as client, lasting(0.0, 1.0):
         with pytest.raises(errors.ServiceUnavailable):
@@ -127,37 +118,12 @@ def test_one_refusal_slows_all_calls() -> None:
     assert sum(0.0 < now - came[7] < 0.45 for now in came) <= 2  # what was under way when the refusal came
 
 
-def guarded(together: int = 1) -> Callable[[Call], Any]:
-    """Refuse all but the new token; the first refusals wait until so many calls have come with another one."""
-    barrier = threading.Barrier(together)
-
-    def answer(call: Call) -> Any:
-        if call.metadata.get("authorization") != "Bearer t1.new":
-            if call.number == 1:
-                barrier.wait(5)
-            call.refuse(Code.UNAUTHENTICATED, "expired")
-        return message(call.id, done=True)
-
-    return answer
-
-
-@pytest.mark.parametrize("ask", GROUPS)
-def test_credentials_are_refreshed_once_for_all(ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOKEN", "t1.old")
-    answer = guarded(together=16)
-    with ScriptedServer(answer, answer) as server, client_of(server, token_env="TOKEN") as client:
-        monkeypatch.setenv("TOKEN", "t1.new")
-        assert [type(operation) for operation in ask(client, IDS)] == [Operation] * 16
-        assert client.connection.token_generation == 1
-        assert sum(server.calls.values()) == 32
-
-
 @pytest.mark.parametrize("ask", KINDS)
 def test_credentials_that_stay_refused_end_the_request(
     ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOKEN", "t1.old")
-    answer = guarded()
+    answer = refusing(Code.UNAUTHENTICATED)
     with ScriptedServer(answer, answer) as server, client_of(server, token_env="TOKEN") as client:
         for name, token, calls in (("a", "t1.old", 1), ("b", "t1.other", 2)):
             monkeypatch.setenv("TOKEN", token)

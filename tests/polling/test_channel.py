@@ -8,7 +8,6 @@ import threading
 from typing import Any
 
 import grpc
-import pytest
 
 from ds_ops_magic.connection.connection import EndpointConnection, Options
 from ds_ops_magic.polling.service import OperationService, read
@@ -40,26 +39,6 @@ def test_a_call_ends_though_grpc_forgets_its_deadline() -> None:
     assert (failed.code, failed.message) == ("DEADLINE_EXCEEDED", "the call did not end within its deadline")
 
 
-def test_a_cancelled_task_gives_the_call_up() -> None:
-    under_way, given_up = threading.Event(), threading.Event()
-
-    def answer(call: Call) -> Any:
-        call.context.add_callback(given_up.set)
-        under_way.set()
-        call.hang()
-
-    async def work(service: OperationService) -> None:
-        task = asyncio.create_task(service.get("a", 30))
-        await asyncio.to_thread(until, under_way.is_set)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    with ScriptedServer(answer) as server, lasting(0.0, 3.0):
-        calling(server, work)
-        until(given_up.is_set)
-
-
 class OddToken(EndpointConnection):
     """Its credentials are such that gRPC cannot send them, while they are odd."""
 
@@ -71,7 +50,7 @@ class OddToken(EndpointConnection):
         return (("authorization", "Bearer s3cr3t\n"),) if self.odd else ()
 
 
-def test_a_call_that_cannot_be_made_is_a_failed_call_and_tells_no_secret() -> None:
+def test_a_call_that_cannot_be_made_tells_no_secret() -> None:
     with ScriptedServer(lambda call: message(call.id)) as server:
         failed = calling(OddToken(server.address), lambda service: failure_of(service.get("a", 5)))
     assert failed.code == "INTERNAL"
@@ -80,7 +59,7 @@ def test_a_call_that_cannot_be_made_is_a_failed_call_and_tells_no_secret() -> No
     assert not server.calls
 
 
-def test_closing_leaves_no_thread_and_no_connection_even_after_failures() -> None:
+def test_closing_after_failures_leaves_nothing() -> None:
     def answer(call: Call) -> Any:
         return call.refuse(Code.UNAVAILABLE) if call.number % 2 else message(call.id)
 
@@ -103,7 +82,7 @@ def test_closing_leaves_no_thread_and_no_connection_even_after_failures() -> Non
         gc.enable()
 
 
-def test_a_pause_closes_the_channel_and_repeats_what_was_under_way() -> None:
+def test_a_pause_closes_the_channel_and_repeats_calls() -> None:
     def answer(call: Call) -> Any:
         return call.hang() if (call.id, call.number) == ("a", 1) else message(call.id)
 
@@ -112,7 +91,7 @@ def test_a_pause_closes_the_channel_and_repeats_what_was_under_way() -> None:
         await asyncio.to_thread(until, lambda: server.gets("a") == 1)
         service.channel.pause()
         service.channel.pause()
-        await service.channel.let_go()
+        await service.channel.close_while_paused()
         assert not [name for name in poller_threads(before) if "_poll_wrapper" in name]
         later = asyncio.create_task(service.get("b", 30))
         service.channel.resume()
@@ -128,13 +107,13 @@ def test_a_pause_closes_the_channel_and_repeats_what_was_under_way() -> None:
         assert (server.gets("a"), server.gets("b")) == (2, 1)
 
 
-def test_a_resume_that_comes_before_the_channel_was_closed_takes_the_pause_back() -> None:
+def test_a_resume_before_the_channel_is_closed() -> None:
     async def work(service: OperationService) -> bytes:
         hanging = asyncio.create_task(service.get("a", 30))
         await asyncio.to_thread(until, lambda: server.gets("a") == 1)
         service.channel.pause()
         service.channel.resume()
-        await service.channel.let_go()
+        await service.channel.close_while_paused()
         answering.set()
         return await hanging
 
@@ -149,12 +128,12 @@ def test_a_resume_that_comes_before_the_channel_was_closed_takes_the_pause_back(
         assert server.gets("a") == 1  # it was not made again
 
 
-def test_a_resume_while_the_channel_closes_repeats_what_was_under_way() -> None:
+def test_a_resume_while_the_channel_closes() -> None:
     async def work(service: OperationService) -> bytes:
         hanging = asyncio.create_task(service.get("a", 30))
         await asyncio.to_thread(until, lambda: server.gets("a") == 1)
         service.channel.pause()
-        closing = asyncio.create_task(service.channel.let_go())
+        closing = asyncio.create_task(service.channel.close_while_paused())
         await asyncio.sleep(0)  # it has begun
         service.channel.resume()
         await closing

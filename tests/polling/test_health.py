@@ -47,7 +47,7 @@ def test_eight_calls_in_a_row_make_an_outage(failures: int, missed: bool, away: 
     assert found.call_timeout(7.0, missed=missed) == seconds
 
 
-def test_in_an_outage_the_next_call_has_twice_the_time_and_what_an_answer_took_others_get_too() -> None:
+def test_slow_answers_and_outages_give_calls_more_time() -> None:
     found = detector(failures=8)
     fail(found, 1, "DEADLINE_EXCEEDED", 7.0)
     assert found.call_timeout(7.0, missed=True) == 14.0
@@ -65,7 +65,7 @@ def test_in_an_outage_the_next_call_has_twice_the_time_and_what_an_answer_took_o
     assert found.call_timeout(7.0, missed=False) == 7.0
 
 
-def test_who_never_answered_is_given_so_long_from_the_first_call_on() -> None:
+def test_the_connect_timeout_runs_from_the_first_call() -> None:
     clock = Clock()
     found = detector(clock, answered=False)
     clock.now += 10.0
@@ -110,24 +110,20 @@ def test_health_tells_silence_from_refusals() -> None:
 
 
 @pytest.mark.parametrize(("code", "answered"), [("UNAVAILABLE", False), ("RESOURCE_EXHAUSTED", True)])
-def test_silence_is_no_answer_and_a_service_without_quota_is_there(code: str, answered: bool) -> None:
+def test_a_service_without_quota_is_there(code: str, answered: bool) -> None:
     found = detector(answered=False)
     fail(found, 1, code)
     assert (found.answered, found.current.last_status) == (answered, f"{code}: its message")
 
 
 def test_calls_wait_for_a_connection_once_two_have_said_what_is_wrong() -> None:
-    assert [detector(failures=failures).should_wait_for_connection for failures in range(4)] == [
-        False,
-        False,
-        True,
-        True,
-    ]
+    waits = [detector(failures=failures).should_wait_for_connection for failures in range(4)]
+    assert waits == [False, False, True, True]
     assert not detector(answered=False, failures=4).should_wait_for_connection
 
 
 @pytest.mark.parametrize(("answered", "seconds"), [(True, REQUEST_TIMEOUT), (False, 2.0)])
-def test_a_request_is_given_up_after_as_much_silence_as_it_may_take(answered: bool, seconds: float) -> None:
+def test_a_request_is_given_up_after_its_timeout_of_silence(answered: bool, seconds: float) -> None:
     clock = Clock()
     found = detector(clock, answered=answered)
     assert found.request_timeout == seconds

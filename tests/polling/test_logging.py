@@ -18,7 +18,7 @@ Code = grpc.StatusCode
 OLD, NEW = "t1.0ld-s3cr3t", "t1.n3w-s3cr3t"
 
 
-def told(caplog: pytest.LogCaptureFixture, pattern: str) -> list[str]:
+def logged(caplog: pytest.LogCaptureFixture, pattern: str) -> list[str]:
     lines = [f"{record.name.rpartition('.')[2]}: {record.getMessage()}" for record in caplog.records]
     return [line for line in lines if re.fullmatch(pattern, line)]
 
@@ -37,45 +37,38 @@ def test_the_course_of_a_wait(caplog: pytest.LogCaptureFixture, monkeypatch: pyt
         lambda call: b"\xff",
         lambda call: message(call.id, description=f"{OLD} {NEW}", done=True),
     ]
-    with ScriptedServer(lambda call: steps[call.number - 1](call)) as server:
+
+    def get(call: Call) -> Any:
+        return call.refuse(Code.NOT_FOUND, "its message") if call.id == "gone" else steps[call.number - 1](call)
+
+    with ScriptedServer(get, lambda call: message(call.id)) as server:
         with client_of(server, token_env="TOKEN") as client:
             assert client.wait("a", 10).done
+            assert client.cancel("b").id == "b"
+            with pytest.raises(OperationNotFound):
+                client.get("gone")
         address = re.escape(server.address)
     codes = ["UNAVAILABLE", "OK", "UNAUTHENTICATED", "OK", "OK"]
-    calls = told(caplog, r"service: Get a: \w+ in \d+ ms")
+    calls = logged(caplog, r"service: Get a: \w+ in \d+ ms")
     assert [line.split()[3] for line in calls] == codes
-    assert told(caplog, r"service: a: \w+, next try in \d+ ms") != []
-    assert told(caplog, r"tracker: a: .*, before: .*") == [
+    assert logged(caplog, r"service: a: \w+, next try in \d+ ms") != []
+    assert logged(caplog, r"tracker: a: .*, before: .*") == [
         "tracker: a: RUNNING, before: not seen",
         "tracker: a: SUCCEEDED, before: RUNNING",
     ]
-    assert told(caplog, rf"channel: open a channel to {address}")
-    assert told(caplog, r"channel: closed the channel")
-    assert told(caplog, r"health: the service answers again after \d+\.\d s and 1 calls without an answer")
-    assert told(caplog, r"reauth: the credentials were refreshed")
-    for never in (OLD, NEW, "its payload", "Bearer"):
+    assert logged(caplog, rf"channel: open a channel to {address}")
+    assert logged(caplog, r"channel: closed the channel")
+    assert logged(caplog, r"health: the service answers again after \d+\.\d s and 1 calls without an answer")
+    assert logged(caplog, r"reauth: the credentials were refreshed")
+    assert logged(caplog, r"service: (Cancel b: OK|Get gone: NOT_FOUND) in \d+ ms") != []
+    for never in (OLD, NEW, "its payload", "its message", "Bearer"):
         assert never not in caplog.text
-
-
-def test_single_requests(caplog: pytest.LogCaptureFixture) -> None:
-    def get(call: Call) -> Any:
-        return call.refuse(Code.ABORTED if call.number == 1 else Code.NOT_FOUND, "its message")
-
-    with ScriptedServer(get, lambda call: message(call.id)) as server, client_of(server) as client:
-        client.cancel("a")
-        with pytest.raises(OperationNotFound):
-            client.get("a")
-    assert told(caplog, r"service: Cancel a: OK in \d+ ms")
-    assert told(caplog, r"service: Get a: ABORTED in \d+ ms")
-    assert told(caplog, r"service: a: ABORTED, next try in \d+ ms")
-    assert told(caplog, r"service: Get a: NOT_FOUND in \d+ ms")
-    assert "its message" not in caplog.text
 
 
 def test_an_id_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     with ScriptedServer(lambda call: message(call.id, done=True)) as server, client_of(server) as client:
         assert client.wait("a\nb", 10).done
-    assert told(caplog, r"service: Get a b: OK in \d+ ms")
+    assert logged(caplog, r"service: Get a b: OK in \d+ ms")
     assert not [record for record in caplog.records if "\n" in record.getMessage()]
 
 
@@ -85,7 +78,7 @@ def test_an_outage_and_the_end_of_a_wait(caplog: pytest.LogCaptureFixture) -> No
         watch = client.watch(*"abcdefghijkl")
         until(lambda: all(watch.operations))
         server.stop()
-        until(lambda: told(caplog, r"health: the service is away: 8 calls in a row brought no answer"))
+        until(lambda: logged(caplog, r"health: the service is away: 8 calls in a row brought no answer"))
         with ScriptedServer(lambda call: call.refuse(Code.NOT_FOUND), port=server.port):
             until(lambda: watch.done)
-    assert len(told(caplog, r"tracker: [a-l]: the wait ends with OperationNotFound")) == 12
+    assert len(logged(caplog, r"tracker: [a-l]: the wait ends with OperationNotFound")) == 12

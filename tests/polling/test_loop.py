@@ -36,19 +36,6 @@ def running(setup: Callable[[], None] = nothing) -> Iterator[BackgroundLoop]:
         until(lambda: NAME not in [thread.name for thread in threading.enumerate()])
 
 
-def test_the_setup_comes_first_and_the_teardown_last() -> None:
-    told: list[str] = []
-
-    async def teardown() -> None:
-        told.append("teardown")
-
-    background = BackgroundLoop(NAME, lambda: told.append("setup"), teardown)
-    background.start()
-    background.soon(told.append, "work")
-    background.close()
-    assert told == ["setup", "work", "teardown"]
-
-
 def test_what_the_setup_raises_is_raised_by_start() -> None:
     def setup() -> None:
         raise OSError("no channel")
@@ -56,43 +43,6 @@ def test_what_the_setup_raises_is_raised_by_start() -> None:
     with pytest.raises(OSError, match="no channel"):
         BackgroundLoop(NAME, setup, nothing_async).start()
     until(lambda: NAME not in [thread.name for thread in threading.enumerate()])
-
-
-def test_it_runs_on_a_daemon_thread_of_its_own() -> None:
-    with running() as background:
-
-        async def where() -> tuple[str, bool, bool]:
-            thread = threading.current_thread()
-            return thread.name, thread.daemon, background.is_current()
-
-        assert background.run(where).result(5) == (NAME, True, True)
-        assert not background.is_current()
-
-
-def test_results_and_errors_come_back() -> None:
-    async def answer() -> int:
-        await asyncio.sleep(0)
-        return 42
-
-    async def fail() -> int:
-        raise ValueError("wrong")
-
-    with running() as background:
-        assert background.run(answer).result(5) == 42
-        with pytest.raises(ValueError, match="wrong"):
-            background.run(fail).result(5)
-
-
-def test_work_comes_in_from_many_threads() -> None:
-    told: list[int] = []
-    with running() as background:
-        threads = [threading.Thread(target=background.soon, args=(told.append, number)) for number in range(50)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        until(lambda: len(told) == 50)
-    assert sorted(told) == list(range(50))
 
 
 def test_closing_ends_what_is_under_way_with_watch_stopped() -> None:
@@ -111,7 +61,7 @@ def test_closing_ends_what_is_under_way_with_watch_stopped() -> None:
 
 
 def test_every_task_has_ended_when_the_teardown_comes() -> None:
-    told: list[str] = []
+    ended: list[str] = []
 
     async def first() -> None:
         try:
@@ -119,28 +69,29 @@ def test_every_task_has_ended_when_the_teardown_comes() -> None:
         finally:
             background.spawn(second)  # a task that is cancelled may start another
             await asyncio.sleep(0)
-            told.append("first ended")
+            ended.append("first ended")
 
     async def second() -> None:
         try:
             await asyncio.sleep(60)
         finally:
-            told.append("second ended")
+            ended.append("second ended")
 
     async def teardown() -> None:
-        told.append("teardown")
+        ended.append("teardown")
 
-    background = BackgroundLoop(NAME, nothing, teardown)
+    background = BackgroundLoop(NAME, lambda: ended.append("setup"), teardown)
     background.start()
     background.soon(lambda: background.spawn(first))
     background.run(nothing_async).result(5)
     with lasting(0.0, 1.0):
         background.close()
-    assert told == ["first ended", "second ended", "teardown"]
+    assert ended == ["setup", "first ended", "second ended", "teardown"]
 
 
 def test_it_can_be_closed_from_inside() -> None:
     with running() as background:
+        assert not background.is_current()
         background.soon(background.close)
         until(lambda: NAME not in [thread.name for thread in threading.enumerate()])
 

@@ -1,56 +1,14 @@
-"""The poller: closing it, and forks."""
+"""The poller: a fork that finds it busy."""
 
 from __future__ import annotations
 
-import logging
 import threading
-from typing import Any
 
 import pytest
 
-from tests.support.following import connections_to, lasting, poller_threads, until
+from tests.support.following import connections_to, until
 from tests.support.recording import Recorder, poller_of
-from tests.support.scripted import Call, ScriptedServer, message, running_then
-
-
-def test_closing_ends_every_wait_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    names = [f"o{number}" for number in range(300)]
-    listener, before = Recorder(), threading.enumerate()
-
-    def answer(call: Call) -> Any:
-        return message(call.id) if call.id == "o0" else call.hang()
-
-    with caplog.at_level(logging.DEBUG), ScriptedServer(answer, threads=160) as server, poller_of(server) as poller:
-        poller.follow(names, listener)
-        until(lambda: server.gets() > 100)
-        with lasting(0.0, 1.0):
-            poller.close()
-        until(lambda: not poller_threads(before) and not connections_to(server), 2.0)
-    assert listener.ended(*names)
-    assert {listener.seen(name)[-1] for name in names} == {"WatchStopped"}
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
-
-
-def test_a_fork_of_the_process_only_interrupts() -> None:
-    listener, before = Recorder(), threading.enumerate()
-    hanging = threading.Event()
-
-    def answer(call: Call) -> Any:
-        if call.id == "b" and call.number == 1:
-            hanging.set()
-            call.hang()
-        return running_then(message(done=True), after=40)(call)
-
-    with ScriptedServer(answer) as server, poller_of(server) as poller:
-        poller.follow(["a"], listener)
-        single = poller.get("b")
-        until(lambda: listener.seen() and hanging.is_set())
-        poller.before_fork()
-        assert not [name for name in poller_threads(before) if "_poll_wrapper" in name]
-        poller.after_fork_in_parent()
-        assert single.result(5).id == "b"
-        until(lambda: listener.ended("a"))
-        assert poller.health.last_status is None
+from tests.support.scripted import ScriptedServer, message
 
 
 def test_a_fork_that_cannot_wait_for_a_busy_poller_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ MOST = 8
 def taken(queue: PollQueue, *, outage: bool = False) -> list[str]:
     """Take all that there is room for, and leave it under way."""
     names = []
-    while queue.next_due(outage=outage) is not None:
+    while queue.next_due(outage=outage) < math.inf:
         names.append(queue.take(math.inf, outage=outage)[0])
     assert queue.take(math.inf, outage=outage) is None
     return names
@@ -36,46 +36,28 @@ def test_what_is_due_first_comes_first_of_whichever_kind() -> None:
     queue.put("b", 2.0, misses=1)
     queue.put("c", 3.0)
     queue.put("a", 1.0)
+    queue.put("a2", 1.0)  # the first put comes first
     assert queue.next_due(outage=False) == 1.0
-    assert taken(queue) == ["a", "b", "c"]
+    assert taken(queue) == ["a", "a2", "b", "c"]
 
 
-def test_an_id_stands_once_whatever_its_misses() -> None:
-    queue = PollQueue(MOST)
-    queue.put("a", 1.0)
-    queue.put("a", 3.0, misses=1)
-    queue.put("b", 2.0, misses=5)
-    queue.put("b", 4.0)
-    queue.put("c", 0.0)
-    queue.drop("c")
-    assert taken(queue) == ["a", "b"]
+FRESH, MISSED = ([f"{kind}{number}" for number in range(10)] for kind in ("fresh", "missed"))
 
 
 @pytest.mark.parametrize(
-    ("fresh", "missed", "expected"),
+    ("fresh", "missed", "outage", "expected"),
     [
-        (10, 0, [f"fresh{number}" for number in range(8)]),
-        (0, 10, ["missed0", "missed1", "missed2", "missed3"]),  # half of the room is kept for the others
-        (10, 10, ["missed0", "missed1", "missed2", "missed3", "fresh0", "fresh1", "fresh2", "fresh3"]),
+        (10, 0, False, FRESH[:8]),
+        (0, 10, False, MISSED[:4]),  # half of the room is kept for the others
+        (10, 10, False, MISSED[:4] + FRESH[:4]),
+        (10, 0, True, FRESH[:2]),
+        (0, 10, True, MISSED[:2]),
+        (10, 10, True, ["missed0", "fresh0"]),
+        (1, 10, True, ["missed0", "fresh0"]),
     ],
 )
-def test_so_many_are_under_way_and_those_with_misses_never_take_all_the_room(
-    fresh: int, missed: int, expected: list[str]
-) -> None:
-    assert taken(filled(fresh, missed)) == expected
-
-
-@pytest.mark.parametrize(
-    ("fresh", "missed", "expected"),
-    [
-        (10, 0, ["fresh0", "fresh1"]),
-        (0, 10, ["missed0", "missed1"]),
-        (10, 10, ["missed0", "fresh0"]),
-        (1, 10, ["missed0", "fresh0"]),
-    ],
-)
-def test_an_outage_is_probed_by_two(fresh: int, missed: int, expected: list[str]) -> None:
-    assert taken(filled(fresh, missed), outage=True) == expected
+def test_how_many_are_under_way(fresh: int, missed: int, outage: bool, expected: list[str]) -> None:
+    assert taken(filled(fresh, missed), outage=outage) == expected
 
 
 def test_in_an_outage_one_missed_answer_goes_before_many() -> None:
@@ -87,7 +69,7 @@ def test_in_an_outage_one_missed_answer_goes_before_many() -> None:
     assert queue.take(50.0, outage=False) == ("missed1", True)
 
 
-def test_when_an_outage_begins_what_is_under_way_with_misses_holds_up_no_other() -> None:
+def test_an_outage_that_begins_with_misses_under_way() -> None:
     queue = filled(3, 4)
     assert [queue.take(math.inf, outage=False) for _ in range(4)] == [(f"missed{number}", True) for number in range(4)]
     assert taken(queue, outage=True) == ["fresh0"]
@@ -96,34 +78,6 @@ def test_when_an_outage_begins_what_is_under_way_with_misses_holds_up_no_other()
     for _ in range(4):
         queue.ended(missed=True)
     assert taken(queue, outage=True) == ["fresh2"]
-
-
-def test_of_those_due_at_one_time_the_first_put_comes_first() -> None:
-    queue = PollQueue(MOST)
-    for name, due in (("c", 3.0), ("a", 1.0), ("b", 2.0), ("a2", 1.0)):
-        queue.put(name, due)
-    assert taken(queue) == ["a", "a2", "b", "c"]
-
-
-def test_what_is_dropped_does_not_come_back_with_a_later_entry() -> None:
-    queue = PollQueue(MOST)
-    queue.put("a", 1.0)
-    queue.put("b", 2.0)
-    queue.drop("a")
-    queue.drop("a")
-    queue.drop("never there")
-    assert queue.next_due(outage=False) == 2.0
-    queue.put("a", 5.0)
-    assert queue.next_due(outage=False) == 2.0
-    assert taken(queue) == ["b", "a"]
-
-
-def test_what_is_not_due_is_not_taken() -> None:
-    queue = PollQueue(MOST)
-    assert queue.take(9.0, outage=False) is None
-    queue.put("a", 10.0)
-    assert queue.take(9.9, outage=False) is None
-    assert queue.take(10.0, outage=False) == ("a", False)
 
 
 def test_it_agrees_with_a_sorted_list() -> None:

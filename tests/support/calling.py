@@ -1,10 +1,11 @@
-"""Calls of an OperationService on an event loop of their own."""
+"""Tests, and calls of an OperationService, on an event loop of their own."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+import functools
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
@@ -13,6 +14,7 @@ from ds_ops_magic.polling.failure import CallFailed
 from ds_ops_magic.polling.service import OperationService
 from tests.support.scripted import ScriptedServer
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -27,6 +29,16 @@ def calling(target: ScriptedServer | EndpointConnection, work: Callable[[Operati
             await service.channel.close()
 
     return asyncio.run(main())
+
+
+def on_a_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Run a test on an event loop of its own."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        asyncio.run(test(*args, **kwargs))
+
+    return run
 
 
 async def failure_of(call: Awaitable[bytes]) -> CallFailed:

@@ -55,6 +55,24 @@ class Call:
         self.refuse(grpc.StatusCode.CANCELLED)
 
 
+class UnderWay:
+    """Counts the calls that are in its block at one time."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> UnderWay:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.now -= 1
+
+
 class ScriptedServer:
     """An OperationService on a port of loopback, or on one given, whose answers are functions.
 
