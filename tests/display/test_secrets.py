@@ -52,7 +52,7 @@ def everything_about(operations: list[Operation]) -> str:
     parts = [render.part(name, several) for name in ("head", "live", "ended", "foot")]
     lines = [render.line(panel(one)) for one in operations]
     error = errors.operation_failed(operations[0])
-    group = group_errors.operations_failed(Operations(operations), {"a": error}, 4)
+    group = group_errors.group_error({"a": error}, Operations(operations), 4)
     messages = [str(error), str(group), str(panel(Entry("a", None, error)).rows[0].error)]
     reprs = [f"{operation!r} {operation.title} {operation.progress.text}" for operation in operations]
     return "\n".join([render.html(several), render.text(several), *parts, *lines, *messages, *reprs])
@@ -94,7 +94,7 @@ def test_ids_types_and_addresses_like_tokens(name: str) -> None:
         assert name in written
     assert render.text(panel(Operation(odd))).count(name) == 2
     error = errors.operation_failed(Operation(failed))
-    for said in (error, group_errors.operations_failed(Operations(), {name: error}, 2), errors.interrupted([name])):
+    for said in (error, group_errors.group_error({name: error}, Operations(), 2), errors.interrupted([name])):
         assert name in str(said)
         assert "(token)" not in str(said)
     assert repr(running) == f"Operation({name!r}, running)"
