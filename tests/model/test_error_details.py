@@ -20,7 +20,7 @@ from google.rpc.error_details_pb2 import (
 
 from ds_ops_magic.model.error_details import describe
 from ds_ops_magic.model.errors import operation_failed
-from ds_ops_magic.model.payload import to_line
+from ds_ops_magic.model.payload import Payload, UnknownPayload, to_line
 from tests.support.sample_errors import HOSTILE, failed
 
 Violation = BadRequest.FieldViolation
@@ -92,10 +92,11 @@ def test_any_other_detail_reads_as_its_fields() -> None:
         Help(links=[Help.Link(description=HOSTILE, url="javascript:alert(1)")]),
         LocalizedMessage(message=HOSTILE * 100),
         RequestInfo(request_id=HOSTILE),
+        UnknownPayload("x/\x1b]0;title\x07\u202e\n" + "y" * 10_000_000, 1),
     ],
     ids=lambda detail: type(detail).__name__,
 )
-def test_a_hostile_detail_is_one_safe_line(detail: Message) -> None:
+def test_a_hostile_detail_is_one_safe_line(detail: Payload) -> None:
     words = to_line(detail)
     assert words
     assert words.isprintable()

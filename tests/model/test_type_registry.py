@@ -12,7 +12,6 @@ from ds_ops_magic.model.type_registry import find_type
 from tests.support.fresh import fresh
 
 DECODE = """
-import json, sys
 from google.protobuf.any_pb2 import Any
 from ds_ops_magic.model.payload import decode
 before = set(sys.modules)
@@ -45,7 +44,7 @@ def test_types_are_found_without_being_imported_first() -> None:
 
 
 STUBS = """
-import importlib, json, pkgutil, yandex.cloud
+import importlib, pkgutil, yandex.cloud
 names = [found.name for found in pkgutil.walk_packages(yandex.cloud.__path__, "yandex.cloud.")]
 files = [importlib.import_module(name).DESCRIPTOR for name in names if name.endswith("_pb2")]
 types = [type for file in files for type in file.message_types_by_name.values()]
@@ -57,7 +56,6 @@ def test_every_metadata_type_of_the_stubs_decodes_to_its_own_type_and_displays()
     assert len(names) > 950  # 983 in yandexcloud 0.382, 1,096 in 0.413
     wrong = fresh(
         """
-import json
 from google.protobuf.any_pb2 import Any
 from tests.support.random_messages import filled, seeded
 from yandex.cloud.operation.operation_pb2 import Operation as Message
@@ -88,7 +86,6 @@ print(json.dumps([name for name in json.loads(input()) if not kept(name)]))
 def test_every_other_message_of_the_stubs_is_found() -> None:
     names = fresh(STUBS + "print(json.dumps([type.full_name for type in types]))")
     missing = """
-import json
 from ds_ops_magic.model.type_registry import find_type
 print(json.dumps([name for name in json.loads(input()) if find_type(name) is None]))
 """
@@ -107,15 +104,13 @@ print(json.dumps([name for name in json.loads(input()) if find_type(name) is Non
 )
 def test_one_lookup_imports_no_more_than_the_module_itself_does(name: str) -> None:
     imported = """
-import json, sys
 from ds_ops_magic.model.type_registry import find_type
 before = set(sys.modules)
 {how}
 print(json.dumps(sorted(name for name in set(sys.modules) - before if name.endswith("_pb2"))))
 """
     module = fresh(
-        "import json; from ds_ops_magic.model.type_registry import find_type; "
-        f"print(json.dumps(find_type('{name}').__module__))"
+        f"from ds_ops_magic.model.type_registry import find_type; print(json.dumps(find_type('{name}').__module__))"
     )
     found = fresh(imported.format(how=f"find_type('{name}')"))
     assert module in found
@@ -125,7 +120,6 @@ print(json.dumps(sorted(name for name in set(sys.modules) - before if name.endsw
 def test_a_type_that_is_nowhere_is_looked_for_once() -> None:
     assert fresh(
         """
-import json, sys
 from ds_ops_magic.model.type_registry import find_type
 read = []
 sys.addaudithook(lambda event, given: event == "open" and str(given[0]).endswith("_pb2.py") and read.append(given[0]))
@@ -140,7 +134,6 @@ print(json.dumps([unknown, once > 900, len(read) == once == len(set(read))]))
 def test_a_type_that_is_registered_later_is_found_then() -> None:
     assert fresh(
         """
-import json
 from google.protobuf import descriptor_pb2, descriptor_pool
 from ds_ops_magic.model.type_registry import find_type
 name = "tests.later.ThingMetadata"
@@ -162,7 +155,6 @@ def test_find_type() -> None:
 
 # Stands in for a package that brings its own copy of the messages, under another path and from other .proto files.
 OWN = """
-import json
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.any_pb2 import Any
 
