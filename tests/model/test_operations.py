@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 import sys
 from typing import Any
 
@@ -30,12 +28,6 @@ def test_by_outcome() -> None:
     assert names == {"succeeded": ["good"], "failed": ["bad", "cancelled"], "running": ["running", "failing"]}
     assert isinstance(several.failed, Operations)
     assert Operations().succeeded == []
-
-
-def test_pickles_and_copies_are_equal() -> None:
-    several = Operations([FULL, None])
-    for again in (copy.copy(several), copy.deepcopy(several), pickle.loads(pickle.dumps(several))):  # noqa: S301
-        assert (type(again), again) == (Operations, several)
 
 
 def test_to_frame() -> None:

@@ -86,9 +86,22 @@ def job(text: str, percent: int) -> Message:
         (job("epoch 3", 40), Progress(0.4, "epoch 3")),
         (job("", 7), Progress(0.07)),
         (job("starting", 0), Progress(0.0, "starting")),
+        (steps(1200, 1000), Progress(1.0, "step 1,000 of 1,000")),
+        (steps(-3, 10), Progress(0.0, "step 0 of 10")),
+        (steps(2**63 - 1, 2**63 - 1), Progress(1.0, f"step {2**63 - 1:,} of {2**63 - 1:,}")),
+        (steps(-(2**63), 1), Progress(0.0, "step 0 of 1")),
+        (steps(5, 0), Progress()),
+        (steps(0, 0), Progress()),
+        (job("m", -1), Progress(0.0, "m")),
+        (job("m", 0), Progress(0.0, "m")),
+        (job("m", 100), Progress(1.0, "m")),
+        (job("m", 101), Progress(1.0, "m")),
+        (job("m", 2**63 - 1), Progress(1.0, "m")),
+        *((job(blank, 5), Progress(0.05)) for blank in ("", " ", "\n\t ")),
     ],
+    ids=repr,
 )
-def test_every_shape_in_use(metadata: Message, progress: Progress) -> None:
+def test_progress_of_types_in_use(metadata: Message, progress: Progress) -> None:
     assert progress_of(metadata) == progress
 
 
@@ -119,28 +132,6 @@ def test_no_progress(metadata: object) -> None:
 )
 def test_a_percentage_out_of_range_is_clamped(percentage: float, fraction: float | None) -> None:
     assert progress_of(StartRecoveryMetadata(progress_percentage=percentage)).fraction == pytest.approx(fraction)
-
-
-@pytest.mark.parametrize(
-    ("metadata", "progress"),
-    [
-        (steps(1200, 1000), Progress(1.0, "step 1,000 of 1,000")),
-        (steps(-3, 10), Progress(0.0, "step 0 of 10")),
-        (steps(2**63 - 1, 2**63 - 1), Progress(1.0, f"step {2**63 - 1:,} of {2**63 - 1:,}")),
-        (steps(-(2**63), 1), Progress(0.0, "step 0 of 1")),
-        (steps(5, 0), Progress()),
-        (steps(0, 0), Progress()),
-        (job("m", -1), Progress(0.0, "m")),
-        (job("m", 0), Progress(0.0, "m")),
-        (job("m", 100), Progress(1.0, "m")),
-        (job("m", 101), Progress(1.0, "m")),
-        (job("m", 2**63 - 1), Progress(1.0, "m")),
-        *((job(blank, 5), Progress(0.05)) for blank in ("", " ", "\n\t ")),
-    ],
-    ids=repr,
-)
-def test_numbers_out_of_range_are_clamped(metadata: Message, progress: Progress) -> None:
-    assert progress_of(metadata) == progress
 
 
 def test_the_text_of_a_service_is_made_safe() -> None:

@@ -168,16 +168,6 @@ def register(file, package, **messages):
 """
 
 
-def test_a_stub_that_cannot_be_imported_is_an_unknown_type() -> None:
-    code = """
-from ds_ops_magic.model.payload import decode
-register("own.proto", "yandex.cloud.datasphere.v2", CreateProjectRequest="")
-unknown = decode(Any(type_url="x/yandex.cloud.datasphere.v2.CreateProjectMetadata", value=b"123"))
-print(json.dumps([type(unknown).__name__, unknown.size]))
-"""
-    assert fresh(OWN + code) == ["UnknownPayload", 3]
-
-
 def test_a_type_that_another_package_has_registered_is_read_with_it() -> None:
     code = """
 file = "yandex/cloud/datasphere/v2/project_service.proto"
