@@ -63,7 +63,7 @@ def test_every_error_says_what_to_do_next(error: Any) -> None:
     assert all(error.args)
 
 
-def test_a_notebook_shows_the_lines_first_and_all_of_it_on_request() -> None:
+def test_a_notebook_shows_the_lines_and_all_of_it_on_request() -> None:
     code = """
 from IPython.core.interactiveshell import InteractiveShell
 from ds_ops_magic.model import errors, grpc_codes
@@ -145,7 +145,7 @@ def test_a_timeout_tells_done_from_not_done() -> None:
     assert str(once).startswith("Asked once: the operation is not done. Nothing was cancelled.")
 
 
-def test_a_command_for_many_ids_names_none_that_would_be_left_out() -> None:
+def test_a_command_for_many_ids_names_none() -> None:
     many = list("abcdefgh")
     waited = errors.timed_out(many, Operations([None] * 9), 5, None)
     assert "8 of 9 operations are not done" in str(waited)

@@ -31,7 +31,7 @@ def test_an_estimate_goes_by_the_runs_that_took_as_long(age: float, description:
     assert MINUTES.describe(age) == description
 
 
-def test_runs_that_ended_sooner_say_nothing_about_one_that_goes_on() -> None:
+def test_longer_than() -> None:
     assert MINUTES.longer_than(0.0) == MINUTES
     assert MINUTES.longer_than(240.0).seconds == (540.0, 1800.0)
     assert MINUTES.longer_than(1e9).seconds == ()
@@ -45,7 +45,7 @@ def test_a_quantile_lies_between_runs_by_proportion() -> None:
         Durations().quantile(0.5)
 
 
-def test_the_estimate_holds_for_what_it_is_said_of() -> None:
+def test_half_of_later_runs_end_in_the_estimated_range() -> None:
     """Of runs that are drawn like the earlier ones, and have come as far, half end in the range that is said."""
     chance = random.Random(7)  # noqa: S311  # a test is to come out the same
     seen = Durations(tuple(sorted(chance.lognormvariate(4.0, 0.6) for _ in range(400))))

@@ -174,7 +174,6 @@ print(json.dumps([op.metadata.project_id, op.error.details[0].reason, op.resourc
 
 
 def test_equal_by_content() -> None:
-    assert Operation(full()) == Operation.from_proto(full())
     assert len({Operation(full()), Operation(full()), operation()}) == 2
     assert Operation(full()) != Operation(full(error=error(8)))
     assert Operation(full()) != full()

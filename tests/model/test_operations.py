@@ -42,7 +42,7 @@ def test_to_frame() -> None:
 
 
 @pytest.mark.parametrize("several", [[], [None], [operation(id="a")], [FULL], [FULL, operation(id="a")]])
-def test_the_columns_of_a_frame_have_the_same_types_whatever_is_in_it(several: list[Any]) -> None:
+def test_the_columns_of_a_frame_have_fixed_types(several: list[Any]) -> None:
     pytest.importorskip("pandas")
     kinds = {name: str(kind) for name, kind in Operations(several).to_frame().dtypes.items()}
     utc = "datetime64[us, UTC]"

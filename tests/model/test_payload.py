@@ -43,7 +43,7 @@ HOSTILE = [
 ]
 
 
-def test_a_type_inside_a_payload_is_found_without_being_imported_first() -> None:
+def test_a_type_inside_a_payload_is_imported() -> None:
     inner = packed(CreateProjectMetadata(project_id="p1"))
     code = """
 from google.protobuf.any_pb2 import Any
@@ -65,7 +65,7 @@ def test_an_unset_payload_is_none() -> None:
     [Empty(), CreateProjectMetadata(project_id="p"), struct_pb2.Value(number_value=1), packed(packed(Empty()))],
 )
 @pytest.mark.parametrize("prefix", [GOOGLE, "/", "", "https://example.com/a/b/"])
-def test_only_what_follows_the_last_slash_names_the_type(message: Message, prefix: str) -> None:
+def test_the_type_is_named_after_the_last_slash(message: Message, prefix: str) -> None:
     payload = AnyMessage(type_url=prefix + message.DESCRIPTOR.full_name, value=message.SerializeToString())
     found = decode(payload)
     assert found == message
@@ -118,7 +118,7 @@ def test_to_plain_is_the_json_mapping(message: Message) -> None:
         (Status(details=[UNKNOWN]), {"@type": "google.rpc.Status", "size": 27}),
     ],
 )
-def test_what_the_mapping_refuses_becomes_type_and_size(message: Message, plain: dict[str, Any]) -> None:
+def test_what_json_cannot_hold_becomes_type_and_size(message: Message, plain: dict[str, Any]) -> None:
     assert to_plain(message) == plain
 
 
@@ -181,5 +181,5 @@ def test_type_words(name: str, words: list[str]) -> None:
         (None, None),
     ],
 )
-def test_the_target_is_the_id_that_the_type_is_named_after(metadata: object, target: str | None) -> None:
+def test_target_id(metadata: object, target: str | None) -> None:
     assert target_id(metadata) == target
