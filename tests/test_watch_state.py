@@ -11,7 +11,6 @@ from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.view import Entry, Update
 from ds_ops_magic.model.waiting import ReturnWhen
-from ds_ops_magic.polling.tracked import is_older
 from ds_ops_magic.watch_state import WatchState
 from tests.support.scripted import message
 
@@ -100,7 +99,7 @@ def test_a_refused_cancel_is_no_end_and_no_answer() -> None:
     assert state.entries["a"] == Entry("a", cancelling=True)
 
 
-def test_what_has_ended_is_not_cancelled_and_what_is_not_watched_is_an_error() -> None:
+def test_cancel_of_what_has_ended_and_of_what_is_not_watched() -> None:
     state = WatchState("abc")
     state.apply(good("b"))
     assert state.note_cancel(state.entries) == ["a", "c"]
@@ -146,30 +145,3 @@ def test_nothing_to_wait_for_is_settled() -> None:
     state = WatchState([])
     assert all(state.is_settled(when) for when in ReturnWhen)
     assert state.failures(ALL) == state.failures(FIRST) == {}
-
-
-@pytest.mark.parametrize(
-    ("held", "new", "older"),
-    [
-        ({"modified": 5}, {"modified": 6}, True),
-        ({"modified": 5}, {"modified": 5.0}, False),
-        ({"modified": 6}, {"modified": 5}, False),
-        ({"modified": 5}, {"modified": 60, "done": True}, False),  # the end counts, whatever its time
-        ({"modified": 60, "done": True}, {"modified": 5}, True),  # done never returns to not done
-        ({"modified": 5, "done": True}, {"modified": 6, "done": True}, True),
-    ],
-)
-def test_which_of_two_answers_is_older(held: dict[str, Any], new: dict[str, Any], older: bool) -> None:
-    first = message("a", **held)
-    second = message("a", **new)
-    if held["modified"] == new["modified"]:
-        second.modified_at.CopyFrom(first.modified_at)
-    assert is_older(Operation(second), Operation(first)) is older
-
-
-def test_answers_without_a_time_are_taken_as_they_come() -> None:
-    timeless = message("a")
-    timeless.ClearField("modified_at")
-    assert not is_older(Operation(timeless), operation("a"))
-    assert not is_older(operation("a"), Operation(timeless))
-    assert is_older(Operation(timeless), operation("a", done=True))
