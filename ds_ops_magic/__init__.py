@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.payload import UnknownPayload
     from ds_ops_magic.model.progress import Progress
     from ds_ops_magic.model.view import Update
-    from ds_ops_magic.model.waiting import ALL, FIRST, FIRST_FAILURE
+    from ds_ops_magic.model.waiting import ALL, FIRST, FIRST_FAILURE, ReturnWhen
     from ds_ops_magic.polling.schedule import Schedule
     from ds_ops_magic.util.public_names import restore
     from ds_ops_magic.watch import Watch
@@ -72,6 +72,7 @@ __all__ = [
     "OperationsFailed",
     "PermissionDenied",
     "Progress",
+    "ReturnWhen",
     "Schedule",
     "ServiceRefused",
     "ServiceUnavailable",
@@ -90,8 +91,8 @@ __all__ = [
     "unload_ipython_extension",
 ]
 
-# Where each public name is defined, the exceptions apart (PEP 562): importing the package must not import grpc, or
-# %load_ext would be felt. Beside them what a pickle or a display is found by.
+# The module of each public name that is no exception, and of what pickles and formatters find by its name. Imported
+# at the first use (PEP 562): importing the package must not import grpc, or %load_ext would be felt.
 _HOMES = {
     "client": ("OperationClient",),
     "connection.connection": ("EndpointConnection",),
@@ -137,12 +138,11 @@ def unload_ipython_extension(shell: Any) -> None:
 
 
 def home_of(name: str) -> str:
-    """Return the full name of the module that defines a name."""
     return f"{__name__}.{_HOME.get(name, 'model.errors')}"
 
 
 def find(name: str) -> Any:
-    """Return what a name means, None for one that nothing here has."""
+    """Return what a name stands for, None for one that is not here."""
     return getattr(importlib.import_module(home_of(name)), name, None)
 
 

@@ -21,33 +21,19 @@ if TYPE_CHECKING:
 
 
 def result_of(pending: Pending[Operation]) -> Operation:
-    """Block until an answer is there.
-
-    Raises:
-        WaitInterrupted: Stop was pressed meanwhile.
-        OperationsError: There is none to be had.
-    """
+    """Block until an answer is there; WaitInterrupted when Stop is pressed meanwhile."""
     with _withdrawing([pending]):
         return pending.result()
 
 
 def ask_one(ask: Ask, operation_id: str, history: EndpointHistory | None) -> Operation:
-    """Ask about one operation; raises as `result_of`."""
     return _recorded(ask(operation_id), operation_id, history)
 
 
 def ask_many(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what: str) -> Operations[Operation]:
     """Ask about each operation, all of them whatever becomes of one; in the order given.
 
-    Args:
-        ask: Asks about one.
-        ids: The operations.
-        history: What is told of the answers.
-        what: What became of those that there is no answer for, as for `group_error`.
-
-    Raises:
-        OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
-        WaitInterrupted: Stop was pressed meanwhile.
+    Raises the error of `group_error` for those without an answer, and WaitInterrupted when Stop is pressed meanwhile.
     """
     answers: dict[str, Operation] = {}
     refusals: dict[str, OperationsError] = {}
@@ -66,7 +52,7 @@ def ask_many(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, what
 
 
 def peek(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, timeout: float) -> dict[str, Operation]:
-    """Ask about each operation, and return by id what was answered within so many seconds in all."""
+    """Ask about each operation; return by id what was answered within so many seconds in all."""
     answers: dict[str, Operation] = {}
     pendings: dict[str, Pending[Operation]] = {}
     deadline = time.monotonic() + timeout
@@ -81,11 +67,7 @@ def peek(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, timeout:
 
 @contextlib.contextmanager
 def _withdrawing(pendings: Reversible[Pending[Operation]]) -> Iterator[None]:
-    """At the end withdraw what was not answered, so that none is sent afterwards.
-
-    Raises:
-        WaitInterrupted: Stop was pressed meanwhile.
-    """
+    """At the end withdraw what was not answered, so that none is sent afterwards; Stop becomes WaitInterrupted."""
     try:
         yield
     except KeyboardInterrupt:

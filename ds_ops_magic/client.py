@@ -17,7 +17,6 @@ from ds_ops_magic.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from types import TracebackType
 
     from ds_ops_magic.connection.connection import Connection
     from ds_ops_magic.history.history import EndpointHistory, History
@@ -28,28 +27,22 @@ if TYPE_CHECKING:
 
     _EveryEnd: TypeAlias = Literal[ReturnWhen.ALL, ReturnWhen.FIRST_FAILURE]  # what waits until each was seen
 
-DEFAULT_RATE = 200.0
-"""Calls per second that a client makes at most, unless it is told otherwise."""
-CONNECT_TIMEOUT = 2.0
-"""Seconds of silence, before a service has ever answered, that end every wait."""
-
-ALL = ReturnWhen.ALL
-FIRST = ReturnWhen.FIRST
-FIRST_FAILURE = ReturnWhen.FIRST_FAILURE
+DEFAULT_RATE = 200.0  # calls per second
+CONNECT_TIMEOUT = 2.0  # seconds
 
 
 class OperationClient:
     """Asks one OperationService about operations, and waits for them.
 
     All its watches share one background poller: one thread, one channel, one rate budget. It starts with the first
-    call. After ``fork()`` the child starts an poller of its own. Use it as a context manager, or `close` it.
+    call. After ``fork()`` the child starts a poller of its own. Use it as a context manager, or `close` it.
 
     Args:
-        connection: Where the service is, and who we are there.
+        connection: The address of the service, and the credentials.
         rate: The most calls per second, over all operations.
         connect_timeout: Seconds of silence, before the service has ever answered, that end every wait.
         schedule: When to ask again.
-        history: Where to keep which operations were asked about, and how they stood; None keeps that nowhere.
+        history: Where to keep which operations were asked about, and their status; None keeps that nowhere.
     """
 
     def __init__(
@@ -80,25 +73,19 @@ class OperationClient:
         return f"<OperationClient of {self.connection.endpoint}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        how: dict[str, Any] = {
-            "rate": self._rate,
-            "connect_timeout": self._connect_timeout,
-            "schedule": self._schedule,
-            "history": self.history,
-        }
         make = functools.partial(restore, "OperationClient") if type(self) is OperationClient else type(self)
-        return functools.partial(make, **how), (self.connection,)  # nothing of the copy is started
+        limits: dict[str, Any] = {"rate": self._rate, "connect_timeout": self._connect_timeout}
+        # Nothing of the copy is started.
+        return functools.partial(make, schedule=self._schedule, history=self.history, **limits), (self.connection,)
 
     def __enter__(self) -> OperationClient:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def check(self) -> None:
-        """Ask the service for nothing in particular, to learn whether it answers and accepts the credentials.
+        """Check that the service answers and accepts the credentials.
 
         Raises:
             ServiceUnavailable: It does not answer within the connect timeout.
@@ -118,7 +105,8 @@ class OperationClient:
         """Ask for an operation as it is now.
 
         Args:
-            operation: Its id, a snapshot, or what else `ds_ops_magic.model.references.id_of` takes.
+            operation: An id; a snapshot, ours or the protobuf message; a dictionary of one, as REST answers and
+                ``yc --format json`` prints, or its text; or what has an ``operation``, as an error about one.
 
         Raises:
             NotAnOperation: What was given stands for no operation, or for several.
@@ -138,20 +126,17 @@ class OperationClient:
         return asking.ask_many(self._poller.started().get, ids, self._history_here(ids), NOT_ASKED)
 
     def peek(self, ids: Sequence[str], timeout: float) -> dict[str, Operation]:
-        """Return by id what the service says of operations in so many seconds; the history counts it as no use."""
+        """Return by id what was answered about operations in so many seconds; the history counts it as no use."""
         return asking.peek(self._poller.started().get, ids, self._history_here(), timeout)
 
     def cancel(self, operation: Reference) -> Operation:
-        """Ask for an operation to be cancelled.
-
-        Args:
-            operation: Its id, a snapshot, or what else `ds_ops_magic.model.references.id_of` takes.
+        """Ask for an operation, given as for `get`, to be cancelled.
 
         Returns:
             The service's answer: often still winding down. An operation that had already ended is returned as it is.
 
         Raises:
-            CancelNotSupported: The service does not cancel this; the operation goes on.
+            CancelNotSupported: The service does not cancel it; the operation goes on.
             OperationsError: As for `get`.
         """
         operation_id = _id_of(operation)
@@ -170,7 +155,7 @@ class OperationClient:
         """Block until an operation has ended.
 
         Args:
-            operation: Its id, a snapshot, or what else `ds_ops_magic.model.references.id_of` takes.
+            operation: As for `get`.
             timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
 
         Returns:
@@ -196,19 +181,11 @@ class OperationClient:
 
     @overload
     def wait_all(
-        self, operations: Iterable[Reference], timeout: float | None = None, *, return_when: ReturnWhen
-    ) -> Operations[Operation | None]: ...
-
-    @overload
-    def wait_all(
-        self, operations: Iterable[Reference], timeout: float | None, return_when: ReturnWhen
+        self, operations: Iterable[Reference], timeout: float | None = None, return_when: ReturnWhen = ReturnWhen.ALL
     ) -> Operations[Operation | None]: ...
 
     def wait_all(
-        self,
-        operations: Iterable[Reference],
-        timeout: float | None = None,
-        return_when: ReturnWhen = ReturnWhen.ALL,
+        self, operations: Iterable[Reference], timeout: float | None = None, return_when: ReturnWhen = ReturnWhen.ALL
     ) -> Operations[Operation] | Operations[Operation | None]:
         """Block until operations have ended.
 
@@ -236,19 +213,11 @@ class OperationClient:
 
     @overload
     async def wait_all_async(
-        self, operations: Iterable[Reference], timeout: float | None = None, *, return_when: ReturnWhen
-    ) -> Operations[Operation | None]: ...
-
-    @overload
-    async def wait_all_async(
-        self, operations: Iterable[Reference], timeout: float | None, return_when: ReturnWhen
+        self, operations: Iterable[Reference], timeout: float | None = None, return_when: ReturnWhen = ReturnWhen.ALL
     ) -> Operations[Operation | None]: ...
 
     async def wait_all_async(
-        self,
-        operations: Iterable[Reference],
-        timeout: float | None = None,
-        return_when: ReturnWhen = ReturnWhen.ALL,
+        self, operations: Iterable[Reference], timeout: float | None = None, return_when: ReturnWhen = ReturnWhen.ALL
     ) -> Operations[Operation] | Operations[Operation | None]:
         """Wait like `wait_all`, on the running event loop. Cancelling the task stops the watching."""
         with self.watch(operations) as watch:
@@ -272,7 +241,7 @@ class OperationClient:
         self.connection.close()
 
     def _history_here(self, asked: Sequence[str] = ()) -> EndpointHistory | None:
-        """Return what the history has of this service, told that operations are asked about."""
+        """Return the history of this service, with a record of each operation that is asked about."""
         if self.history is None:
             return None
         here = self.history.of(self.connection.service_key)
@@ -286,5 +255,4 @@ def _id_of(operation: Reference) -> str:
 
 
 def _ids_of(*operations: Reference | Iterable[Reference]) -> list[str]:
-    """Return the ids of what stands for operations, each for one or for several, if they may be asked about."""
     return [references.check_id(found) for found in references.ids_of(*operations)]

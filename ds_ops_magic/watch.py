@@ -10,7 +10,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.model import errors, references
-from ds_ops_magic.model.errors import WatchStopped
 from ds_ops_magic.model.group_errors import group_error
 from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.view import Update, View
@@ -34,12 +33,6 @@ class Watch:
 
     Use `OperationClient.watch` to make one. All methods may be called from any thread. It ends with `stop`, with the
     block of a ``with`` statement, and when nobody holds it any more.
-
-    Args:
-        poller: What asks.
-        ids: The operations, in the order in which results are given; an id may stand more than once.
-        owner: Whose end would end the poller: kept alive as long as the watch is.
-        history: What is told all that becomes known.
     """
 
     def __init__(
@@ -47,7 +40,7 @@ class Watch:
     ) -> None:
         self.ids: tuple[str, ...] = tuple(ids)
         self._poller = poller
-        self._owner = owner
+        self._owner = owner  # kept alive: its end would end the poller
         self._history = history
         self.durations = history.durations if history else {}
         self._state = WatchState(self.ids)
@@ -104,7 +97,7 @@ class Watch:
     def cancel(self, *operations: Reference | Iterable[Reference]) -> None:
         """Ask for operations to be cancelled, all that have not ended when none is named.
 
-        Returns at once; what comes of it arrives as an Update. The wait goes on until the operations end.
+        Returns at once; the answer arrives as an Update. The wait goes on until the operations end.
 
         Args:
             *operations: Ids, snapshots, or what else stands for one operation or several.
@@ -115,8 +108,8 @@ class Watch:
         """
         ids = list(references.ids_of(*operations)) if operations else self.ids
         with self._lock:
-            wanted = self._state.note_cancel(dict.fromkeys(ids))
-        self._poller.cancel_followed(wanted)
+            unfinished = self._state.note_cancel(dict.fromkeys(ids))
+        self._poller.cancel_followed(unfinished)
         self._signal()
 
     def stop(self) -> None:
@@ -126,7 +119,7 @@ class Watch:
                 return
             self._stopped = True
             readers = list(self._subscribers.readers)
-        with contextlib.suppress(WatchStopped):  # a closed client's poller follows nothing any more
+        with contextlib.suppress(errors.WatchStopped):  # a closed client's poller follows nothing any more
             self._poller.unfollow(self._state.entries, self)
         for read in readers:
             read(None)
@@ -150,13 +143,9 @@ class Watch:
             The newest snapshots, in the order given.
 
         Raises:
-            OperationFailed: The one operation failed; OperationCancelled when it was cancelled.
-            OperationsFailed: Of several, some failed.
-            WaitTimeout: The deadline passed. Nothing was cancelled.
             WaitInterrupted: The wait was interrupted. Nothing was cancelled, and the watch goes on.
             WatchStopped: The watch was stopped meanwhile.
-            OperationsError: The one operation cannot be waited for: not found, not readable, no permission.
-            TypeError: The timeout is no number; ValueError: it is NaN, or return_when is none of the three.
+            OperationsError: As for `OperationClient.wait_all`, and so TypeError and ValueError.
         """
         deadline = self._deadline(timeout, return_when, time.monotonic())
         with self._logged(deadline):
@@ -164,12 +153,9 @@ class Watch:
             return self._outcome(deadline)
 
     def wait_until(
-        self,
-        condition: Callable[[], bool],
-        timeout: float | None = None,
-        tick: Callable[[], object] | None = None,
+        self, condition: Callable[[], bool], timeout: float | None = None, tick: Callable[[], object] | None = None
     ) -> bool:
-        """Block until a condition holds, or this watch has nothing more to tell.
+        """Block until a condition holds, or this watch will bring nothing new.
 
         Args:
             condition: Looked at whenever `view` is newer, and at each tick; it must be quick.
@@ -177,8 +163,7 @@ class Watch:
             tick: Called about every 0.05 s on the waiting thread, for what has to go on meanwhile.
 
         Returns:
-            Whether the condition holds. It may not when all operations have ended, the watch was stopped, or the time
-            has passed.
+            Whether the condition holds: it may not at the end of the operations, of the watch or of the time.
 
         Raises:
             WaitInterrupted: The wait was interrupted. Nothing was cancelled, and the watch goes on.
@@ -193,7 +178,9 @@ class Watch:
         try:
             self._subscribers.wait(is_over, deadline, tick)
         except KeyboardInterrupt:
-            raise errors.interrupted(self._unfinished()) from None
+            with self._lock:
+                unfinished = self._state.unfinished()
+            raise errors.interrupted(unfinished) from None
 
     async def wait_async(
         self, timeout: float | None = None, return_when: ReturnWhen = ReturnWhen.ALL
@@ -224,9 +211,13 @@ class Watch:
 
     def on_updates(self, updates: list[Update]) -> None:
         """Take over what the poller learned (`ds_ops_magic.polling.listeners.Listener`)."""
-        updates = self._recorded(updates)  # first: who has waited for these finds them in the history
+        if self._history is not None:  # first: who has waited for these finds them in the history
+            try:
+                updates = self._history.on_updates(updates)
+            except Exception:
+                _log.exception("the history of %r failed", self)
         with self._lock:
-            news = [told for update in updates if (told := self._state.apply(update)) is not None]
+            news = [new for update in updates if (new := self._state.apply(update)) is not None]
             over = self._state.all_ended
             readers = list(self._subscribers.readers)
         for read in readers:
@@ -235,14 +226,6 @@ class Watch:
             if over:
                 read(None)
         self._signal()
-
-    def _recorded(self, updates: list[Update]) -> list[Update]:
-        """Tell the history, and return the updates with what it adds."""
-        try:
-            return updates if self._history is None else self._history.on_updates(updates)
-        except Exception:
-            _log.exception("the history of %r failed", self)
-            return updates
 
     def _deadline(self, timeout: float | None, return_when: ReturnWhen, now: float) -> Deadline:
         return Deadline.of(timeout, return_when, now, self._poller.time_to_ask(len(self._state.entries)))
@@ -258,13 +241,12 @@ class Watch:
         _log.info("wait ends: %s", self)
 
     def _is_over(self, deadline: Deadline) -> bool:
-        """Tell whether a wait has nothing more to wait for: settled, stopped, or asked once where that is all."""
         with self._lock:
             asked = deadline.once and self._state.all_seen
             return self._is_stopped() or asked or self._state.is_settled(deadline.return_when)
 
     def _outcome(self, deadline: Deadline) -> Operations[Operation | None]:
-        """Return or raise what a wait that is over came to."""
+        """Return or raise the outcome of a wait that is over."""
         with self._lock:
             operations, unfinished = self.operations, self._state.unfinished()
             settled = self._state.is_settled(deadline.return_when)
@@ -281,10 +263,6 @@ class Watch:
 
     def _is_stopped(self) -> bool:
         return self._stopped or self._poller.left_in_parent or self._poller.has_died
-
-    def _unfinished(self) -> list[str]:
-        with self._lock:
-            return self._state.unfinished()
 
     def _known(self) -> Iterator[Update | None]:
         for entry in self._state.entries.values():

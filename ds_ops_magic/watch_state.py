@@ -13,8 +13,6 @@ from ds_ops_magic.model.waiting import ReturnWhen
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from ds_ops_magic.model.errors import OperationsError
-
 _LEAST_ENDED = 10  # for a rate
 _LEAST_SECONDS = 5.0  # for a rate
 
@@ -22,12 +20,8 @@ _LEAST_SECONDS = 5.0  # for a rate
 class WatchState:
     """The entries of a Watch, which holds a lock around every use.
 
-    Args:
-        ids: The operations, in the order given; an id may stand more than once.
-        clock: Monotonic time in seconds.
-
     Attributes:
-        entries: What is known of each, by id.
+        entries: By id, in the order given.
         ended: How many have ended.
         seen: How many were answered about, or have ended.
     """
@@ -42,32 +36,26 @@ class WatchState:
 
     @property
     def all_ended(self) -> bool:
-        """Whether nothing more will be learned."""
         return self.ended == len(self.entries)
 
     @property
     def all_seen(self) -> bool:
-        """Whether each was answered about, or has ended."""
         return self.seen == len(self.entries)
 
     @property
     def watched_for(self) -> float:
-        """Seconds since this was made."""
         return self._clock() - self._since
 
     @property
     def pace(self) -> float:
-        """How many end a second; 0 while there is too little to go by.
-
-        Of thousands the first round of questions takes a while, and tells what had ended before: it does not count.
-        """
+        """How many end a second, since each was seen: those that had ended before do not count. 0 for too few."""
         if self._all_seen_at is None:
             return 0.0
         ended, lasted = self.ended - self._ended_before, self._clock() - self._all_seen_at
         return ended / lasted if ended >= _LEAST_ENDED and lasted >= _LEAST_SECONDS else 0.0
 
     def apply(self, update: Update) -> Update | None:
-        """Take over an update; returns it with what was known before, None where it says nothing new."""
+        """Take over an update; returns it with the snapshot before, None where it says nothing new."""
         entry = self.entries[update.id]
         if entry.ended:
             return None
@@ -87,27 +75,23 @@ class WatchState:
         return Update(update.id, entry.operation, new.operation, update.error, update.cancel_error)
 
     def note_cancel(self, ids: Collection[str]) -> list[str]:
-        """Note that a cancel was asked for; return those of the ids that have not ended.
-
-        Raises:
-            NotWatched: An id is not watched here; then nothing is noted.
-        """
+        """Note that a cancel was asked for; return the ids that have not ended. NotWatched, for one, notes nothing."""
         unknown = [operation_id for operation_id in ids if operation_id not in self.entries]
         if unknown:
             raise errors.not_watched(unknown)
-        wanted = [operation_id for operation_id in ids if not self.entries[operation_id].ended]
-        for operation_id in wanted:
+        unfinished = [operation_id for operation_id in ids if not self.entries[operation_id].ended]
+        for operation_id in unfinished:
             self.entries[operation_id] = replace(self.entries[operation_id], cancelling=True, cancel_error=None)
-        return wanted
+        return unfinished
 
     def is_settled(self, return_when: ReturnWhen) -> bool:
-        """Tell whether a wait has what it waits for."""
+        """Tell whether a wait is over."""
         if self.all_ended or (return_when is ReturnWhen.FIRST and self._reached):
             return True
         return return_when is ReturnWhen.FIRST_FAILURE and self._failed > 0
 
-    def failures(self, return_when: ReturnWhen) -> dict[str, OperationsError]:
-        """Return what a wait that is settled ends with, by id; nothing where FIRST has found one that ended."""
+    def failures(self, return_when: ReturnWhen) -> dict[str, errors.OperationsError]:
+        """Return the errors that a settled wait ends with, by id; none where FIRST has found one that ended."""
         if return_when is ReturnWhen.FIRST and self._reached:
             return {}
         return {
@@ -115,5 +99,4 @@ class WatchState:
         }
 
     def unfinished(self) -> list[str]:
-        """Return the ids of those that have not ended."""
         return [operation_id for operation_id, entry in self.entries.items() if not entry.ended]

@@ -1,4 +1,4 @@
-"""Who is told of a Watch's updates: functions that are called, waits, and iterators, sync and async."""
+"""The subscribers of a Watch: functions that are called, waits, and iterators over updates, sync and async."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.waiting import Deadline
 
     Reader = Callable[[Update | None], None]
-    # Gives what is known already, and None at its end where there will be no more.
+    # Gives what is known already, and None at its end where there will be no more updates.
     Known = Callable[[], Iterable[Update | None]]
 
 _log = logging.getLogger(__name__)
@@ -27,27 +27,20 @@ _TICK = 0.05  # seconds between two calls of `tick`
 
 
 class Subscribers:
-    """The subscribers of one Watch.
-
-    Args:
-        lock: The lock under which the watch takes updates over: so no reader misses one, or gets one twice.
-    """
+    """The subscribers of one Watch, under the lock under which it takes updates over: so no reader misses one."""
 
     def __init__(self, lock: threading.RLock) -> None:
         self._lock = lock
         self._signals: list[Callable[[], None]] = []
-        self.readers: list[Reader] = []
-        """Each is called with every update, and at last with None."""
+        self.readers: list[Reader] = []  # each is called with every update, and at last with None
 
     def subscribe(self, signal: Callable[[], None]) -> Callable[[], None]:
-        """Have a function called whenever there is something new; returns what ends that."""
         with self._lock:
             self._signals.append(signal)
 
         def unsubscribe() -> None:
-            with self._lock:
-                if signal in self._signals:
-                    self._signals.remove(signal)
+            with self._lock, contextlib.suppress(ValueError):  # it was ended before
+                self._signals.remove(signal)
 
         return unsubscribe
 
@@ -64,7 +57,7 @@ class Subscribers:
                 _log.exception("a subscriber failed: %r", signal)
 
     def wait(self, is_over: Callable[[], bool], deadline: Deadline, tick: Callable[[], object] | None) -> None:
-        """Block until it is over, looked at whenever there is something new, or the deadline passes."""
+        """Block until ``is_over``, called at each signal and after each tick, or the deadline passes."""
         news = Signal()
         unsubscribe = self.subscribe(news.set)
         try:
@@ -76,7 +69,7 @@ class Subscribers:
             unsubscribe()
 
     async def wait_async(self, is_over: Callable[[], bool], deadline: Deadline) -> None:
-        """Wait like `wait`, on the running event loop, by whose clock the deadline is."""
+        """Wait like `wait`, on the running event loop; the deadline is by its clock."""
         loop = asyncio.get_running_loop()
         news = asyncio.Event()
         unsubscribe = self.subscribe(lambda: _call_soon(loop, news.set))
@@ -93,14 +86,13 @@ class Subscribers:
             unsubscribe()
 
     def updates(self, known: Known, is_stopped: Callable[[], bool]) -> Iterator[Update]:
-        """Iterate over what is known and every update from now on; ends with the last one, or when it is stopped."""
+        """Iterate over what is known and every later update; ends with the last one, or when it is stopped."""
         updates: queue.SimpleQueue[Update | None] = queue.SimpleQueue()
         with self._reading(known, updates.put):
             while (update := _next(updates, is_stopped)) is not None:
                 yield update
 
     async def updates_async(self, known: Known) -> AsyncIterator[Update]:
-        """Iterate like `updates`, on the running event loop."""
         loop = asyncio.get_running_loop()
         updates: asyncio.Queue[Update | None] = asyncio.Queue()
         with self._reading(known, lambda update: _call_soon(loop, updates.put_nowait, update)):
@@ -117,8 +109,7 @@ class Subscribers:
             yield
         finally:
             with self._lock:
-                if reader in self.readers:
-                    self.readers.remove(reader)
+                self.readers.remove(reader)
 
 
 def _next(updates: queue.SimpleQueue[Update | None], is_stopped: Callable[[], bool]) -> Update | None:

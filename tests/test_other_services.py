@@ -1,9 +1,8 @@
-"""Services that answer with the same message and do less than they might: each waits, displays and says so sensibly."""
+"""Services that answer with less than they might: what is shown of them, and which are no OperationService."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,9 +11,7 @@ import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.status_pb2 import Status as StatusMessage
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
-from yandex.cloud.operation.operation_service_pb2 import GetOperationRequest
 
-from ds_ops_magic.client import OperationClient
 from ds_ops_magic.display.panel import Panel, panel_of
 from ds_ops_magic.display.render import html, text
 from ds_ops_magic.model import errors
@@ -30,30 +27,9 @@ def panel(watch: Watch) -> Panel:
     return panel_of(watch.view(), datetime.now(timezone.utc))
 
 
-@contextmanager
-def get_only(answer: Callable[[str], OperationMessage]) -> Iterator[str]:
-    """Serve Get and nothing else: no handler for Cancel, as in a service whose .proto has none."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
-    handler = grpc.unary_unary_rpc_method_handler(
-        lambda request, context: answer(request.operation_id),
-        GetOperationRequest.FromString,
-        OperationMessage.SerializeToString,
-    )
-    name = "yandex.cloud.operation.OperationService"
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, {"Get": handler}),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        server.stop(0).wait()
-
-
-def test_a_service_that_has_get_alone_is_followed_and_says_that_it_does_not_cancel() -> None:
+def test_a_service_that_does_not_cancel() -> None:
     done = [False]
-    with get_only(lambda name: message(name, done=done[0])) as address, client_of(address) as client:
+    with ScriptedServer(lambda call: message(call.id, done=done[0])) as server, client_of(server) as client:
         client.check()
         with pytest.raises(errors.CancelNotSupported) as caught:
             client.cancel("op1")
@@ -151,7 +127,6 @@ def test_a_refusal_of_an_id_that_cannot_be_is_an_answer(code: grpc.StatusCode) -
     [(Code.UNIMPLEMENTED, ""), (Code.DATA_LOSS, "broken"), (Code.UNKNOWN, "Received http2 header with status: 405")],
 )
 def test_what_is_no_operation_service_is_told_from_one(code: grpc.StatusCode, words: str) -> None:
-    with ScriptedServer(lambda call: call.refuse(code, words)) as server:
-        client: OperationClient = client_of(server)
-        with client, pytest.raises(errors.ServiceRefused, match="does not answer as an OperationService"):
-            client.check()
+    refusal = pytest.raises(errors.ServiceRefused, match="does not answer as an OperationService")
+    with ScriptedServer(lambda call: call.refuse(code, words)) as server, client_of(server) as client, refusal:
+        client.check()

@@ -132,9 +132,13 @@ def test_pickles_name_the_package_alone(value: Any) -> None:
 
 
 @pytest.mark.parametrize("problem", ERRORS, ids=lambda problem: type(problem).__name__)
-def test_pickles_of_errors(problem: BaseException) -> None:
-    again = repickled(problem)
-    assert (type(again), again.args) == (type(problem), problem.args)
+def test_pickles_and_copies_of_errors(problem: BaseException) -> None:
+    for again in (copy.copy(problem), repickled(problem)):
+        assert (type(again), again.args, str(again)) == (type(problem), problem.args, str(problem))
+        assert vars(again).keys() == vars(problem).keys()
+        for name in vars(problem).keys() - {"errors"}:
+            assert getattr(again, name) == getattr(problem, name)
+        assert repr(getattr(again, "errors", None)) == repr(getattr(problem, "errors", None))
     assert repickled(type(problem)) is type(problem)
 
 

@@ -99,7 +99,7 @@ def test_a_refused_cancel_is_no_end_and_no_answer() -> None:
     assert state.entries["a"] == Entry("a", cancelling=True)
 
 
-def test_what_has_ended_is_not_cancelled_and_what_is_not_watched_is_an_error() -> None:
+def test_cancel_of_what_has_ended_and_of_what_is_not_watched() -> None:
     state = WatchState("abc")
     state.apply(good("b"))
     assert state.note_cancel(state.entries) == ["a", "c"]

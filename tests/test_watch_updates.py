@@ -94,17 +94,6 @@ def test_a_reader_that_begins_late_is_told_what_is_known_first(reader: Callable[
 
 
 @READERS
-def test_a_reader_of_what_is_over_gets_each_last_state(reader: Callable[[Watch], list[Update]]) -> None:
-    with ScriptedServer(running_then(message(done=True))) as server, client_of(server) as client:
-        watch = client.watch("a", "b")
-        watch.wait(5)
-        assert [(change.id, change.before, change.ended) for change in reader(watch)] == [
-            ("a", None, True),
-            ("b", None, True),
-        ]
-
-
-@READERS
 @pytest.mark.parametrize("end", ["stop", "close"])
 def test_a_reader_is_released_when_the_watching_ends(reader: Callable[[Watch], list[Update]], end: str) -> None:
     with ScriptedServer(Stage()) as server, client_of(server) as client, ThreadPoolExecutor(1) as pool:
@@ -193,7 +182,7 @@ def test_awaiting_leaves_the_loop_free() -> None:
         assert asyncio.run(main(client.watch("a"))) >= 50
 
 
-def test_cancelling_a_task_that_reads_a_watch_leaves_nothing_of_the_reader() -> None:
+def test_cancelling_a_task_ends_its_reading() -> None:
     async def main(watch: Watch) -> None:
         async def read_on() -> None:
             async for _ in watch:
@@ -214,7 +203,7 @@ def test_cancelling_a_task_that_reads_a_watch_leaves_nothing_of_the_reader() -> 
         asyncio.run(main(client.watch("a")))
 
 
-def test_cancelling_a_task_that_awaits_a_watch_leaves_the_watch() -> None:
+def test_cancelling_a_task_leaves_the_watch() -> None:
     stage = Stage()
 
     async def main(watch: Watch) -> None:

@@ -15,14 +15,7 @@ _MAX_LISTED = 3  # violations, links or entries that are listed
 
 
 def describe(detail: Message) -> str | None:
-    """Describe an error detail for a reader, without its type's name.
-
-    Args:
-        detail: A decoded detail.
-
-    Returns:
-        The description, still hostile; None for an empty detail, and for a type that is not described here.
-    """
+    """Describe a decoded detail: text still hostile; None for an empty one, and for a type not described here."""
     describe_type = _DESCRIPTIONS.get(detail.DESCRIPTOR.full_name)
     return (describe_type(detail) or None) if describe_type else None
 

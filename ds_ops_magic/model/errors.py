@@ -179,13 +179,12 @@ for _found in list(globals().values()):
 
 
 def unreadable(operation_id: str, size: int | None, why: str) -> UnreadableAnswer:
-    """Make the error for an answer that cannot be read; ``size`` in bytes, None where it is not known."""
+    """Make the error for an answer that cannot be parsed; ``size`` in bytes, None where it is not known."""
     of_size = f" of {counted(size, 'byte')}" if size is not None else ""
     return _bad_answer(operation_id, f"the answer{of_size} cannot be read: {one_line(why)}.")
 
 
 def another_operation(operation_id: str, answered_id: str) -> UnreadableAnswer:
-    """Make the error for an answer about another operation than the one that was asked about."""
     return _bad_answer(operation_id, f"the answer is about another operation, {shown_id(answered_id)}.")
 
 
@@ -195,7 +194,7 @@ def _bad_answer(operation_id: str, message: str) -> UnreadableAnswer:
 
 
 def internal_error(operation_id: str, error: BaseException) -> OperationsError:
-    """Make the error for a call that failed on this side."""
+    """Make the error for a call that failed on this side, by an error that the log has."""
     shown = shown_id(operation_id)
     return OperationsError(
         f"{shown}: it cannot be asked about ({one_line(f'{type(error).__name__}: {error}')}).",
@@ -204,11 +203,7 @@ def internal_error(operation_id: str, error: BaseException) -> OperationsError:
 
 
 def operation_failed(operation: Operation) -> OperationFailed:
-    """Make the error of an operation that failed or was cancelled.
-
-    Raises:
-        ValueError: The operation has no error.
-    """
+    """Make the error of an operation that failed or was cancelled; ValueError where it has none."""
     from ds_ops_magic.model.payload import to_line  # it imports protobuf, and this module is loaded with the magics
 
     status = operation.error
@@ -225,7 +220,6 @@ def operation_failed(operation: Operation) -> OperationFailed:
 
 
 def not_cancelled(operation: Operation) -> NotCancelled:
-    """Make the error of an operation that was to be cancelled and succeeded."""
     shown = shown_id(operation.id)
     error = NotCancelled(f"Operation {shown} was not cancelled: it succeeded before.", f"Its result: %op get {shown}")
     error.operation = operation
@@ -235,7 +229,7 @@ def not_cancelled(operation: Operation) -> NotCancelled:
 def timed_out(
     unfinished: Sequence[str], operations: Operations[Operation | None], timeout: float, last_status: str | None
 ) -> WaitTimeout:
-    """Make the error of a wait whose deadline has passed: ids of those not done, all as last seen, seconds."""
+    """Make the error of a wait whose deadline has passed; ``timeout`` in seconds."""
     tried = f"Stopped waiting after {duration(timeout)}" if timeout else "Asked once"
     some = f"{len(unfinished):,} of {counted(len(operations))} are" if len(operations) > 1 else "the operation is"
     error = WaitTimeout(
@@ -248,7 +242,6 @@ def timed_out(
 
 
 def interrupted(unfinished: Sequence[str]) -> WaitInterrupted:
-    """Make the interrupt of a wait; the ids are of those that have not ended."""
     if not unfinished:
         return WaitInterrupted("Stopped waiting; every operation had already ended.")
     return WaitInterrupted(
@@ -259,7 +252,6 @@ def interrupted(unfinished: Sequence[str]) -> WaitInterrupted:
 
 
 def stopped(unfinished: Sequence[str]) -> WatchStopped:
-    """Make the error for what still waits when the watching is stopped; the ids are of those that have not ended."""
     return WatchStopped(
         f"The watching was stopped before the end; {go_on(unfinished)}.",
         f"To go on waiting: {command('wait', unfinished)}",
@@ -267,7 +259,7 @@ def stopped(unfinished: Sequence[str]) -> WatchStopped:
 
 
 def closed() -> WatchStopped:
-    """Make the error for what is asked of a client that was closed, or still waits on it."""
+    """Make the error for every call to a closed client, those that still wait included."""
     return WatchStopped(
         "This client is closed; the operations go on.",
         "connect() makes another, and so does %op connect in a notebook.",
@@ -275,7 +267,7 @@ def closed() -> WatchStopped:
 
 
 def thread_ended(unfinished: Sequence[str] = ()) -> WatchStopped:
-    """Make the error for what still waits when the poller's thread has ended by an error; the log has that one."""
+    """Make the error for every wait when the poller's thread has ended by an error, which the log has."""
     return WatchStopped(
         f"The thread that asks about operations has ended unexpectedly; {go_on(unfinished)}. "
         "The log of ds_ops_magic says why.",
@@ -284,14 +276,12 @@ def thread_ended(unfinished: Sequence[str] = ()) -> WatchStopped:
 
 
 def not_watched(ids: Sequence[str]) -> NotWatched:
-    """Make the error for operations that were to be cancelled through a watch which does not follow them."""
     return NotWatched(
         f"This watch does not follow {first_ids(ids)}.", f"To cancel without a watch: {command('cancel', ids)}"
     )
 
 
 def thread_limit(error: RuntimeError) -> OperationsError:
-    """Make the error for a thread that the system did not let start; ``error`` says so in Python's own words."""
     return OperationsError(
         f"No thread can be started here ({error}): the process or its user has as many as the system allows.",
         "Operations go on by themselves. End what is not needed (ulimit -u and the container's limit of processes "
@@ -300,7 +290,7 @@ def thread_limit(error: RuntimeError) -> OperationsError:
 
 
 def blocking_subscriber() -> OperationsError:
-    """Make the error for a subscriber that would wait for what only the thread that called it can bring."""
+    """Make the error for a subscriber that would block the poller's thread, which it runs on, for ever."""
     return OperationsError(
         "A subscriber runs on the thread that asks about operations, and cannot wait for an answer there.",
         "Have it set a threading.Event, and call get() or wait() where that is waited for.",

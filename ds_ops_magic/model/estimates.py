@@ -23,24 +23,15 @@ _SHARE_NEAR = 2 * math.log(_NEAR) / math.log(1200.0)
 
 @dataclass(frozen=True)
 class Durations(PickledByName):
-    """How long earlier runs took.
-
-    Attributes:
-        seconds: Their lengths, the shortest first.
-    """
+    """How long earlier runs took, in seconds, the shortest first."""
 
     seconds: tuple[float, ...] = ()
 
     def longer_than(self, age: float) -> Durations:
-        """Return the runs that took longer than this age, in seconds."""
         return Durations(self.seconds[bisect_right(self.seconds, age) :])
 
     def quantile(self, share: float) -> float:
-        """Return the length, in seconds, that a share (0..1) of the runs did not exceed, interpolated between runs.
-
-        Raises:
-            IndexError: There is no run.
-        """
+        """Return the length, in seconds, that a share (0..1) of the runs did not exceed, interpolated between runs."""
         place = share * (len(self.seconds) - 1)
         below = int(place)
         above = min(below + 1, len(self.seconds) - 1)
@@ -61,14 +52,10 @@ class Durations(PickledByName):
         return f"usually {longer._range()} ({len(longer.seconds)} earlier runs that took this long)"
 
     def interval(self, age: float, default: float) -> float:
-        """Adapt a polling interval, in seconds: shorter where the end is likely soon, longer where it is not.
+        """Adapt a polling interval at an age, both in seconds: shorter where the end is likely soon, else longer.
 
         The best interval goes with the root of how likely the end is in the next second. Simulated over kinds of
         distinct lengths (`python -m tests.benchmarks expected`), the mean delay is down to a half at as many calls.
-
-        Args:
-            age: Seconds since the operation was created.
-            default: The interval, in seconds, for a kind of which nothing is known.
         """
         if len(self.seconds) < _ENOUGH or self.quantile(0.75) > _DISTINCT * self.quantile(0.25):
             return default

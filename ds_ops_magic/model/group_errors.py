@@ -25,37 +25,12 @@ FAILED, NOT_ASKED, NOT_CANCELLED = "failed", "could not be asked about", "could 
 """What became of those of a group that have an error, by what was done: waiting, asking, cancelling."""
 
 
-def operations_failed(
-    operations: Operations[Operation | None], errors: Mapping[str, OperationsError], total: int, what: str = FAILED
-) -> OperationsFailed:
-    """Make the error of a group of which some failed; names the first three. Arguments as of `group_error`."""
-    first = [_in_group(operation_id, error) for operation_id, error in list(errors.items())[:3]]
-    more = f"; and {len(errors) - 3:,} more" if len(errors) > 3 else ""
-    option = "; --no-raise returns instead of raising" if what == FAILED else ""  # the other commands have none
-    error = OperationsFailed(
-        f"{len(errors):,} of {counted(total)} {what}.",
-        "; ".join(first) + more,
-        f"All of them are in .operations, the errors by id in .errors{option}.",
-    )
-    error.operations, error.errors = operations, errors
-    return error
-
-
-def _in_group(operation_id: str, error: OperationsError) -> str:
-    message = str(error.args[1 if isinstance(error, OperationFailed) else 0])
-    return f"{shown_id(operation_id)}: {tidy(message, 100)}"
-
-
 def group_error(
     errors: Mapping[str, OperationsError], operations: Operations[Operation | None], total: int, what: str = FAILED
 ) -> OperationsError:
     """Choose what to raise for a group: the error of one that is alone, the cause when all share one, else the group's.
 
-    Args:
-        errors: What became of those that failed, by id; at least one.
-        operations: All as last seen, in the order given.
-        total: Number of operations.
-        what: What became of those that have an error.
+    ``operations`` are all, as last seen; one that stands there twice counts once in ``total``.
     """
     for error in errors.values():
         if isinstance(error, WatchStopped):  # how the rest would have ended is not known, so no count is true
@@ -64,4 +39,18 @@ def group_error(
     shared = len(errors) == total and len(causes) == 1 and causes <= {ServiceUnavailable, AuthenticationError}
     if total == 1 or shared:
         return next(iter(errors.values()))
-    return operations_failed(operations, errors, total, what)
+    first = [_in_group(operation_id, error) for operation_id, error in list(errors.items())[:3]]
+    more = f"; and {len(errors) - 3:,} more" if len(errors) > 3 else ""
+    option = "; --no-raise returns instead of raising" if what == FAILED else ""  # the other commands have none
+    group = OperationsFailed(
+        f"{len(errors):,} of {counted(total)} {what}.",
+        "; ".join(first) + more,
+        f"All of them are in .operations, the errors by id in .errors{option}.",
+    )
+    group.operations, group.errors = operations, errors
+    return group
+
+
+def _in_group(operation_id: str, error: OperationsError) -> str:
+    message = str(error.args[1 if isinstance(error, OperationFailed) else 0])
+    return f"{shown_id(operation_id)}: {tidy(message, 100)}"

@@ -75,12 +75,11 @@ CODES: Mapping[str, Meaning] = {
 
 
 def meaning_of(code: str) -> Meaning:
-    """Return the row of the table for a gRPC code's name."""
     return CODES.get(code, _FINAL)
 
 
 def code_of(code: str, message: str) -> str:
-    """Return the name of the gRPC code that a status counts as.
+    """Return the code that a status counts as.
 
     gRPC itself answers UNAUTHENTICATED where a server's certificate is for another name: no service was asked, and no
     token was sent.
@@ -89,12 +88,10 @@ def code_of(code: str, message: str) -> str:
 
 
 def is_wrong_certificate(message: str) -> bool:
-    """Tell whether gRPC says that a certificate is for another name than the server's address."""
     return any(text in message for text in _WRONG_CERTIFICATE)
 
 
 def wrong_certificate(endpoint: str) -> str:
-    """Say what is wrong with the certificate of a server."""
     shown = tidy(endpoint, 100)
     return f"the certificate at {shown} is not for that name: it has to be in there as a subjectAltName"
 
@@ -113,7 +110,7 @@ def accepts_probe(error: OperationsError) -> bool:
 
 
 def not_a_service(refused: ServiceRefused, endpoint: str) -> ServiceRefused:
-    """Make the error for what refuses the first call to an address: there is no operation to speak of yet."""
+    """Make the error for a refusal of the first call to an address, which is about no operation."""
     error = ServiceRefused(
         f"{tidy(endpoint, 100)} does not answer as an OperationService.",
         *refused.args[1:2],
@@ -148,12 +145,8 @@ def unavailable(message: str, endpoint: str) -> ServiceUnavailable:
 def error_for(code: str, message: str, operation_id: str, doing: str = "wait", source: str = "") -> OperationsError:
     """Make the error for a gRPC status that ended a wait or a request.
 
-    Args:
-        code: Name of the gRPC code.
-        message: The service's own, as it came.
-        operation_id: The operation that was asked about.
-        doing: ``wait``, ``get`` or ``cancel``: what the user can try again.
-        source: Where the credentials came from, for example ``YC_IAM_TOKEN``; never their value.
+    ``doing`` is the subcommand that the user can try again: wait, get or cancel. ``source`` is where the credentials
+    came from, for example ``YC_IAM_TOKEN``; never their value.
     """
     shown = shown_id(operation_id)
     origin = f" from {tidy(source, 100)}" if source else ""

@@ -19,13 +19,12 @@ def shown_id(operation_id: str) -> str:
 
 
 def first_ids(ids: Sequence[str]) -> str:
-    """List the first three ids, and say how many more there are."""
     more = f" and {len(ids) - 3:,} more" if len(ids) > 3 else ""
     return ", ".join(map(shown_id, ids[:3])) + more
 
 
 def command(subcommand: str, ids: Sequence[str]) -> str:
-    """Return a magic that can be run as it stands; for more than three ids, say what to type."""
+    """Return a magic that can be run as it is; for more than three ids, what to type."""
     if 0 < len(ids) <= 3:
         return f"%op {subcommand} {' '.join(map(shown_id, ids))}"
     return f"%op {subcommand} with their ids or a variable that holds them"

@@ -11,7 +11,7 @@ from google.protobuf.json_format import MessageToDict
 
 from ds_ops_magic.model.errors import OperationsError, operation_failed
 from ds_ops_magic.model.ids import shown_id
-from ds_ops_magic.model.outcome import Status, error_of, status_of, status_word
+from ds_ops_magic.model.outcome import ErrorStatus, Status, status_of, status_word
 from ds_ops_magic.model.payload import decode, target_id, to_plain, type_words
 from ds_ops_magic.model.progress import Progress, progress_of
 from ds_ops_magic.util.public_names import restore
@@ -28,7 +28,6 @@ except TypeError:  # protobuf's error for a second file of the same name that is
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
-    from ds_ops_magic.model.outcome import ErrorStatus
     from ds_ops_magic.model.payload import Payload
 
 
@@ -127,7 +126,8 @@ class Operation:
     @cached_property
     def error(self) -> ErrorStatus | None:
         """The error; set while the operation is still failing, and after it failed or was cancelled."""
-        return error_of(self._message.error) if self._message.HasField("error") else None
+        status = self._message.error
+        return ErrorStatus.from_proto(status) if status.code or status.message else None  # code 0 is OK
 
     @cached_property
     def response(self) -> Payload | None:

@@ -1,7 +1,4 @@
-"""How an operation stands, and how that follows from its message.
-
-Rules that read the outcome of some response types belong here too: they are told apart by the type of the message.
-"""
+"""The status of an operation, and how it follows from its message."""
 
 from __future__ import annotations
 
@@ -65,13 +62,7 @@ class ErrorStatus(PickledByName):
             return f"CODE_{self.code}"
 
 
-def error_of(status: StatusMessage) -> ErrorStatus | None:
-    """Decode an operation's error; None for code 0, which is OK, without a message: that says nothing."""
-    return ErrorStatus.from_proto(status) if status.code or status.message else None
-
-
 def status_of(done: bool, error: ErrorStatus | None) -> Status:
-    """Return how an operation stands: done with neither an error nor a response counts as succeeded."""
     if error is None:
         return Status.SUCCEEDED if done else Status.RUNNING
     if not done:
@@ -80,6 +71,5 @@ def status_of(done: bool, error: ErrorStatus | None) -> Status:
 
 
 def status_word(status: Status, error: ErrorStatus | None) -> str:
-    """Return the word a user reads: that of the status, or ``cancelling`` while a cancellation winds down."""
     cancelling = status is Status.FAILING and error is not None and error.code == code_pb2.CANCELLED
     return "cancelling" if cancelling else status.value

@@ -38,25 +38,14 @@ Payload: TypeAlias = Message | UnknownPayload
 
 
 def decode(payload: AnyMessage) -> Message | UnknownPayload | None:
-    """Decode an ``Any`` by its own ``type_url``, with no hint from the caller.
-
-    Types come from the installed stubs of ``yandexcloud`` and ``googleapis-common-protos``; the one module that
-    defines the type is imported on demand. It never raises.
-
-    Returns:
-        The typed message; None when the field is unset; UnknownPayload when it cannot be decoded.
-    """
+    """Decode an ``Any`` by its own ``type_url``; None when the field is unset. It never raises."""
     if not payload.type_url:
         return None
     message_type = find_type(payload.type_url.rpartition("/")[2])
-    if message_type is None:
-        return UnknownPayload(payload.type_url, len(payload.value))
-    message = message_type()
-    try:
-        message.ParseFromString(payload.value)
-    except DecodeError:
-        return UnknownPayload(payload.type_url, len(payload.value))
-    return message
+    if message_type is not None:
+        with contextlib.suppress(DecodeError):
+            return message_type.FromString(payload.value)
+    return UnknownPayload(payload.type_url, len(payload.value))
 
 
 def to_plain(message: Message) -> Any:
@@ -74,14 +63,10 @@ def to_plain(message: Message) -> Any:
 
 
 def to_line(payload: Message | UnknownPayload, limit: int = 160) -> str:
-    """Describe a payload in one line that is safe to print.
+    """Describe a payload in one line of at most so many characters that is safe to print.
 
     An error detail of ``google.rpc`` is in plain English (``try again in 30 s``), anything else has its type and
-    fields (``Disk: id fhm1, size 10``).
-
-    Args:
-        payload: The decoded payload.
-        limit: The most characters to give; of a payload too big for that only the size is shown.
+    fields (``Disk: id fhm1, size 10``), or its size where they are too long.
     """
     if isinstance(payload, UnknownPayload):
         name, size = payload.type_url, payload.size
@@ -140,11 +125,6 @@ class _Installed:
     """A descriptor pool, for the JSON mapping, that finds every type that is installed."""
 
     def FindMessageTypeByName(self, full_name: str) -> Any:  # noqa: N802  # protobuf's own name for it
-        """Return the descriptor of a message type.
-
-        Raises:
-            KeyError: It is not installed.
-        """
         found = find_type(full_name)
         if found is None:
             raise KeyError(full_name)

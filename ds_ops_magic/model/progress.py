@@ -22,8 +22,9 @@ from ds_ops_magic.util.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DONE = re.compile(r"(?:completed|processed|finished|done|current)_(\w+)|(\w+)_(?:completed|processed|finished|done)")
-_DONE_OF_ALL = ("completed", "processed", "finished", "done", "current")
+_DONE = re.compile(
+    r"(?:completed|processed|finished|done|current)(?:_(\w+))?|(\w+)_(?:completed|processed|finished|done)"
+)
 _PERCENT = re.compile(
     r"(?:progress_|completion_|completed?_)?percent(?:age)?(?:_(?:completed?|done))?|progress(?:_pct)?"
 )
@@ -51,14 +52,7 @@ class _Number(NamedTuple):
 
 
 def progress_of(metadata: object) -> Progress:
-    """Read progress out of an operation's metadata.
-
-    Args:
-        metadata: The decoded metadata; anything that is not a protobuf message has no progress.
-
-    Returns:
-        What is known. A fraction out of range is clamped, NaN is unknown. It never raises.
-    """
+    """Read progress out of decoded metadata; a fraction out of range is clamped, NaN is unknown. It never raises."""
     if not isinstance(metadata, Message):
         return Progress()
     numbers = _numbers(metadata)
@@ -89,9 +83,9 @@ def _holds_progress(field: Any) -> bool:
 def _counts(numbers: Mapping[str, _Number]) -> Progress | None:
     for name, (done, _) in numbers.items():
         counted = _DONE.fullmatch(name)
-        if not counted and name not in _DONE_OF_ALL:
+        if not counted:
             continue
-        unit = (counted[1] or counted[2]) if counted else ""
+        unit = counted[1] or counted[2] or ""
         total = _total(numbers, unit)
         fraction = _clamp(done, total)
         if fraction is not None:

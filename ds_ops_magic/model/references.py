@@ -16,20 +16,17 @@ class Snapshot(Protocol):
     """An operation: ours, or the protobuf message."""
 
     @property
-    def id(self) -> str:
-        """Its id."""
+    def id(self) -> str: ...
 
     @property
-    def done(self) -> bool:
-        """Whether it is over."""
+    def done(self) -> bool: ...
 
 
 class Holder(Protocol):
     """An object that has an operation: an ``OperationResult`` of yandexcloud, or an error about one."""
 
     @property
-    def operation(self) -> Any:
-        """The operation."""
+    def operation(self) -> Any: ...
 
 
 Reference: TypeAlias = str | bytes | Snapshot | Holder | Mapping[str, Any]
@@ -43,13 +40,9 @@ _JSON = re.compile(r"\s*[{\[]")
 def id_of(value: object) -> str | None:
     """Return the id of what stands for one operation, None for anything else.
 
-    Args:
-        value: An id, with or without white space around it; an operation (ours or the protobuf message); a dictionary
-            of one, as REST answers and ``yc --format json`` prints, or the text of it; or what has an ``operation``
-            that is one of these.
-
-    Raises:
-        NotAnOperation: It is text that begins as JSON does, and is none.
+    That is an id, with or without white space around it; an operation (ours or the protobuf message); a dictionary of
+    one, as REST answers and ``yc --format json`` prints, or the text of it; or what has an ``operation`` that is one
+    of these. Raises NotAnOperation for text that begins as JSON does, and is none.
     """
     value = _read(value)
     if isinstance(value, str):
@@ -65,11 +58,7 @@ def id_of(value: object) -> str | None:
 
 
 def only_id_of(value: object) -> str:
-    """Return the id of what stands for one operation.
-
-    Raises:
-        NotAnOperation: It stands for none, or for several.
-    """
+    """Return the id of what stands for one operation; NotAnOperation for what stands for none or for several."""
     found = id_of(value)
     if found is None:
         raise NotAnOperation(_not_one(_read(value), "what was given"))
@@ -77,22 +66,17 @@ def only_id_of(value: object) -> str:
 
 
 def ids_in(value: object, name: str) -> Iterator[str]:
-    """Yield the ids of a collection of operations, in its order.
+    """Yield the ids of a collection of operations, in its order; NotAnOperation, with its name, for anything else.
 
-    Args:
-        value: Any iterable of what `id_of` takes (a dictionary means its values), a watch, what has ``operations``
-            (the answer of a ``ListOperations``, an error about several), or the text of any of these.
-        name: What the user called it, for the error.
-
-    Raises:
-        NotAnOperation: It is no collection, or an item of it is no operation.
+    That is any iterable of what `id_of` takes (a dictionary means its values), a watch, what has ``operations`` (the
+    answer of a ``ListOperations``, an error about several), or the text of any of these.
     """
     value = _read(value)
     if isinstance(value, Mapping):
         listed = value.get("operations")  # as REST lists them
         value = listed if isinstance(listed, list) else value.values()
-    elif (held := _held(value)) is not None:
-        value = held
+    elif (several := _several(value)) is not None:
+        value = several
     # A table would give the names of its columns.
     is_table = getattr(value, "ndim", 1) != 1
     if is_table or isinstance(value, (str, bytes, bytearray)) or not isinstance(value, Iterable):
@@ -102,18 +86,14 @@ def ids_in(value: object, name: str) -> Iterator[str]:
         if one is not None:
             yield one
             continue
-        held = _held(member)
-        if held is None:
+        several = _several(member)
+        if several is None:
             raise NotAnOperation(_not_one(member, f"item {number} of {name}"))
-        yield from ids_in(held, f"item {number} of {name}")
+        yield from ids_in(several, f"item {number} of {name}")
 
 
 def ids_of(*values: object) -> Iterator[str]:
-    """Yield the ids of arguments, each of which stands for one operation or is a collection.
-
-    Raises:
-        NotAnOperation: One of them is neither; the message names it by its position, from 0.
-    """
+    """Yield the ids of arguments, each one operation or a collection; NotAnOperation names one by its position."""
     for number, value in enumerate(values):
         one = id_of(value)
         if one is not None:
@@ -123,11 +103,7 @@ def ids_of(*values: object) -> Iterator[str]:
 
 
 def check_id(operation_id: str) -> str:
-    """Return an id that may be asked about.
-
-    Raises:
-        InvalidOperationId: It is empty, over 50 characters long, or cannot be sent; no call is made for it.
-    """
+    """Return an id that may be sent; InvalidOperationId for one that is empty, too long or not text."""
     if not operation_id:
         raise InvalidOperationId("An operation id cannot be empty.", "Name the operation: %op wait ID")
     if len(operation_id) > MAX_ID_LENGTH:
@@ -141,8 +117,8 @@ def check_id(operation_id: str) -> str:
     return operation_id
 
 
-def _held(value: object) -> Iterable[Any] | None:
-    """Return what a watch follows, or the operations of an object that has several; None for anything else."""
+def _several(value: object) -> Iterable[Any] | None:
+    """Return the ids of a watch, or the operations of an object that has several; None for anything else."""
     ids = getattr(value, "ids", None)
     if isinstance(ids, tuple) and hasattr(value, "view"):
         return ids
@@ -151,11 +127,7 @@ def _held(value: object) -> Iterable[Any] | None:
 
 
 def _read(value: object) -> object:
-    """Return the data that a text holds, and anything else as it is.
-
-    Raises:
-        NotAnOperation: It begins as JSON does, and is none.
-    """
+    """Return the data in a text of JSON, and anything else as it is."""
     if isinstance(value, (bytes, bytearray)):
         try:
             text = bytes(value).decode()
@@ -189,7 +161,7 @@ def _joined(lines: list[str]) -> object:
 
 
 def _documents(text: str) -> object:
-    """Parse a JSON document, or several that follow each other."""
+    """Parse a JSON document, or several in a row."""
     found, place, decoder = [], 0, json.JSONDecoder()
     while text[place:].strip():
         place += len(text[place:]) - len(text[place:].lstrip())
@@ -200,15 +172,10 @@ def _documents(text: str) -> object:
 
 def _not_one(value: object, name: str) -> str:
     kind = one_line(type(value).__name__, 60)
-    what = f"{one_line(name, 80)} is no operation but {_article(kind)}"
+    article = "an" if kind[:1].lower() in "aeiou" else "a"
+    what = f"{one_line(name, 80)} is no operation but {'None' if value is None else f'{article} {kind}'}"
     if getattr(value, "ndim", 1) == 2:
         return f"{what}. Give the column that has the ids."
     if hasattr(value, "__await__"):
         return f"{what}. Await it, and give what it returns."
     return f"{what}. Give an operation or its id."
-
-
-def _article(kind: str) -> str:
-    if kind == "NoneType":
-        return "None"
-    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"

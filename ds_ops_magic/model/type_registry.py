@@ -26,16 +26,11 @@ _ROOTS = ("yandex.cloud", "google.rpc", "google.protobuf", "google.type")
 
 
 def find_type(full_name: str) -> type[Message] | None:
-    """Find the class of a message by its full name, importing the module that defines it when needed.
+    """Find the class of a message (``google.rpc.ErrorInfo``), importing the module that defines it when needed.
 
     Types come from the installed stubs of ``yandexcloud`` and ``googleapis-common-protos``, and from whatever else has
-    registered them in this process: of two packages with the same types, the one that was imported first.
-
-    Args:
-        full_name: For example ``yandex.cloud.datasphere.v2.CreateProjectMetadata``.
-
-    Returns:
-        The class, or None when no installed module defines it, or the one that does cannot be imported.
+    registered them in this process: of two packages with the same types, the one that was imported first. None when
+    no installed module defines it, or the one that does cannot be imported.
     """
     # The registry reads a name up to its first NUL only, so that it must not be asked about just anything.
     if len(full_name) > _MAX_NAME or not _FULL_NAME.fullmatch(full_name):

@@ -47,11 +47,9 @@ class Entry(PickledByName):
     """What a Watch knows about one operation.
 
     Attributes:
-        id: The operation.
         operation: The newest snapshot; None before the first answer.
         error: Why the wait for it ended without an end of the operation.
         cancelling: Whether a cancel was asked for here and has not been refused.
-        cancel_error: Why a cancel was refused.
     """
 
     id: str
@@ -62,7 +60,6 @@ class Entry(PickledByName):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will be learned about it."""
         return self.error is not None or (self.operation is not None and self.operation.done)
 
     @property
@@ -75,12 +72,12 @@ class Entry(PickledByName):
 
 @dataclass(frozen=True)
 class Health(PickledByName):
-    """What a service's channel has been saying lately.
+    """Whether a service answers.
 
     Attributes:
         last_answer: When it last answered, UTC; None before the first answer.
         silent_for: Seconds since calls began to bring no answer, None while they are answered.
-        last_status: gRPC's words for the last call that brought none, None while they are answered.
+        last_status: gRPC's message for the last call that brought none, None while they are answered.
     """
 
     last_answer: datetime | None = None
@@ -94,8 +91,6 @@ class View(PickledByName):
 
     Attributes:
         entries: One an operation, in the order given.
-        health: What the service has been saying lately.
-        stopped: Whether the watching was stopped.
         pace: How many end a second; 0 while there is too little to go by.
         watched_for: Seconds since the watch was made.
         durations: How long earlier operations took, by kind.

@@ -1,4 +1,4 @@
-"""What a wait was told: how long it may take, and what ends it."""
+"""The arguments of a wait: how long it may take, and what ends it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIRST_FAILURE: Final = ReturnWhen.FIRST_FAILURE
 
 @dataclass(frozen=True)
 class Deadline:
-    """What a wait was told.
+    """The arguments of a wait, checked, and when its time is over.
 
     Attributes:
         timeout: Seconds for the whole wait; None waits for ever, 0 asks once. A negative one is over at once.
@@ -43,17 +43,9 @@ class Deadline:
 
     @classmethod
     def of(cls, timeout: float | None, return_when: ReturnWhen, now: float, once: float) -> Deadline:
-        """Check what a wait was told, and begin to count.
+        """Check the arguments of a wait that begins now; with timeout 0 it lasts ``once`` seconds at most.
 
-        Args:
-            timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
-            return_when: What ends the wait.
-            now: The time by the caller's clock.
-            once: Seconds in which a wait with timeout 0 must have its answers.
-
-        Raises:
-            TypeError: The timeout is no number.
-            ValueError: The timeout is NaN, or what is to end the wait is none of the three.
+        Raises TypeError for a timeout that is no number, ValueError for NaN, and for an unknown ``return_when``.
         """
         if not isinstance(return_when, ReturnWhen):
             raise ValueError(f"return_when is ALL, FIRST or FIRST_FAILURE of ds_ops_magic, not {return_when!r}")
@@ -64,26 +56,23 @@ class Deadline:
 
     @property
     def once(self) -> bool:
-        """Whether one answer is all that is waited for."""
         return self.timeout == 0
 
     def is_late(self, now: float) -> bool:
-        """Tell whether the time is over."""
         return now >= self.deadline
 
     def sleep(self, now: float) -> float:
-        """Return how many seconds to sleep at most before looking again."""
         return min(self.deadline - now, LONGEST_SLEEP)
 
 
 def _seconds(timeout: float) -> float:
-    wanted = f"timeout is a number of seconds, or None to wait for ever, not {timeout!r}"
+    refusal = f"timeout is a number of seconds, or None to wait for ever, not {timeout!r}"
     if isinstance(timeout, str) or not hasattr(timeout, "__float__"):
-        raise TypeError(wanted)
+        raise TypeError(refusal)
     try:
         seconds = float(timeout)
     except OverflowError:  # of an integer
         return math.inf
     if math.isnan(seconds):
-        raise ValueError(wanted)
+        raise ValueError(refusal)
     return seconds

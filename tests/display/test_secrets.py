@@ -53,7 +53,7 @@ def everything_about(operations: list[Operation], secret: str) -> str:
     parts = [render.part(name, several) for name in ("head", "live", "ended", "foot")]
     lines = [render.line(panel(one)) for one in operations]
     error = errors.operation_failed(operations[0])
-    group = group_errors.operations_failed(Operations(operations), {"a": error}, 4)
+    group = group_errors.group_error({"a": error}, Operations(operations), 4)
     messages = [str(error), str(group), str(panel(Entry("a", None, error)).rows[0].error)]
     reprs = [f"{operation!r} {operation.title} {operation.progress.text}" for operation in operations]
     record = Record("host:1", "op1", 7.0, 7.0, "running", description=f"with {secret}")
@@ -90,7 +90,7 @@ def test_ids_types_and_addresses_like_tokens(name: str) -> None:
         assert name in written
     assert render.text(panel(Operation(odd))).count(name) == 2
     error = errors.operation_failed(Operation(failed))
-    for said in (error, group_errors.operations_failed(Operations(), {name: error}, 2), errors.interrupted([name])):
+    for said in (error, group_errors.group_error({name: error}, Operations(), 2), errors.interrupted([name])):
         assert name in str(said)
         assert "(token)" not in str(said)
     assert repr(running) == f"Operation({name!r}, running)"

@@ -12,23 +12,26 @@ from ds_ops_magic.model.estimates import MIN_RUNS, Durations
 MINUTES = Durations(tuple(60.0 * minutes for minutes in (1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 9, 30)))
 
 
-def test_below_three_runs_nothing_is_said() -> None:
+def test_fewer_than_three_runs_are_no_estimate() -> None:
     for number in range(MIN_RUNS):
         assert Durations((60.0,) * number).describe(0.0) == ""
     assert Durations((60.0,) * MIN_RUNS).describe(0.0) == "usually about 60 s (3 earlier runs)"
 
 
-def test_the_middle_half_of_the_runs() -> None:
-    assert MINUTES.describe(0.0) == "usually 2-4 min (12 earlier runs)"
+@pytest.mark.parametrize(
+    ("age", "description"),
+    [
+        (0.0, "usually 2-4 min (12 earlier runs)"),  # the middle half
+        (200.0, "usually 4-9 min (5 earlier runs that took this long)"),
+        (600.0, "longer than usual: 2-4 min (12 earlier runs)"),
+        (1e9, "longer than usual: 2-4 min (12 earlier runs)"),
+    ],
+)
+def test_an_estimate_goes_by_the_runs_that_took_as_long(age: float, description: str) -> None:
+    assert MINUTES.describe(age) == description
 
 
-def test_what_has_run_for_long_is_compared_with_what_took_as_long() -> None:
-    assert MINUTES.describe(200.0) == "usually 4-9 min (5 earlier runs that took this long)"
-    assert MINUTES.describe(600.0) == "longer than usual: 2-4 min (12 earlier runs)"
-    assert MINUTES.describe(1e9) == "longer than usual: 2-4 min (12 earlier runs)"
-
-
-def test_runs_that_ended_sooner_say_nothing_about_one_that_goes_on() -> None:
+def test_longer_than() -> None:
     assert MINUTES.longer_than(0.0) == MINUTES
     assert MINUTES.longer_than(240.0).seconds == (540.0, 1800.0)
     assert MINUTES.longer_than(1e9).seconds == ()
@@ -42,7 +45,7 @@ def test_a_quantile_lies_between_runs_by_proportion() -> None:
         Durations().quantile(0.5)
 
 
-def test_the_estimate_holds_for_what_it_is_said_of() -> None:
+def test_half_of_later_runs_end_in_the_estimated_range() -> None:
     """Of runs that are drawn like the earlier ones, and have come as far, half end in the range that is said."""
     chance = random.Random(7)  # noqa: S311  # a test is to come out the same
     seen = Durations(tuple(sorted(chance.lognormvariate(4.0, 0.6) for _ in range(400))))
@@ -60,14 +63,11 @@ def lengths(number: int, spread: float, seed: int = 3) -> Durations:
     return Durations(tuple(sorted(60.0 * math.exp(spread * chance.gauss(0.0, 1.0)) for _ in range(number))))
 
 
-def test_an_end_that_is_likely_soon_is_asked_for_more_often_and_one_that_is_not_less() -> None:
+def test_the_interval_is_short_where_the_end_is_likely_soon() -> None:
     minute = lengths(30, 0.2)
     assert minute.interval(5.0, 1.0) == pytest.approx(2.0)
     assert minute.interval(60.0, 1.0) == pytest.approx(0.5)
-
-
-def test_past_all_earlier_runs_nothing_is_known() -> None:
-    assert lengths(30, 0.2).interval(1000.0, 5.0) == pytest.approx(5.0)
+    assert minute.interval(1000.0, 5.0) == pytest.approx(5.0)  # past all earlier runs nothing is known
 
 
 @pytest.mark.parametrize("few_or_alike", [Durations(), lengths(4, 0.2), lengths(50, 1.0)])

@@ -13,8 +13,8 @@ from tests.support.sample_errors import RUNNING, failed, group
 
 def test_the_first_three_are_named() -> None:
     error = group("a", "b", "c", "d")
-    said = "RESOURCE_EXHAUSTED: no quota"
-    assert error.args[:2] == ("4 of 5 operations failed.", f"a: {said}; b: {said}; c: {said}; and 1 more")
+    quota = "RESOURCE_EXHAUSTED: no quota"
+    assert error.args[:2] == ("4 of 5 operations failed.", f"a: {quota}; b: {quota}; c: {quota}; and 1 more")
     assert [found and found.id for found in error.operations] == ["a", "b", "c", "d", "op2"]
     assert list(error.errors) == ["a", "b", "c", "d"]
 

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 import sys
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from google.rpc.status_pb2 import Status as StatusMessage
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
+from tests.support.messages import START, at, error, operation
 
-START = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
-
-
-def operation(**fields: Any) -> Operation:
-    return Operation(OperationMessage(**fields))
-
-
-def full() -> Operation:
-    message = OperationMessage(id="op1", description="create a project", created_by="user1", done=True)
-    message.created_at.FromDatetime(START)
-    message.modified_at.FromDatetime(START + timedelta(seconds=90))
-    return Operation(message)
-
-
+FULL = operation(description="create a project", created_by="user1", done=True, created_at=at(0), modified_at=at(90))
 STATES = {
     "running": operation(id="running"),
-    "failing": operation(id="failing", error=StatusMessage(code=8)),
+    "failing": operation(id="failing", error=error(8)),
     "good": operation(id="good", done=True),
-    "bad": operation(id="bad", done=True, error=StatusMessage(code=8, message="no quota")),
-    "cancelled": operation(id="cancelled", done=True, error=StatusMessage(code=1)),
+    "bad": operation(id="bad", done=True, error=error(8, "no quota")),
+    "cancelled": operation(id="cancelled", done=True, error=error(1)),
 }
 
 
@@ -46,15 +30,9 @@ def test_by_outcome() -> None:
     assert Operations().succeeded == []
 
 
-def test_pickles_and_copies_are_equal() -> None:
-    several = Operations([full(), None])
-    for again in (copy.copy(several), copy.deepcopy(several), pickle.loads(pickle.dumps(several))):  # noqa: S301
-        assert (type(again), again) == (Operations, several)
-
-
 def test_to_frame() -> None:
     pytest.importorskip("pandas")
-    frame = Operations([full(), None, *STATES.values()]).to_frame()
+    frame = Operations([FULL, None, *STATES.values()]).to_frame()
     assert list(frame["id"]) == ["op1", *STATES]
     assert list(frame["status"]) == ["succeeded", "running", "failing", "succeeded", "failed", "cancelled"]
     assert list(frame["error"].dropna()) == ["RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED: no quota", "CANCELLED"]
@@ -63,8 +41,8 @@ def test_to_frame() -> None:
     assert list(Operations([None]).to_frame().columns) == list(frame.columns)
 
 
-@pytest.mark.parametrize("several", [[], [None], [operation(id="a")], [full()], [full(), operation(id="a")]])
-def test_the_columns_of_a_frame_have_the_same_types_whatever_is_in_it(several: list[Any]) -> None:
+@pytest.mark.parametrize("several", [[], [None], [operation(id="a")], [FULL], [FULL, operation(id="a")]])
+def test_the_columns_of_a_frame_have_fixed_types(several: list[Any]) -> None:
     pytest.importorskip("pandas")
     kinds = {name: str(kind) for name, kind in Operations(several).to_frame().dtypes.items()}
     utc = "datetime64[us, UTC]"
@@ -82,4 +60,4 @@ def test_a_frame_takes_every_time_that_an_operation_has() -> None:
 def test_to_frame_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)  # how Python itself marks what cannot be imported
     with pytest.raises(ImportError, match=r"to_frame\(\) needs pandas.*%pip install pandas"):
-        Operations([full()]).to_frame()
+        Operations([FULL]).to_frame()

@@ -43,16 +43,9 @@ HOSTILE = [
 ]
 
 
-def wrapped(payload: AnyMessage, times: int) -> AnyMessage:
-    for _ in range(times):
-        payload = packed(payload)
-    return payload
-
-
-def test_a_type_inside_a_payload_is_found_without_being_imported_first() -> None:
+def test_a_type_inside_a_payload_is_imported() -> None:
     inner = packed(CreateProjectMetadata(project_id="p1"))
     code = """
-import json, sys
 from google.protobuf.any_pb2 import Any
 from ds_ops_magic.model.payload import to_plain
 from tests.support.messages import packed
@@ -67,9 +60,12 @@ def test_an_unset_payload_is_none() -> None:
     assert decode(AnyMessage(value=b"123")) is None
 
 
-@pytest.mark.parametrize("message", [Empty(), CreateProjectMetadata(project_id="p"), struct_pb2.Value(number_value=1)])
+@pytest.mark.parametrize(
+    "message",
+    [Empty(), CreateProjectMetadata(project_id="p"), struct_pb2.Value(number_value=1), packed(packed(Empty()))],
+)
 @pytest.mark.parametrize("prefix", [GOOGLE, "/", "", "https://example.com/a/b/"])
-def test_only_what_follows_the_last_slash_names_the_type(message: Message, prefix: str) -> None:
+def test_the_type_is_named_after_the_last_slash(message: Message, prefix: str) -> None:
     payload = AnyMessage(type_url=prefix + message.DESCRIPTOR.full_name, value=message.SerializeToString())
     found = decode(payload)
     assert found == message
@@ -93,15 +89,6 @@ def test_broken_bytes_are_an_unknown_payload(value: bytes) -> None:
     payload = AnyMessage(type_url=url, value=value)
     assert decode(payload) == UnknownPayload(url, len(value))
     assert to_plain(payload) == {"@type": url, "size": len(value)}
-
-
-def test_an_any_inside_an_any() -> None:
-    payload = wrapped(packed(CreateProjectMetadata(project_id="p")), 2)
-    outer = decode(payload)
-    assert isinstance(outer, AnyMessage)
-    inner = decode(outer)
-    assert isinstance(inner, AnyMessage)
-    assert decode(inner) == CreateProjectMetadata(project_id="p")
 
 
 @pytest.mark.parametrize(
@@ -131,12 +118,14 @@ def test_to_plain_is_the_json_mapping(message: Message) -> None:
         (Status(details=[UNKNOWN]), {"@type": "google.rpc.Status", "size": 27}),
     ],
 )
-def test_what_the_mapping_refuses_becomes_type_and_size(message: Message, plain: dict[str, Any]) -> None:
+def test_what_json_cannot_hold_becomes_type_and_size(message: Message, plain: dict[str, Any]) -> None:
     assert to_plain(message) == plain
 
 
 def test_nesting_without_end_is_no_error() -> None:
-    bottomless = wrapped(packed(Empty()), 2_000)
+    bottomless = packed(Empty())
+    for _ in range(2_000):
+        bottomless = packed(bottomless)
     assert to_plain(bottomless) == {"@type": GOOGLE + "google.protobuf.Any", "size": len(bottomless.value)}
     assert to_line(bottomless).endswith("bytes")
 
@@ -144,8 +133,6 @@ def test_nesting_without_end_is_no_error() -> None:
 @pytest.mark.parametrize(
     ("payload", "words"),
     [
-        (ErrorInfo(reason="QUOTA", domain="compute"), "reason QUOTA of compute"),
-        (BadRequest(field_violations=[VIOLATION]), "имя"),
         (CreateProjectMetadata(project_id="p"), "CreateProjectMetadata: project_id p"),
         (Empty(), "Empty"),
         (UnknownPayload("x/vendor.v1.Secret", 1), "vendor.v1.Secret, 1 byte"),
@@ -157,20 +144,6 @@ def test_nesting_without_end_is_no_error() -> None:
 )
 def test_a_payload_as_one_line(payload: Message | UnknownPayload, words: str) -> None:
     assert to_line(payload) == words
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        ErrorInfo(reason="\x1b[2J\u202e\nx\x00", metadata={"\x07": "\u2028"}),
-        UnknownPayload("x/\x1b]0;title\x07\u202e\n" + "y" * 10_000_000, 1),
-        ErrorInfo(reason="b" * 300),
-    ],
-)
-def test_a_hostile_payload_is_one_safe_line(payload: Message | UnknownPayload) -> None:
-    words = to_line(payload)
-    assert words.isprintable()
-    assert len(words) <= 160
 
 
 @pytest.mark.parametrize(
@@ -208,5 +181,5 @@ def test_type_words(name: str, words: list[str]) -> None:
         (None, None),
     ],
 )
-def test_the_target_is_the_id_that_the_type_is_named_after(metadata: object, target: str | None) -> None:
+def test_target_id(metadata: object, target: str | None) -> None:
     assert target_id(metadata) == target

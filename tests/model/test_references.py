@@ -98,10 +98,7 @@ def test_arguments_are_one_each_or_several() -> None:
         (None, "what was given is no operation but None. Give an operation or its id."),
         (["a", 3], "item 1 of what was given is no operation but an int. Give an operation or its id."),
         ([["a"]], "item 0 of what was given is no operation but a list. Give an operation or its id."),
-        (
-            [TWO[0], {"name": "no id"}],
-            "item 1 of what was given is no operation but a dict. Give an operation or its id.",
-        ),
+        ([YC, {"name": "b"}], "item 1 of what was given is no operation but a dict. Give an operation or its id."),
         (b"\xff", "what was given is no operation but a bytes. Give an operation or its id."),
         ("{'id': 'a'}", "\"{'id': 'a'}\" begins as JSON does, and cannot be read: Expecting property name"),
         ("[" * 100_000, "begins as JSON does, and cannot be read"),
@@ -113,7 +110,7 @@ def test_arguments_are_one_each_or_several() -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_is_none_is_named(value: Any, said: str) -> None:
+def test_what_is_no_operation_is_named(value: Any, said: str) -> None:
     if isinstance(value, OperationsError):
         value.operations = Operations([Operation(message("a")), None])
     with pytest.raises(NotAnOperation) as caught:

@@ -8,6 +8,7 @@ import pytest
 
 from ds_ops_magic.model.errors import OperationCancelled, OperationFailed, stopped
 from ds_ops_magic.model.operation import Operation
+from ds_ops_magic.model.progress import Progress
 from ds_ops_magic.model.view import Entry, Health, Update, View
 from tests.support.scripted import message
 
@@ -56,7 +57,7 @@ def test_change(change: Update, ended: bool) -> None:
     assert change.ended is ended
 
 
-@pytest.mark.parametrize("value", [Update("a", None, RUNNING), Entry("a"), View((), Health())])
+@pytest.mark.parametrize("value", [Update("a", None, RUNNING), Entry("a"), View((), Health()), Progress()])
 def test_all_of_it_is_frozen(value: object) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(value, dataclasses.fields(value)[0].name, "other")

@@ -1,4 +1,4 @@
-"""What a wait may be told: how long it may take, and what ends it."""
+"""The arguments of a wait: how long it may take, and what ends it."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from tests.support.following import client_of
 from tests.support.scripted import ScriptedServer, Stage, message, running_then
 
 Wait = Callable[..., Any]
-WAYS = pytest.mark.parametrize(
-    "wait",
-    [
-        lambda client, *how: client.wait("a", *how),
-        lambda client, *how: asyncio.run(client.wait_async("a", *how)),
-        lambda client, *how: client.wait_all(["a", "b"], *how),
-        lambda client, *how: asyncio.run(client.wait_all_async(["a", "b"], *how)),
-        lambda client, *how: client.watch("a", "b").wait(*how),
-        lambda client, *how: client.watch("a", "b").wait(*how, tick=lambda: None),
-        lambda client, *how: asyncio.run(client.watch("a", "b").wait_async(*how)),
-    ],
-    ids=["wait", "wait_async", "wait_all", "wait_all_async", "watch", "ticking", "watch async"],
-)
+GROUPS = {
+    "wait_all": lambda client, *how: client.wait_all(["a", "b"], *how),
+    "wait_all_async": lambda client, *how: asyncio.run(client.wait_all_async(["a", "b"], *how)),
+    "watch": lambda client, *how: client.watch("a", "b").wait(*how),
+    "ticking": lambda client, *how: client.watch("a", "b").wait(*how, tick=lambda: None),
+    "watch async": lambda client, *how: asyncio.run(client.watch("a", "b").wait_async(*how)),
+}
+ALL_WAYS = {
+    **GROUPS,
+    "wait": lambda client, *how: client.wait("a", *how),
+    "wait_async": lambda client, *how: asyncio.run(client.wait_async("a", *how)),
+}
+WAYS = pytest.mark.parametrize("wait", ALL_WAYS.values(), ids=ALL_WAYS)
 
 
 @WAYS
 @pytest.mark.parametrize("timeout", [math.inf, 1e300, 1e10, 10**400])
-def test_a_deadline_may_be_as_far_away_as_one_likes(wait: Wait, timeout: float) -> None:
+def test_a_deadline_may_be_as_far_as_one_likes(wait: Wait, timeout: float) -> None:
     with ScriptedServer(running_then(message(done=True))) as server, client_of(server) as client:
         assert wait(client, timeout)
 
 
 @WAYS
 @pytest.mark.parametrize("timeout", [math.nan, "5", "inf", [], timedelta(seconds=5)], ids=repr)
-def test_what_is_no_number_of_seconds_is_refused_in_one_sentence(wait: Wait, timeout: Any) -> None:
+def test_a_timeout_that_is_no_number(wait: Wait, timeout: Any) -> None:
     kind = ValueError if isinstance(timeout, float) else TypeError
     with ScriptedServer(Stage()) as server, client_of(server) as client:
         with pytest.raises(kind) as caught:
@@ -51,7 +51,7 @@ def test_what_is_no_number_of_seconds_is_refused_in_one_sentence(wait: Wait, tim
 
 
 @WAYS
-def test_time_that_is_over_before_the_wait_begins_is_a_timeout(wait: Wait) -> None:
+def test_a_negative_timeout(wait: Wait) -> None:
     """What is left of a deadline of the caller's own may be negative."""
     timeout = pytest.raises(errors.WaitTimeout, match="not done")
     with ScriptedServer(Stage()) as server, client_of(server) as client, timeout:
@@ -59,20 +59,11 @@ def test_time_that_is_over_before_the_wait_begins_is_a_timeout(wait: Wait) -> No
 
 
 @pytest.mark.parametrize("return_when", ["FIRST", "first", None, 1], ids=repr)
-@pytest.mark.parametrize(
-    "wait",
-    [
-        lambda client, when: client.wait_all(["a", "b"], 5, when),
-        lambda client, when: asyncio.run(client.wait_all_async(["a", "b"], 5, when)),
-        lambda client, when: client.watch("a", "b").wait(5, when),
-        lambda client, when: asyncio.run(client.watch("a", "b").wait_async(5, when)),
-    ],
-    ids=["wait_all", "wait_all_async", "watch", "watch async"],
-)
-def test_what_ends_a_wait_is_one_of_three(wait: Wait, return_when: Any) -> None:
+@pytest.mark.parametrize("wait", GROUPS.values(), ids=GROUPS)
+def test_an_unknown_return_when(wait: Wait, return_when: Any) -> None:
     refusal = pytest.raises(ValueError, match="return_when is ALL, FIRST or FIRST_FAILURE of ds_ops_magic, not")
     with ScriptedServer(Stage()) as server, client_of(server) as client, refusal:
-        wait(client, return_when)
+        wait(client, 5, return_when)
 
 
 def test_no_sleep_is_longer_than_any_clock_can_take() -> None:
@@ -83,5 +74,4 @@ def test_no_sleep_is_longer_than_any_clock_can_take() -> None:
     assert not Deadline.of(5, ReturnWhen.ALL, 7.0, 30.0).is_late(11.9)
     assert Deadline.of(5, ReturnWhen.ALL, 7.0, 30.0).is_late(12.0)
     once = Deadline.of(0, ReturnWhen.ALL, 7.0, 30.0)
-    assert once.once
-    assert once.sleep(36.5) == 0.5
+    assert (once.once, once.sleep(36.5)) == (True, 0.5)

@@ -14,10 +14,11 @@ from tests.support import REPOSITORY
 
 
 def fresh(code: str, given: str = "") -> Any:
+    """Run code in a new interpreter, with json and sys imported, and return the JSON it prints."""
     places = [str(Path(ds_ops_magic.__file__).parents[1]), str(REPOSITORY)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", f"import json, sys\n{code}"],
         input=given,
         env=environment,
         capture_output=True,

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.status_pb2 import Status
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.model.operation import Operation
 
+START = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 UNKNOWN = AnyMessage(type_url="x/vendor.v1.Secret", value=b"123")
+
+
+def at(seconds: float) -> Timestamp:
+    """Make the time so many seconds after `START`."""
+    return Timestamp(seconds=int(START.timestamp() + seconds))
 
 
 def packed(message: Any) -> AnyMessage:

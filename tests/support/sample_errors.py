@@ -34,7 +34,9 @@ def failed(
 def group(*names: str) -> errors.OperationsFailed:
     operations: Operations[Operation | None] = Operations([*(failed(name=name) for name in names), RUNNING])
     several = {name: errors.operation_failed(failed(name=name)) for name in names}
-    return group_errors.operations_failed(operations, several, len(operations))
+    error = group_errors.group_error(several, operations, len(operations))
+    assert isinstance(error, errors.OperationsFailed)
+    return error
 
 
 def refused_id(text: str) -> OperationsError:
@@ -60,9 +62,9 @@ def every_error(text: str) -> list[OperationsError | errors.WaitInterrupted]:
         grpc_codes.unavailable(text, text),
         errors.unreadable(text, 17_000_000, text),
         group(text),
-        group_errors.operations_failed(Operations([None]), {text: error_for("NOT_FOUND", text, text)}, 1),
-        group_errors.operations_failed(
-            Operations(), {text + name: errors.operation_failed(failed(8, text)) for name in "abc"}, 3
+        group_errors.group_error({text: error_for("NOT_FOUND", text, text)}, Operations([None]), 2),
+        group_errors.group_error(
+            {text + name: errors.operation_failed(failed(8, text)) for name in "abc"}, Operations(), 3
         ),
         errors.timed_out([text], Operations([None]), 5, text),
         errors.timed_out([text] * 9, Operations([None] * 9), 5, text),
