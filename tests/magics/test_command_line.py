@@ -8,8 +8,8 @@ import pytest
 from IPython.core.error import UsageError
 
 from ds_ops_magic.magics import command_line
-from ds_ops_magic.magics.command_line import flags_of, split
-from ds_ops_magic.magics.subcommands.table import SUBCOMMANDS
+from ds_ops_magic.magics.command_line import parser_of, split
+from ds_ops_magic.magics.subcommands import SUBCOMMANDS
 
 
 def parse(name: str, words: list[str]) -> Any:
@@ -126,7 +126,7 @@ def test_help_is_text_and_no_exit(subcommand: str, flag: str) -> None:
     text = parse(subcommand, [flag])
     assert isinstance(text, str)
     assert text.startswith(f"usage: %op {subcommand}")
-    assert all(option in text for option in flags_of(SUBCOMMANDS[subcommand]))
+    assert all(flag in text for flag in parser_of(SUBCOMMANDS[subcommand])._option_string_actions)
 
 
 def test_help_wins_over_errors() -> None:

@@ -10,9 +10,9 @@ from IPython.core.completer import provisionalcompleter
 
 from ds_ops_magic import History, Operation, Operations
 from ds_ops_magic.magics import unload
-from ds_ops_magic.magics.command_line import flags_of
+from ds_ops_magic.magics.command_line import parser_of
 from ds_ops_magic.magics.completion import complete
-from ds_ops_magic.magics.subcommands.table import SUBCOMMANDS
+from ds_ops_magic.magics.subcommands import SUBCOMMANDS
 from tests.support.following import until
 from tests.support.scripted import message
 
@@ -51,7 +51,7 @@ def test_subcommands() -> None:
 @pytest.mark.parametrize("subcommand", SUBCOMMANDS)
 def test_flags(subcommand: str) -> None:
     assert completed(f"%op {subcommand} --", "--") == [
-        flag for flag in flags_of(SUBCOMMANDS[subcommand]) if flag.startswith("--")
+        flag for flag in parser_of(SUBCOMMANDS[subcommand])._option_string_actions if flag.startswith("--")
     ]
 
 

@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from ds_ops_magic.magics.options import count, seconds, unquoted, variable_name
+from ds_ops_magic.magics.command_line import count, seconds, unquoted, variable_name
 
 
 @pytest.mark.parametrize(
