@@ -16,9 +16,9 @@ LIVE = {"comm_open", "comm_msg", "comm_close", "update_display_data", "clear_out
 def test_wait_is_one_panel_and_no_out(kernel: Kernel, operation_service: LocalService) -> None:
     operation = operation_service.simulate(0.4, description="Train a model")
     cell = kernel.ok(f"%op wait {operation.id}")
-    assert set(cell.displays[0]) == {"text/html", "text/plain"}
-    assert cell.displays[0]["text/plain"].startswith(f"✓ succeeded  Train a model · {operation.id}")
-    assert len(cell.displays) == 1
+    (shown,) = cell.displays
+    assert set(shown) == {"text/html", "text/plain"}
+    assert shown["text/plain"].startswith(f"✓ succeeded  Train a model · {operation.id}")
     assert not cell.results
     assert not LIVE & set(cell.kinds)  # nobody looks: nothing live
     assert cell.stdout == cell.stderr == ""
@@ -32,7 +32,7 @@ def test_get_is_out(kernel: Kernel, operation_service: LocalService) -> None:
     assert "<table>" in cell.results[0]["text/html"]
 
 
-@pytest.mark.parametrize("line", ["get {id};", "wait {id};", "wait {id} --quiet", "watch {id};", "cancel {id};"])
+@pytest.mark.parametrize("line", ["get {id};", "wait {id} ;", "wait {id} --quiet", "watch {id};", "cancel {id};"])
 def test_a_semicolon_hides_all(kernel: Kernel, operation_service: LocalService, line: str) -> None:
     operation = operation_service.simulate(0)
     cell = kernel.ok(f"%op {line.format(id=operation.id)}")
@@ -77,11 +77,10 @@ def test_other_errors_are_brief(kernel: Kernel, operation_service: LocalService)
     running = operation_service.simulate(30).id
     lines = kernel.run(f"%op wait {running} --timeout 0.1").brief("WaitTimeout")
     assert lines[-1] == f"To go on waiting: %op wait {running}"
-    kernel.run("%op wait nowhere").brief("OperationNotFound")
-    kernel.run("%op get nowhere").brief("OperationNotFound")
-    kernel.run("%op cancel nowhere").brief("OperationNotFound")
-    kernel.run(f"%op wait {'x' * 51}").brief("InvalidOperationId")
-    kernel.run("%op wait ''").brief("InvalidOperationId")
+    for subcommand in ("wait", "get", "cancel"):
+        kernel.run(f"%op {subcommand} nowhere").brief("OperationNotFound")
+    for wrong in ("x" * 51, "''"):
+        kernel.run(f"%op wait {wrong}").brief("InvalidOperationId")
 
 
 def test_watch_is_shown_once(kernel: Kernel, operation_service: LocalService) -> None:
@@ -94,10 +93,9 @@ def test_watch_is_shown_once(kernel: Kernel, operation_service: LocalService) ->
 
 def test_a_hundred_operations_are_one_panel(kernel: Kernel, operation_service: LocalService) -> None:
     ids = [operation_service.simulate(0.005 * number).id for number in range(100)]
-    kernel.ok(f"ids = {ids!r}")
-    cell = kernel.ok("done = %op wait ids")
-    assert len(cell.displays) == 1
-    assert cell.displays[0]["text/plain"].startswith("100 operations: 100 succeeded")
+    cell = kernel.ok(f"done = %op wait {{{ids!r}}}")
+    (shown,) = cell.displays
+    assert shown["text/plain"].startswith("100 operations: 100 succeeded")
     assert kernel.value("[one.id for one in done]") == ids
 
 
@@ -105,8 +103,7 @@ def test_cancel_and_wait_is_one_panel_and_no_out(kernel: Kernel, operation_servi
     cell = kernel.ok(f"%op cancel {operation_service.simulate(30).id} --wait")
     assert "– cancelled" in cell.displays[0]["text/plain"]
     assert not cell.results
-    lines = kernel.run(f"%op cancel {operation_service.simulate(0).id} --wait").brief("NotCancelled")
-    assert "succeeded before" in lines[0]
+    kernel.run(f"%op cancel {operation_service.simulate(0).id} --wait").brief("NotCancelled")
 
 
 @pytest.mark.parametrize("code", ["%op wait --frobnicate", "%op wait {1/0}", "%%op wait\n3"])

@@ -37,8 +37,7 @@ def interrupted(
 def test_stop_ends_the_wait_and_says_how_to_go_on(kernel: Kernel, server: ScriptedServer) -> None:
     (cell,), taken = interrupted(kernel, server, "%op wait op1 -o x")
     assert taken < 1.0
-    assert cell.reply["status"] == "error"
-    assert cell.reply["ename"] == "WaitInterrupted"
+    assert (cell.reply["status"], cell.reply["ename"]) == ("error", "WaitInterrupted")
     assert cell.error["ename"] == "WaitInterrupted"
     assert cell.said.splitlines() == [
         "WaitInterrupted: Stopped waiting; the operation goes on.",
@@ -100,7 +99,7 @@ def test_many_operations_are_not_named(kernel: Kernel, server: ScriptedServer) -
     assert kernel.run("%op wait --timeout 0.1").error["ename"] == "WaitTimeout"
 
 
-def test_only_what_has_not_ended_is_spoken_of(kernel: Kernel, server: ScriptedServer) -> None:
+def test_only_what_has_not_ended_is_named(kernel: Kernel, server: ScriptedServer) -> None:
     kernel.ok("%op cancel op2")
     (cell,), _ = interrupted(kernel, server, "%op wait op1 op2")
     assert cell.said.splitlines()[1:] == ["To go on waiting: %op wait op1", "To cancel: %op cancel op1"]
@@ -148,14 +147,11 @@ def test_the_live_display_becomes_static(kernel: Kernel, server: ScriptedServer,
     assert {message["msg_type"] for message in kernel.messages[seen:]} == {"status"}  # nothing is drawn any more
 
 
-def test_the_display_as_text(kernel: Kernel, server: ScriptedServer) -> None:
+def test_with_a_display_of_text_or_none(kernel: Kernel, server: ScriptedServer) -> None:
     kernel.ok("%config OpMagics.display = 'text'")
     (cell,), _ = interrupted(kernel, server, "%op wait op1", page=True)
     assert cell.stdout.startswith("● running")
     assert cell.stdout.endswith("stopped waiting; to go on: %op wait op1\n")
-
-
-def test_without_a_display(kernel: Kernel, server: ScriptedServer) -> None:
     kernel.ok("%config OpMagics.display = 'none'")
     (cell,), _ = interrupted(kernel, server, "%op wait op1", page=True)
     assert set(cell.kinds) == {"status", "execute_input", "error"}
