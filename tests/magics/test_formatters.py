@@ -68,8 +68,5 @@ def test_nothing_else_is_touched(shell: Any, operation: Operation) -> None:
     assert not [key for key in display.deferred_printers if "ds_ops_magic" in key[0]]
     assert not [kind for kind in display.type_printers if kind.__module__.startswith("ds_ops_magic")]
 
-
-def test_unregistered_it_is_plain_python_again(shell: Any, operation: Operation) -> None:
-    formatters.unregister(shell)
     assert shown(shell, operation) == {"text/plain": "Operation('loc1', succeeded, 'Train a <b>model</b>')"}
     formatters.unregister(shell)  # twice is no error

@@ -149,7 +149,6 @@ def test_a_second_display_of_a_watch_is_as_live_and_asks_nothing(kernel: Kernel,
 
 
 def test_a_watch_that_is_stopped_says_so(kernel: Kernel, server: ScriptedServer) -> None:
-    assert server.address
     kernel.ok("w = %op watch op1", page=True)
     kernel.ok("w.stop()")
     kernel.until(lambda: any("stopped" in str(one["content"]) for one in kernel.messages))

@@ -98,15 +98,10 @@ def test_connecting_again_keeps_the_local_service(local: Any, operation_service:
     local.run_line_magic("op", f"connect {operation_service.address};")
     assert service.get(operation.id).status is Status.RUNNING
     local.run_line_magic("op", "connect local;")
+    connect("local").close()
     assert shared() is service
     go_on.set()
     assert local.run_line_magic("op", f"wait {operation.id} --quiet").status is Status.SUCCEEDED
-
-
-def test_closing_the_client_keeps_the_local_service(local: Any) -> None:
-    operation = shared().simulate(0)
-    connect("local").close()
-    assert local.run_line_magic("op", f"get {operation.id}").done
 
 
 @pytest.mark.parametrize("elsewhere", [True, False])
