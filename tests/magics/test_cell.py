@@ -67,17 +67,14 @@ def test_ipython_syntax_is_understood(shell: Any) -> None:
 
 
 def test_the_cells_own_error_is_raised_with_its_own_line(shell: Any) -> None:
+    with pytest.raises(SyntaxError):
+        run(shell, "x = 1\nx +")
+    assert "x" not in shell.user_ns
     with pytest.raises(ZeroDivisionError) as caught:
         run(shell, "x = 1\nx / 0\nx = 2")
     assert shell.user_ns["x"] == 1
     assert caught.traceback[-1].lineno == 1  # counted from 0
     assert str(caught.traceback[-1].statement) == "x / 0"
-
-
-def test_what_is_no_python_runs_not_at_all(shell: Any) -> None:
-    with pytest.raises(SyntaxError):
-        run(shell, "x = 1\nx +")
-    assert "x" not in shell.user_ns
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ def test_an_operation_is_a_panel(shell: Any, operation: Operation) -> None:
     assert "Train a &lt;b&gt;model&lt;/b&gt;" in data["text/html"]
     assert data["text/plain"].startswith("✓ succeeded  Train a <b>model</b> · loc1")
     assert "■" not in data["text/plain"]  # nobody waits: there is nothing to stop
+    # A list is not ours to draw: many lines for each of its members would not be read by anyone.
+    assert "\n" not in shown(shell, [operation])["text/plain"]
 
 
 def test_operations_are_one_panel(shell: Any, operation: Operation) -> None:
@@ -47,11 +49,6 @@ def test_a_watch_is_a_panel(shell: Any) -> None:
         watch.stop()
     assert set(data) == PANEL_MIMES
     assert data["text/plain"].startswith("2 operations: 2 running")
-
-
-def test_in_a_plain_list_an_operation_is_one_line(shell: Any, operation: Operation) -> None:
-    # A list is not ours to draw: many lines for each of its members would not be read by anyone.
-    assert "\n" not in shown(shell, [operation])["text/plain"]
 
 
 def test_nothing_else_is_touched(shell: Any, operation: Operation) -> None:

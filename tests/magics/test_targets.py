@@ -91,6 +91,7 @@ def test_kinds_of_words() -> None:
     targets = found(*words, name=op("name"), holder=holder, jobs=jobs, op=op)
     assert targets.ids == ("name", "attribute", "deep", "subscript", "expression", "bt1k9s3c2nq8")
     assert not targets.single
+    assert found("a", "x", "a", x=[op("a")]).ids == ("a", "a", "a")
 
 
 def test_a_variable_wins_over_an_id() -> None:
@@ -101,10 +102,6 @@ def test_a_variable_wins_over_an_id() -> None:
 @pytest.mark.parametrize("word", ["a-b", "123", "0abc", "a/b", "'quoted'", '"quoted"', "import", "имя", "a:b", "a b"])
 def test_anything_else_is_an_id(word: str) -> None:
     assert found(word) == Targets((word.strip("'\""),), single=True)
-
-
-def test_the_same_operation_may_stand_twice() -> None:
-    assert found("a", "x", "a", x=[op("a")]).ids == ("a", "a", "a")
 
 
 @pytest.mark.parametrize(
@@ -146,13 +143,8 @@ def test_an_iterator_that_fails_keeps_what_it_gave() -> None:
     said = "%op: x cannot be evaluated: ZeroDivisionError: integer division or modulo by zero"
     assert refusal("x", x=map(half, [0])) == said
     more = "2 operations came before it; %op wait with no id waits for these."
-    for values, sentence in (
-        (map(half, [2, 1, 0]), f"{said}. {more}"),
-        (
-            iter([op("1"), op("2"), None]),
-            f"%op: item 2 of x is no operation but None. Give an operation or its id. {more}",
-        ),
-    ):
+    wrong = f"%op: item 2 of x is no operation but None. Give an operation or its id. {more}"
+    for values, sentence in ((map(half, [2, 1, 0]), f"{said}. {more}"), (iter([op("1"), op("2"), None]), wrong)):
         read: list[str] = []
         with pytest.raises(UsageError) as caught:
             resolve_value(values, "x", read)

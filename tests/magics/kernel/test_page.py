@@ -30,28 +30,21 @@ def succeeded(kernel: Kernel) -> set[str]:
     return {one["transient"]["display_id"] for one in updates if "✓ succeeded" in one["data"]["text/plain"]}
 
 
-def test_the_widget_is_replaced_by_the_static_result(kernel: Kernel, server: ScriptedServer) -> None:
+@pytest.mark.parametrize(("mode", "live_mimes"), [("auto", {WIDGET, *STATIC}), ("html", STATIC)])
+def test_the_live_panel_becomes_static(kernel: Kernel, server: ScriptedServer, mode: str, live_mimes: set[str]) -> None:
+    kernel.ok(f"%config OpMagics.display = '{mode}'")
     cell = live(kernel, server)
     assert cell.status == "ok"
     (shown,) = cell.contents("display_data")
-    assert set(shown["data"]) == {WIDGET, *STATIC}
+    assert set(shown["data"]) == live_mimes
+    assert "● running" in shown["data"]["text/plain"]
     last = cell.contents("update_display_data")[-1]
     assert last["transient"]["display_id"] == shown["transient"]["display_id"]
     assert set(last["data"]) == STATIC
     assert last["data"]["text/plain"].startswith("✓ succeeded  Train a model · op1")
     assert not cell.results
-    assert cell.kinds.count("comm_open") == cell.kinds.count("comm_close") > 0
-
-
-def test_html_is_replaced_in_place_without_a_widget(kernel: Kernel, server: ScriptedServer) -> None:
-    kernel.ok("%config OpMagics.display = 'html'")
-    cell = live(kernel, server)
-    (shown,) = cell.contents("display_data")
-    assert set(shown["data"]) == STATIC
-    assert "● running" in shown["data"]["text/plain"]
-    assert "✓ succeeded" in cell.contents("update_display_data")[-1]["data"]["text/plain"]
-    assert not cell.results
-    assert "comm_open" not in cell.kinds
+    assert cell.kinds.count("comm_open") == cell.kinds.count("comm_close")
+    assert ("comm_open" in cell.kinds) == (mode == "auto")
 
 
 def test_a_page_without_widgets_gets_html(kernel: Kernel, server: ScriptedServer) -> None:

@@ -12,8 +12,6 @@ from ds_ops_magic.display.comm_pump import pumped
 from tests.support.scripted import ScriptedServer, message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.support.kernels import Kernel
 
 TARGET = """
@@ -149,7 +147,7 @@ def test_cells_behind_a_wait_that_fails_do_not_run(page: Page, kernel: Kernel) -
     assert kernel.ok("ran.append('again')").status == "ok"
 
 
-def test_a_failing_handler_breaks_nothing_and_afterwards_all_is_handled(page: Page, kernel: Kernel) -> None:
+def test_a_handler_that_fails_and_messages_after_the_wait(page: Page, kernel: Kernel) -> None:
     page.open()
     request = page.begin()
     page.send("raise")
@@ -180,8 +178,7 @@ def test_the_button_cancels_while_the_cell_blocks(page: Page, kernel: Kernel) ->
 @pytest.mark.parametrize("kernel_of_another_kind", [None, SimpleNamespace(), SimpleNamespace(shell_stream=None)])
 def test_where_ipykernel_is_another_nothing_is_pumped(kernel_of_another_kind: Any) -> None:
     with pumped(SimpleNamespace(kernel=kernel_of_another_kind)) as turn:
-        handle: Callable[[], None] = turn
-        assert handle() is None
+        turn()
 
 
 def test_on_another_thread_a_wait_is_only_a_wait(page: Page, kernel: Kernel) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +76,6 @@ def local(shell: Any, run: Op, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     return shell
 
 
-def test_local_starts_the_service_of_this_process(local: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    operation = shared().simulate(0.1)
-    assert local.run_line_magic("op", f"wait {operation.id}").done
-    local.run_line_magic("op", "connect local")
-    assert capsys.readouterr().out.endswith(f"connected to {shared().address} as the owner of this process\n")
-
-
 def test_connecting_again_keeps_the_local_service(local: Any, operation_service: LocalService) -> None:
     service, begun, go_on = shared(), threading.Event(), threading.Event()
 
@@ -134,23 +126,14 @@ def test_refused_credentials_name_no_operation() -> None:
     assert said[1:] == ("UNAUTHENTICATED: The token has expired", "Get valid ones, then: %op connect")
 
 
-def test_no_operation_service(run: Op) -> None:
-    server = grpc.server(ThreadPoolExecutor(1))
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        with pytest.raises(ServiceRefused) as caught:
-            run(f"connect 127.0.0.1:{port}")
-    finally:
-        server.stop(0).wait()
-    assert caught.value.code == "UNIMPLEMENTED"
-    assert caught.value.args[0] == f"127.0.0.1:{port} does not answer as an OperationService."
-    assert caught.value.args[2:] == ("Connect to the endpoint of one: %op connect ENDPOINT",)
-
-
 @pytest.mark.parametrize(
     ("code", "kind", "lines"),
     [
+        (
+            "UNIMPLEMENTED",
+            ServiceRefused,
+            "does not answer as an OperationService.\nUNIMPLEMENTED: broken\nConnect to",
+        ),
         ("DATA_LOSS", ServiceRefused, "does not answer as an OperationService.\nDATA_LOSS: broken"),
         ("UNAUTHENTICATED", AuthenticationError, "wants credentials, and none were given.\nPut the token into an envi"),
     ],

@@ -146,37 +146,30 @@ def test_an_id_of_another_endpoint_is_not_asked_about(earlier: History, run: Op,
     assert run("get local1").id == "local1"  # this host's services change their addresses
 
 
-def test_the_last_state_of_an_unknown_operation(run: Op) -> None:
-    with ScriptedServer(lambda call: message(call.id, done=True)) as server:
-        run(f"connect {server.address};")
-        run("wait op1;")
-        run("list;")
-        server.get = lambda call: call.refuse(grpc.StatusCode.NOT_FOUND, "gone")
-        for subcommand in ("get", "wait"):
-            with pytest.raises(OperationNotFound, match=r"When last seen, .* UTC: succeeded\."):
-                run(f"{subcommand} op1")
+def test_the_last_state_of_an_unknown_operation(run: Op, scripted: ScriptedServer) -> None:
+    scripted.get = lambda call: message(call.id, done=True)
+    run("wait op1;")
+    run("list;")
+    scripted.get = lambda call: call.refuse(grpc.StatusCode.NOT_FOUND, "gone")
+    for subcommand in ("get", "wait"):
+        with pytest.raises(OperationNotFound, match=r"When last seen, .* UTC: succeeded\."):
+            run(f"{subcommand} op1")
 
 
-def test_no_history(shell: Any, run: Op, operation_service: LocalService) -> None:
-    shell.run_line_magic("config", "OpMagics.history = 'none'")
-    run(f"connect {operation_service.address};")
-    run(f"wait {operation_service.simulate(0).id};")
+def test_where_the_history_is(shell: Any, run: Op, operation_service: LocalService, tmp_path: Path) -> None:
+    for place in (f"{tmp_path}/mine.sqlite", "none"):
+        shell.run_line_magic("config", f"OpMagics.history = '{place}'")
+        run(f"connect {operation_service.address};")
+        run(f"wait {operation_service.simulate(0).id};")
+        assert place == "none" or f"as kept in {place}" in said_by(shell, run("list"))
     with pytest.raises(UsageError, match="no history is kept"):
         run("list")
     assert not Path(os.environ["DS_OPS_MAGIC_HISTORY"]).exists()
 
 
-def test_a_history_of_ones_own_choice(shell: Any, run: Op, operation_service: LocalService, tmp_path: Path) -> None:
-    shell.run_line_magic("config", f"OpMagics.history = '{tmp_path}/mine.sqlite'")
-    run(f"connect {operation_service.address};")
-    run(f"wait {operation_service.simulate(0).id};")
-    assert f"{tmp_path}/mine.sqlite" in said_by(shell, run("list"))
-
-
 def test_beside_the_profile_otherwise(shell: Any, run: Op, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DS_OPS_MAGIC_HISTORY")
-    listing = run("list --all")
-    assert f"as kept in {shell.profile_dir.location}/ds_ops_magic.sqlite" in said_by(shell, listing)
+    assert f"as kept in {shell.profile_dir.location}/ds_ops_magic.sqlite" in said_by(shell, run("list --all"))
 
 
 def test_one_warning_that_no_history_is_kept(

@@ -72,13 +72,12 @@ def test_a_watch_that_nobody_has_stops(shell: Any, run: Op, scripted: ScriptedSe
     assert not shell.user_ns["w"].view().stopped
 
 
-def test_a_watch_shown_once_waits_for_the_first_answers(run: Op) -> None:
+def test_a_watch_shown_once_waits_for_the_first_answers(run: Op, scripted: ScriptedServer) -> None:
     def slow(call: Call) -> Any:
         time.sleep(0.3)
         return message(call.id, description="Train")
 
-    with ScriptedServer(slow) as server:
-        run(f"connect {server.address};")
-        watch = run("watch a b")
-        assert [operation.description for operation in watch.operations] == ["Train", "Train"]
-        watch.stop()
+    scripted.get = slow
+    watch = run("watch a b")
+    assert [operation.description for operation in watch.operations] == ["Train", "Train"]
+    watch.stop()
