@@ -4,37 +4,29 @@ from __future__ import annotations
 
 import ast
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from IPython.core.error import UsageError
-
-if TYPE_CHECKING:
-    from types import CodeType
 
 _RESULT = "__op_given__"  # the variable that holds the value while the cell runs
 
 
 def run(shell: Any, source: str) -> Any:
-    """Run a cell in the user's namespace.
+    """Run a cell in the user's namespace and return the value of its last statement.
 
-    Args:
-        shell: The IPython shell.
-        source: The cell, IPython syntax included.
-
-    Returns:
-        The value of its last statement.
-
-    Raises:
-        UsageError: The cell awaits at its top level, or its last statement is neither an expression nor an assignment.
-            Nothing of it has run.
-        Exception: Whatever the cell raises.
+    Nothing of it is run, and UsageError raised, where it awaits at its top level or where its last statement is neither
+    an expression nor an assignment.
     """
     __tracebackhide__ = True  # IPython's: the error of a cell is about the cell
     text = shell.transform_cell(source)
     filename = shell.compile.cache(text, shell.execution_count, raw_code=source)
     tree = shell.transform_ast(shell.compile.ast_parse(text, filename=filename))
     last = _with_result(tree.body[-1]) if tree.body else []
-    code = _compile(shell, ast.Module([*(tree.body[:-1] if last else tree.body), *last], []), filename)
+    tree.body = [*(tree.body[:-1] if last else tree.body), *last]
+    flags = shell.compile.flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    code = compile(ast.fix_missing_locations(tree), filename, "exec", flags)
+    if code.co_flags & inspect.CO_COROUTINE:
+        raise UsageError("%%op wait: a cell that awaits at its top level cannot be run. Await it in a cell of its own.")
     if not last:
         raise UsageError(
             "%%op wait: the cell was not run: it gives nothing to wait for. "
@@ -47,14 +39,6 @@ def run(shell: Any, source: str) -> Any:
         shell.user_ns.pop(_RESULT, None)
 
 
-def _compile(shell: Any, tree: ast.Module, filename: str) -> CodeType:
-    flags: int = shell.compile.flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    code: CodeType = compile(ast.fix_missing_locations(tree), filename, "exec", flags)
-    if code.co_flags & inspect.CO_COROUTINE:
-        raise UsageError("%%op wait: a cell that awaits at its top level cannot be run. Await it in a cell of its own.")
-    return code
-
-
 def _with_result(statement: ast.stmt) -> list[ast.stmt]:
     """Return statements that do the same and assign the value to `_RESULT`; none for a statement without a value.
 
@@ -64,7 +48,8 @@ def _with_result(statement: ast.stmt) -> list[ast.stmt]:
     if isinstance(statement, ast.Expr):
         return [_assign_result(statement.value, statement)]
     if isinstance(statement, ast.AugAssign):
-        return [statement, _assign_result(_read(statement.target), statement)]
+        read = ast.parse(ast.unparse(statement.target), mode="eval").body
+        return [statement, _assign_result(read, statement)]
     if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
         value = statement.value
         first = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
@@ -77,7 +62,3 @@ def _with_result(statement: ast.stmt) -> list[ast.stmt]:
 
 def _assign_result(value: ast.expr, location: ast.stmt) -> ast.stmt:
     return ast.copy_location(ast.Assign([ast.Name(_RESULT, ast.Store())], value), location)
-
-
-def _read(target: ast.expr) -> ast.expr:
-    return ast.parse(ast.unparse(target), mode="eval").body

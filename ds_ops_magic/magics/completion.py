@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.magics.command_line import flags_of
+from ds_ops_magic.magics.command_line import parser_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ds_ops_magic.magics.subcommand import Subcommand
+    from ds_ops_magic.magics.command_line import Subcommand
 
 _TARGET_TYPES = {"Listing", "Operation", "OperationResult", "Operations", "Watch"}
 
@@ -17,14 +17,9 @@ _TARGET_TYPES = {"Listing", "Operation", "OperationResult", "Operations", "Watch
 def complete(
     subcommands: Mapping[str, Subcommand], line: str, symbol: str, namespace: Mapping[str, Any], ids: Iterable[str]
 ) -> list[str]:
-    """Complete the word at the end of a line.
+    """Complete `symbol`, the word at the end of a line, which is empty for a new one.
 
-    Args:
-        subcommands: All that there are, by name.
-        line: The line up to the cursor, with its ``%op``, which an assignment may stand before.
-        symbol: The word to complete, empty for a new one.
-        namespace: The user's variables.
-        ids: The operations that were asked about, by this kernel or earlier ones.
+    The line ends at the cursor; an assignment may stand before its ``%op``.
     """
     words = line[max(0, line.find("%op")) :].split()
     before = words[1:] if not symbol else words[1:-1]
@@ -33,7 +28,10 @@ def complete(
     subcommand = subcommands.get(before[0])
     if subcommand is None:
         return []
-    offered = flags_of(subcommand) if symbol.startswith("-") else subcommand.complete(namespace, ids)
+    if symbol.startswith("-"):
+        offered = [flag for action in parser_of(subcommand)._actions for flag in action.option_strings]
+    else:
+        offered = subcommand.complete(namespace, ids)
     return [word for word in offered if word.startswith(symbol)]
 
 
@@ -43,12 +41,7 @@ def targets(namespace: Mapping[str, Any], ids: Iterable[str]) -> list[str]:
 
 
 def variables(namespace: Mapping[str, Any], types: set[str]) -> list[str]:
-    """Offer the variables that hold a value of these types, or a plain collection that begins with one.
-
-    Args:
-        namespace: The user's variables.
-        types: Names of the types, which need not be imported.
-    """
+    """Offer the variables that hold a value of these types, given by name, or a collection that begins with one."""
     return sorted(
         name
         for name, value in namespace.items()
@@ -57,7 +50,6 @@ def variables(namespace: Mapping[str, Any], types: set[str]) -> list[str]:
 
 
 def _first_of(value: Any) -> Any:
-    """Return the first member of a plain collection, and anything else as it is."""
     if type(value) is dict:
         value = list(value.values())[:1]
     return value[0] if type(value) in (list, tuple) and value else value

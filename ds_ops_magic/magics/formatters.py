@@ -17,13 +17,7 @@ _MIMES = ("text/html", "text/plain")
 
 
 def register(shell: Any, already_shown: Callable[[Any], bool], show_live: Callable[[Watch], bool]) -> None:
-    """Have results displayed as panels.
-
-    Args:
-        shell: The IPython shell.
-        already_shown: Tells whether the running cell has displayed a value already: then it is not shown again.
-        show_live: Displays a watch that is not over as a live panel; False where that cannot be.
-    """
+    """Have results displayed as panels: once in a cell, and a watch that is not over live where that can be."""
 
     def show_once_more(watch: Watch) -> None:
         skip = getattr(shell, "kernel", None) is not None and already_shown(watch)
@@ -51,7 +45,6 @@ def register(shell: Any, already_shown: Callable[[Any], bool], show_live: Callab
 
 
 def unregister(shell: Any) -> None:
-    """Take back what `register` did."""
     formatter = shell.display_formatter
     for name in _TYPES:
         kind = f"{home_of(name)}.{name}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from IPython.core.error import UsageError
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.client import OperationClient
     from ds_ops_magic.history.history import History
-    from ds_ops_magic.magics.op_magic import OpMagics
     from ds_ops_magic.magics.session import Session
     from ds_ops_magic.magics.targets import Scope
     from ds_ops_magic.model.operation import Operation
@@ -27,63 +26,54 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 
 
+class Settings(Protocol):
+    """The configuration: the traits of `OpMagics` that subcommands read."""
+
+    endpoint: str
+    rate: float
+    display: str
+
+    @property
+    def timeout(self) -> float | None: ...
+
+    @property
+    def on_end(self) -> notify.Callback | None: ...
+
+
 @dataclass(frozen=True)
 class Invocation:
-    """What a subcommand is run with.
-
-    Attributes:
-        options: What its parser made of the line.
-        scope: What names and expressions on the line mean.
-        config: The magics, whose attributes are the configuration.
-        session: What the magics keep from cell to cell.
-        history: The history; None where none is kept.
-        cell: The cell below ``%%op``; None for a line.
-        hidden: Whether the line ends with a semicolon, so that nothing is to be shown.
-    """
+    """What a subcommand is run with."""
 
     options: argparse.Namespace
     scope: Scope
-    config: OpMagics
+    shell: Any
+    settings: Settings
     session: Session
-    history: History | None
-    cell: str | None = None
-    hidden: bool = False
-
-    @property
-    def shell(self) -> Any:
-        """The IPython shell."""
-        return self.config.shell
+    history: History | None  # None where none is kept
+    cell: str | None = None  # the cell below %%op; None for a line
+    hidden: bool = False  # the line ends with a semicolon: nothing is to be shown
 
     @property
     def display_mode(self) -> str:
         """How to show a watch, as for `ds_ops_magic.display.frontend.display_for`."""
-        return "none" if self.hidden else self.config.display
+        return "none" if self.hidden else self.settings.display
+
+    def callbacks(self, named: str | None = None) -> list[notify.Callback]:
+        """Return the user's functions to call at the end, `named` being what ``--notify`` was given."""
+        return notify.callbacks(named, self.settings.on_end, self.scope.evaluate)
 
     def client(self) -> OperationClient:
-        """Return the client, connected: by the configured endpoint, else with the credentials of the environment.
-
-        Raises:
-            OperationsError: It cannot be connected.
-        """
-        return self.session.client or self.session.connect(self.config.endpoint or None, rate=self.config.rate)
+        """Return the client, connected: by the configured endpoint, else with the credentials of the environment."""
+        return self.session.client or self.session.connect(self.settings.endpoint or None, rate=self.settings.rate)
 
     def client_for(self, targets: Targets) -> OperationClient:
-        """Return the client, if the operations may be of its service.
-
-        Raises:
-            UsageError: The history knows that one is of another service.
-            OperationsError: It cannot be connected.
-        """
+        """Return the client; raises UsageError where the history knows that a target is of another service."""
         client = self.client()
         recent.check_service(self.history, targets.ids, client.connection)
         return client
 
     def targets(self) -> Targets:
-        """Return the operations named on the line; where none is, those used last.
-
-        Raises:
-            UsageError: What was named is no operation, or there is no last one.
-        """
+        """Return the operations named on the line; where none is, those used last."""
         if self.options.targets:
             return self.resolve(lambda ids_read: resolve(self.options.targets, self.scope, ids_read))
         if self.session.last_targets is None:
@@ -93,8 +83,7 @@ class Invocation:
     def resolve(self, find: Callable[[list[str]], Targets]) -> Targets:
         """Find targets and keep them as those used last; of an iterator that fails or is stopped, the ids it gave.
 
-        Args:
-            find: Finds them; its argument takes the ids that an iterator gives, as for `targets.resolve_value`.
+        The argument of `find` takes these ids, as that of `targets.resolve_value` does.
         """
         ids_read: list[str] = []
         try:
@@ -123,16 +112,8 @@ class Invocation:
     ) -> Any:
         """Wait, and return the operations; however the wait ends, they go to the name of ``-o`` and to the callbacks.
 
-        Args:
-            targets: What is waited for.
-            watch: What follows them.
-            wait: Blocks until the end, such as by `ds_ops_magic.magics.wait.wait_and_show`.
-            callbacks: Functions of the user, which are not called where Stop was pressed.
-            no_raise: Whether to return where the wait raises an OperationsError.
-
-        Raises:
-            WaitInterrupted: Stop was pressed.
-            OperationsError: What `wait` raises.
+        `wait` blocks until the end, such as by `ds_ops_magic.magics.wait.wait_and_show`. No callback is called where
+        Stop was pressed, and with `no_raise` an OperationsError other than that is not raised.
         """
         __tracebackhide__ = True
         try:

@@ -21,16 +21,7 @@ Callback = Callable[[Any], object]
 
 
 def callbacks(named: str | None, on_end: Callback | None, evaluate: Callable[[str], Any]) -> list[Callback]:
-    """Return the functions to call at the end of a wait.
-
-    Args:
-        named: What ``--notify`` was given: a name, or ``{an expression}``.
-        on_end: The function of the configuration.
-        evaluate: Evaluates an expression among the user's variables.
-
-    Raises:
-        UsageError: What was named is not there, cannot be called, or is a coroutine function.
-    """
+    """Return the functions to call at the end of a wait: `on_end` of the configuration, and what ``--notify`` names."""
     found = [on_end] if on_end is not None else []
     if named is None:
         return found
@@ -48,7 +39,6 @@ def callbacks(named: str | None, on_end: Callback | None, evaluate: Callable[[st
 
 
 def is_async(function: Callback) -> bool:
-    """Tell whether a call would only make a coroutine."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
@@ -64,10 +54,7 @@ def call(functions: list[Callback], outcome: Any) -> None:
 
 
 def call_when_over(watch: Watch, functions: list[Callback], outcome: Callable[[], Any]) -> None:
-    """Call each function once, on a thread, when every operation of a watch has ended; not if the watch is stopped.
-
-    Where no thread can be started, a line says that nobody will be told.
-    """
+    """Call each function once, on a thread, when every operation of a watch has ended; not if the watch is stopped."""
 
     def run() -> None:
         if watch.wait_until(lambda: watch.done):

@@ -13,7 +13,7 @@ from ds_ops_magic.history.default import default_history, use_profile
 from ds_ops_magic.magics import command_line, completion, notify, recent
 from ds_ops_magic.magics.invocation import Invocation
 from ds_ops_magic.magics.session import Session
-from ds_ops_magic.magics.subcommands.table import OVERVIEW, SUBCOMMANDS
+from ds_ops_magic.magics.subcommands import OVERVIEW, SUBCOMMANDS
 from ds_ops_magic.magics.targets import scope_of
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class OpMagics(Magics):
         history = self._open_history()
         scope = scope_of(self.shell, local_ns)
         try:
-            result = subcommand.run(Invocation(options, scope, self, self.session, history, cell, hidden))
+            result = subcommand.run(Invocation(options, scope, self.shell, self, self.session, history, cell, hidden))
         finally:
             recent.print_warning(history)
         if hidden:
@@ -104,11 +104,9 @@ class OpMagics(Magics):
         return completion.complete(SUBCOMMANDS, event.line, event.symbol, self.shell.user_ns, ids)
 
     def was_displayed(self, value: Any) -> bool:
-        """Tell whether the running cell has displayed this very value."""
         return any(value is displayed for displayed in self.session.displayed)
 
     def forget_displayed(self, *_: Any) -> None:
-        """Forget what the last cell has displayed."""
         self.session.displayed.clear()
 
     def show_live(self, watch: Watch) -> bool:

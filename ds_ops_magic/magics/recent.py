@@ -23,11 +23,7 @@ _TYPEABLE_ID = re.compile(r"[\w.:-]{1,50}")  # as one word
 
 
 def required(history: History | None) -> History:
-    """Return the history.
-
-    Raises:
-        UsageError: None is kept.
-    """
+    """Return the history; raises UsageError where none is kept."""
     if history is None:
         raise UsageError("%op: no history is kept, because OpMagics.history or $DS_OPS_MAGIC_HISTORY says none.")
     return history
@@ -49,11 +45,7 @@ def recent_ids(history: History | None) -> list[str]:
 
 
 def last_used(history: History | None, number: int, connection: Connection) -> Targets:
-    """Return the operations of a service that were used last, by any kernel.
-
-    Raises:
-        UsageError: There is none.
-    """
+    """Return the operations of a service that were used last, by any kernel."""
     history, service_key = required(history), connection.service_key
     history.refresh()
     ids = [record.id for record in history.records() if record.endpoint in (service_key, "")][:number]
@@ -65,11 +57,7 @@ def last_used(history: History | None, number: int, connection: Connection) -> T
 
 
 def check_service(history: History | None, ids: Sequence[str], connection: Connection) -> None:
-    """See that operations are asked about where they are, as far as the history knows.
-
-    Raises:
-        UsageError: One was followed at another service.
-    """
+    """Raise UsageError where the history knows an operation at another service than this one."""
     if history is None:
         return
     service_key = connection.service_key
@@ -77,20 +65,17 @@ def check_service(history: History | None, ids: Sequence[str], connection: Conne
     for operation_id in ids:
         known = history.endpoints_of(operation_id)
         if known and not any(_may_be_same(service_key, key) for key in known):
+            argument = "yandex" if known[0].endswith(".cloud.yandex.net:443") else service_name(known[0])
             raise UsageError(
                 f"%op: {tidy(operation_id, 50)} is of {service_name(known[0])}, and this is "
-                f"{service_name(service_key)}. Connect there first: %op connect {_connect_argument(known[0])}"
+                f"{service_name(service_key)}. Connect there first: %op connect {argument}"
             )
 
 
 def _may_be_same(service_key: str, known: str) -> bool:
-    """Tell whether two keys may be of one service: on this host a service has another address each time."""
+    # On this host a service has another address each time.
     return known in (service_key, "") or (_is_local(service_key) and _is_local(known))
 
 
 def _is_local(service_key: str) -> bool:
     return service_key == "local" or is_on_this_host(service_key)
-
-
-def _connect_argument(service_key: str) -> str:
-    return "yandex" if service_key.endswith(".cloud.yandex.net:443") else service_name(service_key)

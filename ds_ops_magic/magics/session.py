@@ -17,33 +17,23 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """One client at a time, from the first ``%op`` to the unloading of the extension.
-
-    Args:
-        history: Gives the history that the next client writes to.
-
-    Attributes:
-        client: What is connected, if anything is.
-        last_targets: What a subcommand without a target means.
-        used_ids: The ids used in this kernel, in the order of use.
-        displayed: What the running cell has displayed, so that it is not displayed again as the cell's result.
-    """
+    """One client at a time, from the first ``%op`` to the unloading of the extension."""
 
     def __init__(self, history: Callable[[], History | None]) -> None:
-        self._history = history
+        self._history = history  # gives the history that the next client writes to
         self.client: OperationClient | None = None
-        self.last_targets: Targets | None = None
-        self.used_ids: dict[str, None] = {}
-        self.displayed: list[Any] = []
+        # In the background, to be stopped when this disconnects. Weak: one that no variable and no panel has any more
+        # stops by itself.
+        self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
+        self.last_targets: Targets | None = None  # what a subcommand without a target means
+        self.used_ids: dict[str, None] = {}  # in the order of use
+        self.displayed: list[Any] = []  # by the running cell, so not to be displayed again as its result
         self._local: LocalConnection | None = None
-        # Not held: a watch that no variable and no panel has any more stops by itself.
-        self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
 
     def connect(self, target: Any, **options: Any) -> OperationClient:
         """Connect as `ds_ops_magic.connect` does, and ask the service once whether it answers and accepts us.
 
-        Raises:
-            OperationsError: It does not; what was connected before still is.
+        Where that raises an OperationsError, what was connected before still is.
         """
         from ds_ops_magic.connector import connect
         from ds_ops_magic.local.connection import LocalConnection
@@ -70,10 +60,6 @@ class Session:
         self.used_ids.update(dict.fromkeys(targets.ids))
         return targets
 
-    def add_watch(self, watch: Watch) -> None:
-        """Stop a watch in the background when this disconnects, unless it has ended before."""
-        self._watches.add(watch)
-
     def close(self) -> None:
         """Stop every watch, leave its panel as a static result, and close all that was connected.
 
@@ -88,9 +74,9 @@ class Session:
             self._local = None
 
     def _disconnect(self) -> None:
-        for watch in list(self._watches):
+        for watch in list(self.watches):
             watch.stop()
-        self._watches.clear()
+        self.watches.clear()
         if self.client is not None:
             self.client.close()
             self.client = None

@@ -26,24 +26,14 @@ _NO_ID = re.compile(r"[][(){},$*]")  # of Python or of a shell: no service has t
 
 
 class Scope(NamedTuple):
-    """What the words of a line can mean.
-
-    Attributes:
-        names: The variables that are seen where the line stands.
-        evaluate: Evaluates an expression among them.
-    """
+    """The variables that are seen where a line stands, and how to evaluate an expression among them."""
 
     names: Mapping[str, Any]
     evaluate: Callable[[str], Any]
 
 
 def scope_of(shell: Any, local_names: Mapping[str, Any] | None) -> Scope:
-    """Return what a line of a notebook sees: in a function its variables too, as any other line of the function does.
-
-    Args:
-        shell: The IPython shell.
-        local_names: The variables of where the line stands; None where they are those of the notebook.
-    """
+    """Return what a line sees: the variables of the notebook, and in a function those of the function too."""
     if local_names is None or local_names is shell.user_ns:
         return Scope(shell.user_ns, shell.ev)
     names = {**shell.user_ns, **local_names}  # one dictionary: a comprehension sees global names alone
@@ -52,32 +42,19 @@ def scope_of(shell: Any, local_names: Mapping[str, Any] | None) -> Scope:
 
 @dataclass(frozen=True)
 class Targets:
-    """The operations a user has named.
-
-    Attributes:
-        ids: Their ids, in order.
-        single: Whether one operation was named as such, and not a collection that happens to hold one.
-    """
+    """The operations a user has named, in order."""
 
     ids: tuple[str, ...]
-    single: bool
+    single: bool  # one operation was named as such, and not a collection that happens to hold one
 
     def result(self, operations: Sequence[Operation | None]) -> Any:
-        """Return what to give a user: the operation that was named alone, else all of them."""
         return operations[0] if self.single else operations
 
 
 def resolve(words: Sequence[str], scope: Scope, ids_read: list[str] | None = None) -> Targets:
-    """Find the operations that words stand for.
+    """Find the operations that words stand for, as `resolve_value` does for each.
 
-    Args:
-        words: Each a name, attribute or subscript that is found in the scope, ``{an expression}``, or an id.
-        scope: What names and expressions mean.
-        ids_read: As for `resolve_value`.
-
-    Raises:
-        UsageError: A word stands for something that is no operation, or for none at all.
-        WaitInterrupted: Stop was pressed while an iterator was read.
+    A word is a name, attribute or subscript that is found in the scope, ``{an expression}``, or an id.
     """
     ids_read = [] if ids_read is None else ids_read
     found = [_resolve_word(word, scope, ids_read) for word in words]
@@ -91,11 +68,11 @@ def resolve_value(value: Any, name: str, ids_read: list[str] | None = None) -> T
     Args:
         value: What `ds_ops_magic.model.references` takes for one operation or for several.
         name: How the user called it, for the message.
-        ids_read: Takes the ids that an iterator gives, which cannot be asked for them again: the operations it started
-            must not be lost where it fails or is stopped on the way.
+        ids_read: Takes the ids that an iterator gives, which gives them only once: the operations it started must not
+            be lost where it fails or is stopped on the way.
 
     Raises:
-        UsageError: It is, or holds, something else; or it is empty.
+        UsageError: It is or contains something else; or it is empty.
         WaitInterrupted: Stop was pressed while it was read.
     """
     ids = ids_read if isinstance(value, Iterator) and ids_read is not None else []
@@ -129,11 +106,7 @@ def with_progress(ids: Iterable[str], name: str, clock: Callable[[], float] = ti
 
 
 def connection_target(word: str | None, scope: Scope) -> Any:
-    """Find what to connect to: the value of a variable or of ``{an expression}``, else the word itself.
-
-    Raises:
-        UsageError: The expression cannot be evaluated.
-    """
+    """Find what to connect to: the value of a variable or of ``{an expression}``, else the word itself."""
     if word is None or word in ("local", "yandex"):
         return word
     if word.startswith("{") and word.endswith("}"):
@@ -170,7 +143,6 @@ def _not_evaluated(expression: str, error: Exception, more: str = "") -> UsageEr
 
 
 def _ids_before(ids: Sequence[str]) -> str:
-    """Say how many ids an iterator gave before it failed."""
     return f" {counted(len(ids))} came before it; %op wait with no id waits for these." if ids else ""
 
 

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ds_ops_magic import LocalService
+from tests.magics import Op
 from tests.support.scripted import Call, ScriptedServer, message
 
 if TYPE_CHECKING:
     from tests.support.kernels import Kernel
 
-Op = Callable[..., Any]
+
+@pytest.fixture
+def run(shell: Any) -> Op:
+    """The line magic."""
+    return lambda line: shell.run_line_magic("op", line)
 
 
 @pytest.fixture
-def op(shell: Any, operation_service: LocalService) -> Op:
+def op(run: Op, operation_service: LocalService) -> Op:
     """The line magic, connected."""
-    shell.run_line_magic("op", f"connect {operation_service.address};")
-    return lambda line: shell.run_line_magic("op", line)
+    run(f"connect {operation_service.address};")
+    return run
+
+
+@pytest.fixture
+def scripted(run: Op) -> Iterator[ScriptedServer]:
+    """A service of operations that run, which the line magic is connected to."""
+    with ScriptedServer(lambda call: message(call.id)) as started:
+        run(f"connect {started.address};")
+        yield started
 
 
 @pytest.fixture

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from IPython.core.completer import provisionalcompleter
 
 from ds_ops_magic import History, Operation, Operations
 from ds_ops_magic.magics import unload
-from ds_ops_magic.magics.command_line import flags_of
+from ds_ops_magic.magics.command_line import parser_of
 from ds_ops_magic.magics.completion import complete
-from ds_ops_magic.magics.subcommands.table import SUBCOMMANDS
+from ds_ops_magic.magics.subcommands import SUBCOMMANDS
+from tests.magics import Op
 from tests.support.following import until
 from tests.support.scripted import message
-
-if TYPE_CHECKING:
-    from tests.support.kernels import Kernel
 
 
 class SDK:
@@ -29,10 +27,8 @@ NAMESPACE = {"job": OPERATION, "jobs": Operations([OPERATION]), "number": 3, "sd
 IDS = {"loc2": None, "loc1": None, "epd1": None}
 
 
-def completed(line: str, symbol: str | None = None) -> list[str]:
-    """Complete at the end of a line; the word there unless another is given, as IPython cuts words its own way."""
-    word = "" if line.endswith(" ") else line.split()[-1]
-    return complete(SUBCOMMANDS, line, word if symbol is None else symbol, NAMESPACE, IDS)
+def completed(line: str) -> list[str]:
+    return complete(SUBCOMMANDS, line, "" if line.endswith(" ") else line.split()[-1], NAMESPACE, IDS)
 
 
 def completions(shell: Any, line: str) -> list[str]:
@@ -41,26 +37,32 @@ def completions(shell: Any, line: str) -> list[str]:
         return [found.text for found in shell.Completer.completions(line, len(line))]
 
 
-def test_subcommands() -> None:
-    assert completed("%op ") == list(SUBCOMMANDS)
-    assert completed("%op wa") == ["wait", "watch"]
-    assert completed("%op x") == []
-    assert completed("%%op wa") == ["wait", "watch"]
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("%op ", list(SUBCOMMANDS)),
+        ("%op wa", ["wait", "watch"]),
+        ("%%op wa", ["wait", "watch"]),
+        ("%op x", []),
+        ("%op wait loc1 --no-", ["--no-raise"]),
+        ("%op wait --any --q", ["--quiet"]),
+        ("x, y = %op wait --any --q", ["--quiet"]),
+        ("%op connect --iam", ["--iam-token-env"]),
+        ("%op get --t", []),
+        ("%op connect ", ["local", "yandex", "sdk"]),
+        ("%op help w", ["wait", "watch"]),
+        ("%op list ", []),
+        ("%op frobnicate ", []),
+    ],
+)
+def test_the_word_at_the_cursor(line: str, offered: list[str]) -> None:
+    assert completed(line) == offered
 
 
 @pytest.mark.parametrize("subcommand", SUBCOMMANDS)
 def test_flags(subcommand: str) -> None:
-    assert completed(f"%op {subcommand} --", "--") == [
-        flag for flag in flags_of(SUBCOMMANDS[subcommand]) if flag.startswith("--")
-    ]
-
-
-def test_flags_after_targets_and_other_flags() -> None:
-    assert completed("%op wait loc1 --no-") == ["--no-raise"]
-    assert completed("%op wait --any --q") == ["--quiet"]
-    assert completed("x, y = %op wait --any --q") == ["--quiet"]
-    assert completed("%op connect --iam") == ["--iam-token-env"]
-    assert completed("%op get --t") == []
+    flags = parser_of(SUBCOMMANDS[subcommand])._option_string_actions
+    assert completed(f"%op {subcommand} --") == [flag for flag in flags if flag.startswith("--")]
 
 
 @pytest.mark.parametrize("subcommand", ["get", "wait", "watch", "cancel"])
@@ -71,13 +73,8 @@ def test_targets_are_variables_and_then_ids(subcommand: str) -> None:
 
 
 def test_plain_collections_of_operations_are_offered_too() -> None:
-    namespace = {
-        "many": [OPERATION, OPERATION],
-        "pair": (OPERATION,),
-        "named": {"a": OPERATION},
-        "other": [1],
-        "no": [],
-    }
+    collections: dict[str, Any] = {"many": [OPERATION, OPERATION], "pair": (OPERATION,), "named": {"a": OPERATION}}
+    namespace = {**collections, "other": [1], "no": []}
     assert complete(SUBCOMMANDS, "%op wait ", "", namespace, []) == ["many", "named", "pair"]
 
 
@@ -90,33 +87,21 @@ def test_ids_that_earlier_kernels_have_used(shell: Any) -> None:
     history.close()
 
 
-def test_what_can_be_connected_to_and_what_there_is_help_for() -> None:
-    assert completed("%op connect ") == ["local", "yandex", "sdk"]
-    assert completed("%op help w") == ["wait", "watch"]
-
-
-def test_nothing_to_offer() -> None:
-    assert completed("%op list ") == []
-    assert completed("%op frobnicate ") == []
-
-
-def test_the_shell_completes_by_it(shell: Any) -> None:
+def test_the_shell_completes_by_it(op: Op, begin: Op, shell: Any) -> None:
     shell.user_ns.update(job=OPERATION)
-
-    assert {"wait", "watch"} <= set(completions(shell, "%op wa"))
-    assert "--no-raise" in completions(shell, "%op wait --no")
-    assert "job" in completions(shell, "%op wait jo")
-    assert "wait" in completions(shell, "%%op wa")
-    assert "wait" in completions(shell, "found = %op wa")
-    assert "job" in completions(shell, "jobs[0] = %op wait jo")
+    used = begin(0)
+    op(f"get {used}")
+    words = {
+        "%op wa": "watch",
+        "%op wait --no": "--no-raise",
+        "%op wait jo": "job",
+        "%%op wa": "wait",
+        "found = %op wa": "wait",
+        "jobs[0] = %op wait jo": "job",
+        f"%op wait {used[:8]}": used,
+    }
+    for line, word in words.items():
+        assert word in completions(shell, line)
     unload(shell)
     assert "wait" not in completions(shell, "%op wa")
     assert "wait" not in completions(shell, "found = %op wa")
-
-
-def test_a_kernel_completes_ids_it_has_asked_about(kernel: Kernel, operation_service: Any) -> None:
-    operation = operation_service.simulate(0)
-    kernel.ok(f"%op get {operation.id}")
-    code = f"%op wait {operation.id[:8]}"
-    request = kernel.request("complete_request", {"code": code, "cursor_pos": len(code)})
-    assert operation.id in kernel.cell(request).reply["matches"]

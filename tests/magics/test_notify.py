@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,10 +10,9 @@ from IPython.core.error import UsageError
 from traitlets import TraitError
 
 from ds_ops_magic import OperationFailed, Operations, Status, WaitTimeout
+from tests.magics import Op
 from tests.support.kernels import wait_until
 from tests.support.threadless import Threadless
-
-Op = Callable[..., Any]
 
 
 @pytest.fixture
@@ -26,12 +24,13 @@ def outcomes(shell: Any) -> list[Any]:
     return calls
 
 
-def test_it_is_called_once_with_the_outcome(op: Op, begin: Op, outcomes: list[Any]) -> None:
+def test_it_is_called_once_with_the_outcome_on_the_users_thread(op: Op, begin: Op, outcomes: list[Any]) -> None:
     ended = op(f"wait {begin(0)} --notify tell")
     assert outcomes == [ended]
     op(f"wait {begin(0)} {begin(0)} --notify {{tell}}")
     assert isinstance(outcomes[1], Operations)
-    assert len(outcomes) == 2
+    op(f"wait {begin(0)} --notify tell_thread")
+    assert outcomes[2:] == [threading.current_thread().name]
 
 
 def test_it_is_called_after_a_failure_and_a_timeout(op: Op, begin: Op, outcomes: list[Any]) -> None:
@@ -40,11 +39,6 @@ def test_it_is_called_after_a_failure_and_a_timeout(op: Op, begin: Op, outcomes:
     with pytest.raises(WaitTimeout):
         op(f"wait {begin(30)} --timeout 0.1 --notify tell")
     assert [outcome.status for outcome in outcomes] == [Status.FAILED, Status.RUNNING]
-
-
-def test_it_is_called_on_the_users_thread(op: Op, begin: Op, outcomes: list[Any]) -> None:
-    op(f"wait {begin(0)} --notify tell_thread")
-    assert outcomes == [threading.current_thread().name]
 
 
 def test_on_end_is_called_after_every_wait(op: Op, begin: Op, shell: Any, outcomes: list[Any]) -> None:
@@ -107,9 +101,7 @@ def test_a_stopped_watch_calls_nothing(op: Op, begin: Op, outcomes: list[Any]) -
         ("{3}", "cannot be called"),
     ],
 )
-def test_no_function_is_found_before_anything_runs(op: Op, shell: Any, named: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        op(f"wait anything --notify {named}")
+def test_no_function_is_found_before_anything_runs(shell: Any, named: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         shell.run_cell_magic("op", f"wait --notify {named}", "started = 1\n'anything'")
     assert "started" not in shell.user_ns

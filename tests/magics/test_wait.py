@@ -33,39 +33,14 @@ def watch(operation_service: LocalService) -> Iterator[Watch]:
         yield client.watch(operation_service.simulate(600).id)
 
 
-def test_stop_before_the_wait(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def show(*_: Any) -> Any:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(frontend, "display_for", show)
-    with pytest.raises(WaitInterrupted, match=f"%op wait {watch.ids[0]}"):
-        wait_and_show(watch, shell, "none")
-    assert watch.view().stopped
-
-
-def test_stop_while_the_result_is_drawn(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("drawn", [False, True])
+def test_stop_before_or_after_the_wait(watch: Watch, shell: Any, monkeypatch: pytest.MonkeyPatch, drawn: bool) -> None:
     display = PressedTwice(watch)
-    monkeypatch.setattr(frontend, "display_for", lambda *_: display)
-    with pytest.raises(WaitInterrupted, match="the operation goes on"):
+    monkeypatch.setattr(frontend, "display_for", lambda *_: display if drawn else display.tick())
+    with pytest.raises(WaitInterrupted, match=f"the operation goes on.\nTo go on waiting: %op wait {watch.ids[0]}"):
         wait_and_show(watch, shell, "none")
-    assert display.finished == 2
+    assert display.finished == (2 if drawn else 0)
     assert watch.view().stopped
-
-
-def test_a_tick_of_ones_own(operation_service: LocalService, shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    seen: list[bool] = []
-    with connect(operation_service.address) as client:
-        watch = client.watch(operation_service.simulate(0.3).id)
-        wait_and_show(watch, shell, "text", tick=lambda: seen.append(watch.done))
-    assert False in seen
-    assert capsys.readouterr().out.startswith("✓ succeeded")
-
-
-def test_an_error_of_a_tick_ends_the_wait(watch: Watch, shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ZeroDivisionError):
-        wait_and_show(watch, shell, "text", tick=lambda: 1 / 0)
-    assert watch.view().stopped
-    assert capsys.readouterr().out.startswith("●")
 
 
 @pytest.mark.parametrize("broken", ["tick", "finish"])

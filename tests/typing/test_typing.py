@@ -14,7 +14,6 @@ import pytest
 
 from tests.support import REPOSITORY
 
-FILES = ("client.py", "values.py")
 GIVEN = "id, other_id = 'bt1k9s3c2nq8r5v7m0fd', 'bt1aaaaaaaaaaaaaaaaa'\n"  # what the examples take for granted
 PYRIGHT = {
     "extraPaths": [str(REPOSITORY)],
@@ -29,7 +28,7 @@ PYRIGHT = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with all that is to be checked: the examples are those that are not for a notebook."""
     made = tmp_path_factory.mktemp("typing")
-    for name in FILES:
+    for name in ("client.py", "values.py"):
         shutil.copy(Path(__file__).parent / name, made)
     blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
     for number, block in enumerate(block for block in blocks if not block.startswith("%")):
@@ -38,24 +37,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def check(*command: str) -> None:
-    """Have a type checker accept this tree, whatever else is installed."""
-    paths = dict.fromkeys(("MYPYPATH", "PYTHONPATH"), str(REPOSITORY))
-    command = (sys.executable, "-m", *command)
-    done = subprocess.run(
-        command, cwd=REPOSITORY, env={**os.environ, **paths}, capture_output=True, text=True, timeout=150
-    )
+def check(checker: str, folder: Path) -> None:
+    """Have a type checker accept a folder against this tree, whatever else is installed."""
+    if checker == "mypy":
+        options = ["--strict", *map(str, sorted(folder.glob("*.py")))]
+    else:
+        options = ["--pythonpath", sys.executable, "--project", str(folder)]
+    command = [sys.executable, "-m", checker, *options]
+    environment = {**os.environ, **dict.fromkeys(("MYPYPATH", "PYTHONPATH"), str(REPOSITORY))}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=150)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
 @pytest.mark.timeout(160)
-def test_mypy(folder: Path) -> None:
-    check("mypy", "--strict", *map(str, sorted(folder.glob("*.py"))))
-
-
-@pytest.mark.timeout(160)
-def test_pyright(folder: Path) -> None:
-    check("pyright", "--pythonpath", sys.executable, "--project", str(folder))
+def test_the_api_and_the_examples(checker: str, folder: Path) -> None:
+    check(checker, folder)
 
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
@@ -63,10 +60,5 @@ def test_pyright(folder: Path) -> None:
 def test_a_mistake_is_found(checker: str, tmp_path: Path) -> None:
     (tmp_path / "mistake.py").write_text("from ds_ops_magic import connect\n\nconnect().wait(5)\n")
     (tmp_path / "pyrightconfig.json").write_text(json.dumps(PYRIGHT))
-    where = (
-        ("--strict", str(tmp_path / "mistake.py"))
-        if checker == "mypy"
-        else ("--pythonpath", sys.executable, "--project", str(tmp_path))
-    )
     with pytest.raises(AssertionError, match=r'argument|"wait"'):
-        check(checker, *where)
+        check(checker, tmp_path)

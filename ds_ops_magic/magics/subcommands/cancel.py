@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ds_ops_magic.magics import completion, notify
-from ds_ops_magic.magics.options import add_output, add_targets, add_timeout
-from ds_ops_magic.magics.subcommand import Subcommand
+from ds_ops_magic.magics import completion
+from ds_ops_magic.magics.command_line import Subcommand, add_output, add_targets, add_timeout
 from ds_ops_magic.magics.wait import wait_and_show
-from ds_ops_magic.model.errors import OperationCancelled, OperationFailed, OperationsFailed
+from ds_ops_magic.model.errors import OperationCancelled, OperationFailed, OperationsFailed, not_cancelled
 
 if TYPE_CHECKING:
     import argparse
@@ -42,18 +41,11 @@ def _run(invocation: Invocation) -> Any:
     if not options.wait:
         return invocation.assign(targets.result(operations))
     watch = client.watch(*targets.ids)
-    callbacks = notify.callbacks(None, invocation.config.on_end, invocation.scope.evaluate)
+    callbacks = invocation.callbacks()
     return invocation.wait_for_result(targets, watch, lambda: _wait_for_cancelled(invocation, watch), callbacks)
 
 
 def _wait_for_cancelled(invocation: Invocation, watch: Watch) -> None:
-    """Wait for the end, which should be cancelled.
-
-    Raises:
-        OperationsError: An operation failed, or succeeded.
-        WaitInterrupted: Stop was pressed.
-    """
-    from ds_ops_magic.model import errors
     from ds_ops_magic.model.outcome import Status
 
     # Whoever waits for a result takes cancelled for a failure; here it is what was asked for.
@@ -61,7 +53,7 @@ def _wait_for_cancelled(invocation: Invocation, watch: Watch) -> None:
         wait_and_show(watch, invocation.shell, invocation.display_mode, invocation.options.timeout)
     for entry in watch.view().entries:
         if entry.operation is not None and entry.operation.status is Status.SUCCEEDED:
-            raise errors.not_cancelled(entry.operation)
+            raise not_cancelled(entry.operation)
         failure = entry.failure
         if failure is not None and not isinstance(failure, OperationCancelled):
             raise failure

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ds_ops_magic.magics.command_line import Subcommand, unquoted
 from ds_ops_magic.magics.completion import variables
-from ds_ops_magic.magics.options import unquoted
-from ds_ops_magic.magics.subcommand import Subcommand
 from ds_ops_magic.magics.targets import connection_target
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Mapping
 
     from ds_ops_magic.client import OperationClient
     from ds_ops_magic.magics.invocation import Invocation
@@ -35,7 +33,7 @@ def _run(invocation: Invocation) -> OperationClient:
     options = invocation.options
     client = invocation.session.connect(
         connection_target(options.target, invocation.scope),
-        rate=invocation.config.rate,
+        rate=invocation.settings.rate,
         token_env=options.iam_token_env,
         sa_key=options.sa_key,
         profile=options.profile,
@@ -48,10 +46,6 @@ def _run(invocation: Invocation) -> OperationClient:
     return client
 
 
-def _complete(namespace: Mapping[str, Any], ids: Iterable[str]) -> list[str]:
-    return ["local", "yandex", *variables(namespace, {"SDK"})]
-
-
 CONNECT = Subcommand(
     name="connect",
     arguments="[local | yandex | ENDPOINT | SDK_VARIABLE]",
@@ -59,5 +53,5 @@ CONNECT = Subcommand(
     description="Connect to an OperationService.",
     add_arguments=_add_arguments,
     run=_run,
-    complete=_complete,
+    complete=lambda namespace, ids: ["local", "yandex", *variables(namespace, {"SDK"})],
 )

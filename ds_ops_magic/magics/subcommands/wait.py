@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from ds_ops_magic.magics import cell, completion, notify, recent
-from ds_ops_magic.magics.options import add_notify, add_output, add_targets, add_timeout, count
-from ds_ops_magic.magics.subcommand import Subcommand
+from ds_ops_magic.magics import cell, completion, recent
+from ds_ops_magic.magics.command_line import Subcommand, add_notify, add_output, add_targets, add_timeout, count
 from ds_ops_magic.magics.targets import resolve_value
 from ds_ops_magic.magics.wait import wait_and_show
 from ds_ops_magic.model.waiting import ReturnWhen
@@ -35,12 +34,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(invocation: Invocation) -> Any:
     __tracebackhide__ = True  # IPython's: the error of a user's cell is about the cell
-    options, config = invocation.options, invocation.config
-    callbacks = notify.callbacks(options.notify, config.on_end, invocation.scope.evaluate)
+    options = invocation.options
+    callbacks = invocation.callbacks(options.notify)
     targets = _targets(invocation)
     watch = invocation.client_for(targets).watch(*targets.ids)
     mode = "none" if options.quiet else invocation.display_mode
-    timeout = config.timeout if options.timeout is None else options.timeout
+    timeout = invocation.settings.timeout if options.timeout is None else options.timeout
     return invocation.wait_for_result(
         targets,
         watch,
@@ -60,22 +59,17 @@ def _targets(invocation: Invocation) -> Targets:
     __tracebackhide__ = True
     options = invocation.options
     if invocation.cell is not None:
-        return _targets_of_cell(invocation, invocation.cell)
+        if options.targets or options.last is not None:
+            raise UsageError("%%op wait waits for what the cell gives: name no target, or use %op wait.")
+        invocation.client()  # before the cell runs: what it starts should not be left without a service to ask
+        value = cell.run(invocation.shell, invocation.cell)
+        return invocation.resolve(lambda ids_read: resolve_value(value, "what the cell gives", ids_read))
     if options.last is None:
         return invocation.targets()
     if options.targets:
         raise UsageError("%op wait: name targets, or --last N, not both.")
     last_used = recent.last_used(invocation.history, options.last, invocation.client().connection)
     return invocation.session.use(last_used)
-
-
-def _targets_of_cell(invocation: Invocation, source: str) -> Targets:
-    __tracebackhide__ = True
-    if invocation.options.targets or invocation.options.last is not None:
-        raise UsageError("%%op wait waits for what the cell gives: name no target, or use %op wait.")
-    invocation.client()  # before the cell runs: what it starts should not be left without a service to ask
-    value = cell.run(invocation.shell, source)
-    return invocation.resolve(lambda ids_read: resolve_value(value, "what the cell gives", ids_read))
 
 
 WAIT = Subcommand(

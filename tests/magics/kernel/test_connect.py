@@ -67,12 +67,9 @@ def test_a_wrong_token(anywhere: Kernel, outside: Outside) -> None:
     assert "wrong-and-secret" not in str(anywhere.messages[seen:])
 
 
-def test_a_token_is_wanted(anywhere: Kernel, outside: Outside) -> None:
+def test_no_token(anywhere: Kernel, outside: Outside) -> None:
     lines = anywhere.run(f"%op connect {outside.address}").brief("AuthenticationError")
     assert lines[-1].endswith(f"%op connect {outside.address} --iam-token-env NAME")
-
-
-def test_a_missing_token(anywhere: Kernel, outside: Outside) -> None:
     lines = anywhere.run(f"%op connect {outside.address} --iam-token-env NO_SUCH_TOKEN").brief("NotConnected")
     assert "$NO_SUCH_TOKEN is unset or empty" in lines[0]
 

@@ -24,28 +24,27 @@ def live(kernel: Kernel, server: ScriptedServer, code: str = "%op wait op1") -> 
     return kernel.cell(request)
 
 
-def test_the_widget_is_replaced_by_the_static_result(kernel: Kernel, server: ScriptedServer) -> None:
+def succeeded(kernel: Kernel) -> set[str]:
+    """Return the ids of the displays that were updated to show a success."""
+    updates = [one["content"] for one in kernel.messages if one["msg_type"] == "update_display_data"]
+    return {one["transient"]["display_id"] for one in updates if "✓ succeeded" in one["data"]["text/plain"]}
+
+
+@pytest.mark.parametrize(("mode", "live_mimes"), [("auto", {WIDGET, *STATIC}), ("html", STATIC)])
+def test_the_live_panel_becomes_static(kernel: Kernel, server: ScriptedServer, mode: str, live_mimes: set[str]) -> None:
+    kernel.ok(f"%config OpMagics.display = '{mode}'")
     cell = live(kernel, server)
     assert cell.status == "ok"
     (shown,) = cell.contents("display_data")
-    assert set(shown["data"]) == {WIDGET, *STATIC}
+    assert set(shown["data"]) == live_mimes
+    assert "● running" in shown["data"]["text/plain"]
     last = cell.contents("update_display_data")[-1]
     assert last["transient"]["display_id"] == shown["transient"]["display_id"]
     assert set(last["data"]) == STATIC
     assert last["data"]["text/plain"].startswith("✓ succeeded  Train a model · op1")
     assert not cell.results
-    assert cell.kinds.count("comm_open") == cell.kinds.count("comm_close") > 0
-
-
-def test_html_is_replaced_in_place_without_a_widget(kernel: Kernel, server: ScriptedServer) -> None:
-    kernel.ok("%config OpMagics.display = 'html'")
-    cell = live(kernel, server)
-    (shown,) = cell.contents("display_data")
-    assert set(shown["data"]) == STATIC
-    assert "● running" in shown["data"]["text/plain"]
-    assert "✓ succeeded" in cell.contents("update_display_data")[-1]["data"]["text/plain"]
-    assert not cell.results
-    assert "comm_open" not in cell.kinds
+    assert cell.kinds.count("comm_open") == cell.kinds.count("comm_close")
+    assert ("comm_open" in cell.kinds) == (mode == "auto")
 
 
 def test_a_page_without_widgets_gets_html(kernel: Kernel, server: ScriptedServer) -> None:
@@ -107,15 +106,7 @@ def test_watch_does_not_block_and_ends_by_itself(kernel: Kernel, server: Scripte
     assert not cell.results  # the panel is what a Watch looks like
     kernel.ok("print('another cell')", page=True)
     server.get = lambda call: message(call.id, done=True)
-    identity = shown["transient"]["display_id"]
-
-    def last() -> Any:
-        updates = [one["content"] for one in kernel.messages if one["msg_type"] == "update_display_data"]
-        return any(
-            one["transient"]["display_id"] == identity and "✓ succeeded" in one["data"]["text/plain"] for one in updates
-        )
-
-    kernel.until(last)
+    kernel.until(lambda: shown["transient"]["display_id"] in succeeded(kernel))
     assert kernel.value("w.done")
 
 
@@ -123,48 +114,34 @@ def test_a_watch_that_only_its_panel_has_goes_on(kernel: Kernel, server: Scripte
     kernel.ok("%op watch op1 -o held\ndel held", page=True)
     kernel.ok("import gc; get_ipython().displayhook.flush(); gc.collect()", page=True)
     kernel.ok("del _, __, ___")  # else IPython takes them for variables of the user from now on
-    asked = server.gets("op1")
+    asked, before = server.gets("op1"), succeeded(kernel)
     kernel.until(lambda: server.gets("op1") > asked + 3)
     server.get = lambda call: message(call.id, done=True)
-    kernel.until(
-        lambda: any(
-            one["msg_type"] == "update_display_data" and "✓ succeeded" in one["content"]["data"]["text/plain"]
-            for one in kernel.messages
-        )
-    )
+    kernel.until(lambda: succeeded(kernel) - before)
 
 
 def test_a_second_display_of_a_watch_is_as_live_and_asks_nothing(kernel: Kernel, server: ScriptedServer) -> None:
-    ends: list[int] = []
+    ends: list[str] = []
 
-    def get(call: Call) -> Any:
-        if kernel_has_both:
-            ends.append(call.number)
-        return message(call.id, done=bool(kernel_has_both))
+    def end(call: Call) -> Any:
+        ends.append(call.id)
+        return message(call.id, done=True)
 
-    kernel_has_both: list[bool] = []
-    server.get = get
     (first,) = kernel.ok("w = %op watch op1", page=True).contents("display_data")
     second = kernel.ok("w", page=True)
     (again,) = second.contents("display_data")
     assert WIDGET in again["data"]
     assert not second.results
     assert "To cancel: the button, or %op cancel op1" in again["data"]["text/plain"]
-    kernel_has_both.append(True)
+    server.get = end
     both = {shown["transient"]["display_id"] for shown in (first, again)}
-
-    def finished() -> set[str]:
-        updates = [one["content"] for one in kernel.messages if one["msg_type"] == "update_display_data"]
-        return {one["transient"]["display_id"] for one in updates if "✓ succeeded" in one["data"]["text/plain"]}
-
-    kernel.until(lambda: finished() == both)
+    kernel.until(lambda: both <= succeeded(kernel))
     assert len(ends) == 1
     (over,) = kernel.ok("w", page=True).results  # nothing is live any more
     assert over["text/plain"].startswith("✓ succeeded")
 
 
 def test_a_watch_that_is_stopped_says_so(kernel: Kernel, server: ScriptedServer) -> None:
-    assert server.address
     kernel.ok("w = %op watch op1", page=True)
     kernel.ok("w.stop()")
     kernel.until(lambda: any("stopped" in str(one["content"]) for one in kernel.messages))

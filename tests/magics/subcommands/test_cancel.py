@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -18,9 +17,8 @@ from ds_ops_magic import (
     Status,
     WaitTimeout,
 )
+from tests.magics import Op
 from tests.support.scripted import ScriptedServer, message
-
-Op = Callable[..., Any]
 
 
 def test_it_returns_the_answer_and_with_wait_the_end(op: Op, begin: Op, shell: Any) -> None:
@@ -44,15 +42,16 @@ def test_it_has_ended_already(op: Op, begin: Op, capsys: pytest.CaptureFixture[s
 def test_it_cannot_be_cancelled(op: Op, begin: Op, shell: Any) -> None:
     shell.user_ns["x"] = "from before"
     stubborn, other = begin(30, outcome="no-cancel"), begin(30)
-    with pytest.raises(CancelNotSupported):
+    with pytest.raises(CancelNotSupported) as caught:
         op(f"cancel {stubborn} -o x")
+    assert str(caught.value).splitlines()[-1] == f"The operation goes on; to follow it: %op wait {stubborn}"
     assert shell.user_ns["x"] is None
     with pytest.raises(OperationsFailed):
         op(f"cancel {stubborn} {other} -o x")
     assert [found and found.id for found in shell.user_ns["x"]] == [None, other]
 
 
-def test_wait_raises_when_it_succeeds_or_fails(shell: Any) -> None:
+def test_wait_raises_when_it_succeeds_or_fails(shell: Any, run: Op) -> None:
     ends: dict[str, dict[str, Any]] = {
         "stopped": {"done": True, "error": (1, "stopped")},
         "went-through": {"done": True},
@@ -65,15 +64,15 @@ def test_wait_raises_when_it_succeeds_or_fails(shell: Any) -> None:
         return message(call.id, **ends[call.id] if call.number > 1 else {})
 
     with ScriptedServer(get, lambda call: message(call.id, error=(1, "asked to stop"))) as server:
-        shell.run_line_magic("op", f"connect {server.address};")
+        run(f"connect {server.address};")
         with pytest.raises(NotCancelled):
-            shell.run_line_magic("op", "cancel went-through --wait -o x")
+            run("cancel went-through --wait -o x")
         assert shell.user_ns["x"].status is Status.SUCCEEDED
         with pytest.raises(OperationFailed, match="broken"):
-            shell.run_line_magic("op", "cancel stopped broke --wait -o x")
+            run("cancel stopped broke --wait -o x")
         assert [found.status for found in shell.user_ns["x"]] == [Status.CANCELLED, Status.FAILED]
         with pytest.raises(OperationNotFound):
-            shell.run_line_magic("op", "cancel stopped forgotten --wait -o x")
+            run("cancel stopped forgotten --wait -o x")
         assert [found and found.status for found in shell.user_ns["x"]] == [Status.CANCELLED, None]
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,51 +22,43 @@ from ds_ops_magic import (
 )
 from ds_ops_magic.local import close_shared, shared
 from ds_ops_magic.model.grpc_codes import error_for
-from tests.support.scripted import Call, ScriptedServer
-
-Op = Callable[..., Any]
+from tests.magics import Op
+from tests.support.scripted import ScriptedServer
 
 
 def test_connect_says_where_and_as_whom(
-    shell: Any, operation_service: LocalService, capsys: pytest.CaptureFixture[str]
+    shell: Any, run: Op, operation_service: LocalService, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    client = shell.run_line_magic("op", f"connect {operation_service.address}")
+    client = run(f"connect {operation_service.address}")
     assert client.connection.endpoint == operation_service.address
     said = capsys.readouterr().out
     assert said == f"connected to {operation_service.address} as nobody in particular\n"
     shell.user_ns["where"] = operation_service.address
     shell.user_ns["local"] = 3  # a word of the command, whatever the user's variables are
     for line in ("connect where", "connect {where}"):
-        shell.run_line_magic("op", line)
+        run(line)
         assert capsys.readouterr().out == said
-    shell.run_line_magic("op", "connect where;")
+    run("connect where;")
     assert capsys.readouterr().out == ""
 
 
-def test_an_expression_that_fails(shell: Any) -> None:
-    with pytest.raises(UsageError, match="1/0 cannot be evaluated: ZeroDivisionError"):
-        shell.run_line_magic("op", "connect {1/0}")
-
-
-@pytest.mark.parametrize("line", ["connect nowhere", "connect number", "connect {[]}"])
-def test_what_is_nothing_to_connect_to(shell: Any, line: str) -> None:
+@pytest.mark.parametrize("target", ["nowhere", "number", "{[]}", "{1/0}"])
+def test_nothing_to_connect_to_keeps_the_last_connection(op: Op, begin: Op, shell: Any, target: str) -> None:
     shell.user_ns["number"] = 3
-    with pytest.raises(NotConnected, match="is nothing to connect to"):
-        shell.run_line_magic("op", line)
-
-
-def test_a_connection_that_fails_leaves_the_last_one(op: Op, begin: Op) -> None:
+    failed = target == "{1/0}"
+    kind, sentence = (
+        (UsageError, "1/0 cannot be evaluated: Zero") if failed else (NotConnected, "is nothing to connect to")
+    )
+    with pytest.raises(kind, match=sentence):
+        op(f"connect {target}")
     name = begin(0)
-    with pytest.raises(NotConnected):
-        op("connect nowhere")
     assert op(f"get {name}").id == name
 
 
-def test_first_use_connects_to_the_endpoint(shell: Any, operation_service: LocalService, begin: Op) -> None:
+def test_first_use_connects_to_the_endpoint(shell: Any, run: Op, operation_service: LocalService, begin: Op) -> None:
     shell.run_line_magic("config", f"OpMagics.endpoint = '{operation_service.address}'")
     name = begin(0)
-    assert shell.run_line_magic("op", f"get {name}").id == name
-    assert shell.run_line_magic("op", f"wait {name}").done
+    assert run(f"get {name}").id == name
 
 
 def test_refused_settings(shell: Any, capfd: Any) -> None:
@@ -79,18 +69,11 @@ def test_refused_settings(shell: Any, capfd: Any) -> None:
 
 
 @pytest.fixture
-def local(shell: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def local(shell: Any, run: Op, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """The shell, connected to the service of this process, on a database of its own."""
     monkeypatch.setenv("DS_OPS_MAGIC_LOCAL_DB", str(tmp_path / "local.sqlite"))
-    shell.run_line_magic("op", "connect local;")
+    run("connect local;")
     return shell
-
-
-def test_local_starts_the_service_of_this_process(local: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    operation = shared().simulate(0.1)
-    assert local.run_line_magic("op", f"wait {operation.id}").done
-    local.run_line_magic("op", "connect local")
-    assert capsys.readouterr().out.endswith(f"connected to {shared().address} as the owner of this process\n")
 
 
 def test_connecting_again_keeps_the_local_service(local: Any, operation_service: LocalService) -> None:
@@ -107,15 +90,10 @@ def test_connecting_again_keeps_the_local_service(local: Any, operation_service:
     local.run_line_magic("op", f"connect {operation_service.address};")
     assert service.get(operation.id).status is Status.RUNNING
     local.run_line_magic("op", "connect local;")
+    connect("local").close()
     assert shared() is service
     go_on.set()
     assert local.run_line_magic("op", f"wait {operation.id} --quiet").status is Status.SUCCEEDED
-
-
-def test_closing_the_client_keeps_the_local_service(local: Any) -> None:
-    operation = shared().simulate(0)
-    connect("local").close()
-    assert local.run_line_magic("op", f"get {operation.id}").done
 
 
 @pytest.mark.parametrize("elsewhere", [True, False])
@@ -130,57 +108,39 @@ def test_unloading_stops_the_local_service(local: Any, operation_service: LocalS
 
 
 def test_unloading_keeps_a_service_it_never_used(
-    shell: Any, operation_service: LocalService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    shell: Any, run: Op, operation_service: LocalService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DS_OPS_MAGIC_LOCAL_DB", str(tmp_path / "local.sqlite"))
     service = shared()
     try:
-        shell.run_line_magic("op", f"connect {operation_service.address};")
+        run(f"connect {operation_service.address};")
         unload_ipython_extension(shell)
         assert shared() is service
     finally:
         close_shared()
 
 
-def test_no_operation_service(shell: Any) -> None:
-    server = grpc.server(ThreadPoolExecutor(1))
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        with pytest.raises(ServiceRefused) as caught:
-            shell.run_line_magic("op", f"connect 127.0.0.1:{port}")
-    finally:
-        server.stop(0).wait()
-    assert caught.value.code == "UNIMPLEMENTED"
-    assert caught.value.args[0] == f"127.0.0.1:{port} does not answer as an OperationService."
-    assert len(caught.value.args) <= 3
-    assert caught.value.args[2] == "Connect to the endpoint of one: %op connect ENDPOINT"
-
-
-def test_a_failing_service_is_named_by_its_address(shell: Any) -> None:
-    def get(call: Call) -> Any:
-        call.refuse(grpc.StatusCode.DATA_LOSS, "broken")
-
-    with ScriptedServer(get) as server, pytest.raises(ServiceRefused) as caught:
-        shell.run_line_magic("op", f"connect {server.address}")
-    assert caught.value.args[0] == f"{server.address} does not answer as an OperationService."
-    assert caught.value.args[1] == "DATA_LOSS: broken"
-
-
 def test_refused_credentials_name_no_operation() -> None:
     said = error_for("UNAUTHENTICATED", "The token has expired", "", "get", "$YC_TOKEN").args
-    assert said == (
-        "The service refused the credentials from $YC_TOKEN.",
-        "UNAUTHENTICATED: The token has expired",
-        "Get valid ones, then: %op connect",
-    )
+    assert said[0] == "The service refused the credentials from $YC_TOKEN."
+    assert said[1:] == ("UNAUTHENTICATED: The token has expired", "Get valid ones, then: %op connect")
 
 
-def test_a_service_that_wants_credentials_says_so(shell: Any) -> None:
-    def get(call: Call) -> Any:
-        call.refuse(grpc.StatusCode.UNAUTHENTICATED, "The token has expired")
-
-    with ScriptedServer(get) as server, pytest.raises(AuthenticationError) as caught:
-        shell.run_line_magic("op", f"connect {server.address}")
+@pytest.mark.parametrize(
+    ("code", "kind", "lines"),
+    [
+        (
+            "UNIMPLEMENTED",
+            ServiceRefused,
+            "does not answer as an OperationService.\nUNIMPLEMENTED: broken\nConnect to",
+        ),
+        ("DATA_LOSS", ServiceRefused, "does not answer as an OperationService.\nDATA_LOSS: broken"),
+        ("UNAUTHENTICATED", AuthenticationError, "wants credentials, and none were given.\nPut the token into an envi"),
+    ],
+)
+def test_a_service_that_refuses(run: Op, code: str, kind: type[OperationsError], lines: str) -> None:
+    with ScriptedServer(lambda call: call.refuse(grpc.StatusCode[code], "broken")) as server:
+        with pytest.raises(kind) as caught:
+            run(f"connect {server.address}")
+        assert str(caught.value).startswith(f"{server.address} {lines}")
     assert len(caught.value.args) <= 3
-    assert caught.value.args[0] == f"{server.address} wants credentials, and none were given."

@@ -11,7 +11,7 @@ from ds_ops_magic import LocalService
 from ds_ops_magic.history.default import default_history
 from ds_ops_magic.magics.command_line import parse, parser_of
 from ds_ops_magic.magics.invocation import Invocation
-from ds_ops_magic.magics.subcommands.table import OVERVIEW, SUBCOMMANDS
+from ds_ops_magic.magics.subcommands import OVERVIEW, SUBCOMMANDS
 from ds_ops_magic.magics.targets import scope_of
 
 # What follows each subcommand in a plain line of it.
@@ -51,7 +51,7 @@ def test_it_takes_what_its_parser_gives(name: str, shell: Any, operation_service
     assert isinstance(parsed, Namespace)
     options = Recorded(**vars(parsed), _read=set())
     history = default_history(magics.history)
-    SUBCOMMANDS[name].run(Invocation(options, scope_of(shell, None), magics, magics.session, history))
+    SUBCOMMANDS[name].run(Invocation(options, scope_of(shell, None), shell, magics, magics.session, history))
     assert options._read == set(vars(parsed))  # none is without effect
 
 
