@@ -50,7 +50,6 @@ class OutageDetector:
 
     @property
     def is_away(self) -> bool:
-        """Whether nothing at all has been answered for a while."""
         return self.failures >= _OUTAGE
 
     @property

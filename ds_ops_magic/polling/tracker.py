@@ -51,7 +51,7 @@ class Tracker:
         self._schedule = schedule
         self._queue = PollQueue(in_flight)
         self._wakeup: asyncio.Future[None] = background.loop.create_future()
-        self._waits_for = math.inf  # when the question is due that `run` waits for
+        self._waits_for = math.inf  # when the next question is due; infinity where it waits for room
 
     async def run(self) -> None:
         while True:
@@ -78,7 +78,6 @@ class Tracker:
         self._wake()
 
     def unfollow(self, ids: Iterable[str], listener: Reference) -> None:
-        """Stop telling a listener about these, and asking about those that nobody else follows."""
         self._listeners.drop(listener)
         for operation_id in ids:
             tracked = self.operations.get(operation_id)
@@ -101,7 +100,6 @@ class Tracker:
             self._accept(tracked, answer)
             tracked.since = self._background.time()  # a cancelled operation ends soon, however old it is
             self._ask_again(tracked, self._schedule.shortest)
-            self._wake()
 
     def give_up(self, error: OperationsError) -> None:
         self._service.health.restart()
@@ -112,7 +110,8 @@ class Tracker:
         """Wait until an operation is due and there is room for its question."""
         loop = self._background.loop
         while (due := self._next_due()) > loop.time():
-            self._wakeup, self._waits_for = loop.create_future(), due
+            self._wakeup = loop.create_future()
+            self._waits_for = math.inf if self._service.health.is_away else due
             timer = loop.call_at(min(max(due, loop.time() + TICK), loop.time() + _LONGEST_SLEEP), self._wake)
             try:
                 await self._wakeup
@@ -141,7 +140,7 @@ class Tracker:
 
     def _asked(self, missed: bool) -> None:
         self._queue.ended(missed=missed)
-        if self._next_due() < self._waits_for:
+        if missed or self._waits_for == math.inf:  # else it was not room that was lacking
             self._wake()
 
     async def _ask(self, tracked: TrackedOperation, missed: bool) -> None:
@@ -205,7 +204,10 @@ class Tracker:
 
     def _ask_again(self, tracked: TrackedOperation, delay: float) -> None:
         if self._is_current(tracked):
-            self._queue.put(tracked.id, self._background.time() + delay, misses=tracked.attempts.failures)
+            due = self._background.time() + delay
+            self._queue.put(tracked.id, due, misses=tracked.attempts.failures)
+            if due < self._waits_for:
+                self._wake()
 
     def _is_current(self, tracked: TrackedOperation) -> bool:
         """Tell whether it is still followed: its id may have been dropped, and followed anew since."""
