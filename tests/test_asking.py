@@ -67,7 +67,7 @@ def test_what_a_peek_sent_in_vain_holds_up_nobody() -> None:
 
     with ScriptedServer(answer) as server, client_of(server) as client:
         client.get("first")
-        assert client.peek(NAMES, 0.3) == {}
+        assert client.peek(NAMES, 1.0) == {}
         assert server.gets() == 17  # as many as go at once
         with lasting(0.0, 1.0):
             client.get("next")

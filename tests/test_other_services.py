@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime, timezone
 from typing import Any
 
@@ -45,13 +45,8 @@ def test_a_service_that_does_not_cancel() -> None:
         assert watch.wait(10)[0].status is Status.SUCCEEDED
 
 
-def bare(name: str, **fields: Any) -> OperationMessage:
-    """Make a message with no time in it, and no description."""
-    return OperationMessage(id=name, **fields)
-
-
 def test_no_created_at_shows_how_long_it_was_watched() -> None:
-    answer = [bare("op1")]
+    answer = [OperationMessage(id="op1")]
     with ScriptedServer(lambda call: answer[0]) as server, client_of(server) as client:
         watch = client.watch("op1")
         until(lambda: watch.operations[0])
@@ -60,7 +55,7 @@ def test_no_created_at_shows_how_long_it_was_watched() -> None:
         watch.cancel()  # which this service does not
         until(lambda: watch.view().entries[0].cancel_error)
         assert " · watched for " in panel(watch).rows[0].note
-        answer[0] = bare("op1", done=True)
+        answer[0] = OperationMessage(id="op1", done=True)
         (operation,) = watch.wait(10)
         assert (operation.elapsed, operation.created_at) == (None, None)
         assert text(panel(watch)) == "✓ succeeded  op1"
@@ -77,8 +72,11 @@ def test_no_created_at_shows_how_long_it_was_watched() -> None:
         ({"error": StatusMessage(message="it broke")}, "✕ failed  op1"),
     ],
 )
-def test_done_with_neither_result_is_success_and_with_words_a_failure(fields: dict[str, Any], shown: str) -> None:
-    with ScriptedServer(lambda call: bare(call.id, done=True, **fields)) as server, client_of(server) as client:
+def test_done_with_neither_result_is_success_or_a_failure(fields: dict[str, Any], shown: str) -> None:
+    with (
+        ScriptedServer(lambda call: OperationMessage(id=call.id, done=True, **fields)) as server,
+        client_of(server) as client,
+    ):
         watch = client.watch("op1")
         if "succeeded" in shown:
             assert watch.wait(10)[0].result() == watch.operations[0].response
@@ -89,17 +87,11 @@ def test_done_with_neither_result_is_success_and_with_words_a_failure(fields: di
         assert shown.split("  ")[0].replace(" ", "&nbsp;") in html(panel(watch))
 
 
-def knows(name: str) -> Callable[[Call], Any]:
-    """Know one operation, and answer UNKNOWN about any other, as a handler that raises does."""
-
-    def answer(call: Call) -> Any:
-        return message(call.id, done=True) if call.id == name else call.refuse(Code.UNKNOWN, "KeyError: 'x'")
-
-    return answer
-
-
 def test_an_unknown_id_that_is_answered_with_unknown() -> None:
-    with ScriptedServer(knows("op1")) as server, client_of(server) as client:
+    def answer(call: Call) -> Any:  # as a handler that raises does
+        return message(call.id, done=True) if call.id == "op1" else call.refuse(Code.UNKNOWN, "KeyError: 'x'")
+
+    with ScriptedServer(answer) as server, client_of(server) as client:
         client.check()  # such a service can be connected to
         assert client.wait("op1", 10).done
         for ask in (client.get, client.wait):
@@ -116,17 +108,19 @@ def test_an_unknown_id_that_is_answered_with_unknown() -> None:
         assert (row.status, row.error) == ("unknown", "nope: the service failed to answer. UNKNOWN: KeyError: 'x'")
 
 
-@pytest.mark.parametrize("code", [Code.UNKNOWN, Code.FAILED_PRECONDITION, Code.OUT_OF_RANGE])
-def test_a_refusal_of_an_id_that_cannot_be_is_an_answer(code: grpc.StatusCode) -> None:
-    with ScriptedServer(lambda call: call.refuse(code, "its words")) as server, client_of(server) as client:
-        client.check()
-
-
 @pytest.mark.parametrize(
-    ("code", "words"),
-    [(Code.UNIMPLEMENTED, ""), (Code.DATA_LOSS, "broken"), (Code.UNKNOWN, "Received http2 header with status: 405")],
+    ("code", "text", "is_service"),
+    [
+        (Code.UNKNOWN, "its message", True),
+        (Code.FAILED_PRECONDITION, "its message", True),
+        (Code.OUT_OF_RANGE, "its message", True),
+        (Code.UNIMPLEMENTED, "", False),
+        (Code.DATA_LOSS, "broken", False),
+        (Code.UNKNOWN, "Received http2 header with status: 405", False),
+    ],
 )
-def test_what_is_no_operation_service_is_told_from_one(code: grpc.StatusCode, words: str) -> None:
+def test_which_refusals_are_those_of_a_service(code: grpc.StatusCode, text: str, is_service: bool) -> None:
     refusal = pytest.raises(errors.ServiceRefused, match="does not answer as an OperationService")
-    with ScriptedServer(lambda call: call.refuse(code, words)) as server, client_of(server) as client, refusal:
+    outcome: Any = nullcontext() if is_service else refusal
+    with ScriptedServer(lambda call: call.refuse(code, text)) as server, client_of(server) as client, outcome:
         client.check()

@@ -45,9 +45,7 @@ VALUES = [
     ds_ops_magic.UnknownPayload("x/a.B", 3),
     ds_ops_magic.Update("op1", None, FAILED),
     ds_ops_magic.Schedule(fraction=0.2),
-    ds_ops_magic.ALL,
-    ds_ops_magic.FIRST,
-    ds_ops_magic.FIRST_FAILURE,
+    *ds_ops_magic.ReturnWhen,
     ds_ops_magic.connect,
     ds_ops_magic.recorder,
     ds_ops_magic.restore,
@@ -166,12 +164,10 @@ def test_pickles_of_what_a_job_holds(tmp_path: Path) -> None:
     assert type(repickled(ds_ops_magic.recorder())) is type(ds_ops_magic.recorder())
 
 
-class OwnSchedule(ds_ops_magic.Schedule):
-    """What a user has derived."""
+class OwnSchedule(ds_ops_magic.Schedule): ...
 
 
-class OwnFailure(ds_ops_magic.OperationsError):
-    """Likewise."""
+class OwnFailure(ds_ops_magic.OperationsError): ...
 
 
 @pytest.mark.parametrize("value", [OwnSchedule(fraction=0.5), OwnFailure("a")])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ds_ops_magic.model.errors import CancelNotSupported, OperationFailed
+from ds_ops_magic.model.errors import CancelNotSupported
 from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.view import Entry, Update
@@ -79,12 +79,6 @@ def test_nothing_comes_after_the_end(last: Any) -> None:
     assert (state.ended, state.seen) == (1, 1)
 
 
-def test_an_id_that_stands_twice_is_one() -> None:
-    state = WatchState(["a", "a"])
-    state.apply(good("a"))
-    assert state.all_ended
-
-
 def test_a_refused_cancel_is_no_end_and_no_answer() -> None:
     state = WatchState(["a"])
     assert state.note_cancel(["a"]) == ["a"]
@@ -130,18 +124,3 @@ def test_when_a_wait_is_settled_and_what_it_raises(reports: list[Update], settle
     assert ", ".join(state.failures(FIRST_FAILURE)) == failed
     one_ended = any(report.after is not None and report.after.done for report in reports)
     assert state.failures(FIRST) == ({} if one_ended else state.failures(ALL))
-
-
-def test_failures_are_what_a_user_can_catch() -> None:
-    state = WatchState("ab")
-    state.apply(bad("a"))
-    state.apply(gone("b"))
-    found = state.failures(ALL)
-    assert isinstance(found["a"], OperationFailed)
-    assert found["b"] is state.entries["b"].error
-
-
-def test_nothing_to_wait_for_is_settled() -> None:
-    state = WatchState([])
-    assert all(state.is_settled(when) for when in ReturnWhen)
-    assert state.failures(ALL) == state.failures(FIRST) == {}

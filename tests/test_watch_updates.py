@@ -19,10 +19,6 @@ from tests.support.following import client_of, lasting, until
 from tests.support.scripted import Call, ScriptedServer, Stage, message, running_then
 
 
-def read(watch: Watch) -> list[Update]:
-    return list(watch)
-
-
 def read_async(watch: Watch) -> list[Update]:
     async def main() -> list[Update]:
         return [change async for change in watch]
@@ -30,7 +26,7 @@ def read_async(watch: Watch) -> list[Update]:
     return asyncio.run(main())
 
 
-READERS = pytest.mark.parametrize("reader", [read, read_async])
+READERS = pytest.mark.parametrize("reader", [list, read_async])
 COURSE = [{}, {"description": "half way"}, {"error": (8, "failing")}, {"error": (8, "failed"), "done": True}]
 
 
@@ -110,14 +106,10 @@ def test_a_reader_is_released_when_the_watching_ends(reader: Callable[[Watch], l
 def test_a_reader_that_leaves_early_harms_nobody() -> None:
     with ScriptedServer(running_then(message(done=True), after=3)) as server, client_of(server) as client:
         watch = client.watch("a", "b")
-        for change in watch:
-            assert change.before is None
-            break
+        assert next(iter(watch)).before is None
 
         async def first() -> Update:
-            async for found in watch:
-                return found
-            raise AssertionError("no change came")
+            return await anext(aiter(watch))
 
         assert asyncio.run(first()).id in ("a", "b")
         assert [operation.done for operation in watch.wait(5)] == [True, True]
@@ -193,9 +185,8 @@ def test_cancelling_a_task_ends_its_reading() -> None:
             await asyncio.sleep(0.001)
         for task in reading:
             task.cancel()
-        assert all(
-            isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*reading, return_exceptions=True)
-        )
+        ends = await asyncio.gather(*reading, return_exceptions=True)
+        assert {type(end) for end in ends} == {asyncio.CancelledError}
         assert not watch._subscribers.readers
         assert not watch.view().stopped
 
