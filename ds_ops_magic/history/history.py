@@ -21,7 +21,6 @@ from ds_ops_magic.history.record import Record, record_of
 from ds_ops_magic.history.retention import prune_above, retained
 from ds_ops_magic.history.writer import HistoryWriter
 from ds_ops_magic.model.errors import OperationNotFound, thread_limit
-from ds_ops_magic.model.view import Update
 from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.text import one_line, tidy
 from ds_ops_magic.util.threads import ThreadLimitReached
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.errors import OperationsError
     from ds_ops_magic.model.estimates import Durations
     from ds_ops_magic.model.operation import Operation
+    from ds_ops_magic.model.view import Update
 
 FILE_VARIABLE = "DS_OPS_MAGIC_HISTORY"
 """Environment variable with the path of the file; ``none`` keeps no history."""
@@ -214,12 +214,12 @@ class EndpointHistory:
 
     def record_snapshot(self, operation: Operation, operation_id: str = "") -> None:
         """Record what the service said of an operation; some answers have no id, so give the one asked for."""
-        self._record([Update(operation_id or operation.id, after=operation)])
+        self._record([(operation_id or operation.id, operation, None)])
 
     def record_error(self, operation_id: str, error: OperationsError) -> OperationsError:
         """Record what the service said instead of a snapshot; returns the error to raise, as `on_updates` does."""
         if isinstance(error, OperationNotFound):
-            self._record([Update(operation_id, error=error)])
+            self._record([(operation_id, None, error)])
         return self._with_last_state(operation_id, error)
 
     def on_updates(self, updates: Sequence[Update]) -> list[Update]:
@@ -227,7 +227,7 @@ class EndpointHistory:
 
         Does not block, and may be called on any thread, for one operation in the order in which the updates came.
         """
-        self._record(updates)
+        self._record([(update.id, update.after, update.error) for update in updates])
         return [
             update
             if update.error is None
@@ -235,13 +235,13 @@ class EndpointHistory:
             for update in updates
         ]
 
-    def _record(self, updates: Iterable[Update]) -> None:
+    def _record(self, answers: Iterable[tuple[str, Operation | None, OperationsError | None]]) -> None:
         def record(now: float) -> None:
-            for update in updates:
-                if update.after is not None:
-                    self._history._record_snapshot(self._endpoint, update.id, update.after, now)
-                elif isinstance(update.error, OperationNotFound):
-                    self._history._drop(self._endpoint, update.id)
+            for operation_id, operation, error in answers:
+                if operation is not None:
+                    self._history._record_snapshot(self._endpoint, operation_id, operation, now)
+                elif isinstance(error, OperationNotFound):
+                    self._history._drop(self._endpoint, operation_id)
 
         self._history._submit(record, urgent=False)  # it is written soon, with others
 
