@@ -17,13 +17,9 @@ from tests.magics import Op
 from tests.support.following import until
 from tests.support.scripted import message
 
-
-class SDK:
-    """Stands for yandexcloud.SDK, which is found by its name so that nothing has to be imported."""
-
-
+SDK = type("SDK", (), {})()  # as one of yandexcloud, which is found by its name so that nothing has to be imported
 OPERATION = Operation.from_proto(message("a"))
-NAMESPACE = {"job": OPERATION, "jobs": Operations([OPERATION]), "number": 3, "sdk": SDK(), "_9": OPERATION}
+NAMESPACE = {"job": OPERATION, "jobs": Operations([OPERATION]), "number": 3, "sdk": SDK, "_9": OPERATION}
 IDS = {"loc2": None, "loc1": None, "epd1": None}
 
 

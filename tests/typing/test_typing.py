@@ -22,6 +22,7 @@ PYRIGHT = {
     "reportUnnecessaryTypeIgnoreComment": "error",
     "reportPrivateImportUsage": False,  # yandexcloud does not say that it exports SDK
 }
+pytestmark = [pytest.mark.timeout(160), pytest.mark.parametrize("checker", ["mypy", "pyright"])]
 
 
 @pytest.fixture(scope="module")
@@ -33,32 +34,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
     for number, block in enumerate(block for block in blocks if not block.startswith("%")):
         (made / f"example_{number}.py").write_text(GIVEN * ("(id" in block) + block)
-    (made / "pyrightconfig.json").write_text(json.dumps(PYRIGHT))
     return made
 
 
 def check(checker: str, folder: Path) -> None:
     """Have a type checker accept a folder against this tree, whatever else is installed."""
-    if checker == "mypy":
-        options = ["--strict", *map(str, sorted(folder.glob("*.py")))]
-    else:
-        options = ["--pythonpath", sys.executable, "--project", str(folder)]
-    command = [sys.executable, "-m", checker, *options]
+    (folder / "pyrightconfig.json").write_text(json.dumps(PYRIGHT))
+    options = ["--strict"] if checker == "mypy" else ["--pythonpath", sys.executable, "--project"]
+    command = [sys.executable, "-m", checker, *options, str(folder)]
     environment = {**os.environ, **dict.fromkeys(("MYPYPATH", "PYTHONPATH"), str(REPOSITORY))}
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=150)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("checker", ["mypy", "pyright"])
-@pytest.mark.timeout(160)
 def test_the_api_and_the_examples(checker: str, folder: Path) -> None:
     check(checker, folder)
 
 
-@pytest.mark.parametrize("checker", ["mypy", "pyright"])
-@pytest.mark.timeout(160)
 def test_a_mistake_is_found(checker: str, tmp_path: Path) -> None:
     (tmp_path / "mistake.py").write_text("from ds_ops_magic import connect\n\nconnect().wait(5)\n")
-    (tmp_path / "pyrightconfig.json").write_text(json.dumps(PYRIGHT))
     with pytest.raises(AssertionError, match=r'argument|"wait"'):
         check(checker, tmp_path)

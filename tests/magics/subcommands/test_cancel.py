@@ -81,10 +81,8 @@ def test_a_timeout_without_wait_is_refused(op: Op) -> None:
         op("cancel a --timeout 5")
 
 
-def test_wait_and_its_timeout(op: Op, shell: Any) -> None:
-    winding_down = message("a", error=(1, "asked to stop"))
-    with ScriptedServer(lambda call: winding_down, lambda call: winding_down) as server:
-        op(f"connect {server.address}")
-        with pytest.raises(WaitTimeout):
-            op("cancel a --wait --timeout 0.2 -o x")
-        assert shell.user_ns["x"].status_word == "cancelling"
+def test_wait_and_its_timeout(run: Op, scripted: ScriptedServer, shell: Any) -> None:
+    scripted.get = scripted.cancel = lambda call: message(call.id, error=(1, "asked to stop"))
+    with pytest.raises(WaitTimeout):
+        run("cancel a --wait --timeout 0.2 -o x")
+    assert shell.user_ns["x"].status_word == "cancelling"
