@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 
 from ds_ops_magic.model.grpc_codes import code_of
-from ds_ops_magic.polling.failure import CallFailed, retry_after
+from ds_ops_magic.polling.retry import CallFailed, retry_after
 from ds_ops_magic.util.text import tidy
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from ds_ops_magic.model.view import Health
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ds_ops_magic.polling.failure import CallFailed
+    from ds_ops_magic.polling.retry import CallFailed
 
 _log = logging.getLogger(__name__)
 

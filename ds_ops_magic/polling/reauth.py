@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ds_ops_magic.connection.tokens import TemporarilyUnavailable
 from ds_ops_magic.model.errors import AuthenticationError, OperationsError, thread_limit
-from ds_ops_magic.polling.failure import retry_delay
+from ds_ops_magic.polling.retry import retry_delay
 from ds_ops_magic.util.text import tidy
 from ds_ops_magic.util.threads import DaemonThreads, ThreadLimitReached
 

@@ -7,8 +7,8 @@ import math
 
 from ds_ops_magic.model.errors import UnreadableAnswer
 from ds_ops_magic.model.grpc_codes import OnCancel
-from ds_ops_magic.polling.failure import Action, Attempts, CallFailed, Failure
 from ds_ops_magic.polling.rate_limit import Caller
+from ds_ops_magic.polling.retry import Action, Attempts, CallFailed, Failure
 from ds_ops_magic.polling.service import Answer, OperationService, read
 from ds_ops_magic.util.text import duration
 

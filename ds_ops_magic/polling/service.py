@@ -15,10 +15,10 @@ from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer
 from ds_ops_magic.model.grpc_codes import OnGet
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.polling.channel import Channel
-from ds_ops_magic.polling.failure import Attempts, CallFailed, Failure
 from ds_ops_magic.polling.health import OutageDetector
 from ds_ops_magic.polling.rate_limit import RateLimiter
 from ds_ops_magic.polling.reauth import Refresher
+from ds_ops_magic.polling.retry import Attempts, CallFailed, Failure
 from ds_ops_magic.util.text import tidy
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.polling.failure import Attempts
 from ds_ops_magic.polling.health import CALL_TIMEOUT, LONGEST_CALL
+from ds_ops_magic.polling.retry import Attempts
 
 if TYPE_CHECKING:
     import asyncio

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import OperationsError, UnreadableAnswer
 from ds_ops_magic.model.view import Update
-from ds_ops_magic.polling.failure import Action, CallFailed, Failure
 from ds_ops_magic.polling.queue import PollQueue
 from ds_ops_magic.polling.rate_limit import TICK, Caller
+from ds_ops_magic.polling.retry import Action, CallFailed, Failure
 from ds_ops_magic.polling.service import Answer, OperationService, read
 from ds_ops_magic.polling.tracked import TrackedOperation, is_older
 from ds_ops_magic.util.text import tidy

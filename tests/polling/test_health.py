@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from ds_ops_magic.model.view import Health
-from ds_ops_magic.polling.failure import CallFailed
 from ds_ops_magic.polling.health import LONGEST_CALL, PROBE_TIMEOUT, REQUEST_TIMEOUT, OutageDetector
+from ds_ops_magic.polling.retry import CallFailed
 
 
 class Clock:

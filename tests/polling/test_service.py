@@ -7,7 +7,7 @@ import pytest
 from ds_ops_magic.model.errors import UnreadableAnswer
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.polling.channel import MAX_ANSWER
-from ds_ops_magic.polling.failure import CallFailed
+from ds_ops_magic.polling.retry import CallFailed
 from ds_ops_magic.polling.service import OperationService, read
 from tests.support.calling import calling, failure_of
 from tests.support.scripted import Call, ScriptedServer, message

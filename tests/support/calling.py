@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 import pytest
 
 from ds_ops_magic.connection.connection import EndpointConnection
-from ds_ops_magic.polling.failure import CallFailed
+from ds_ops_magic.polling.retry import CallFailed
 from ds_ops_magic.polling.service import OperationService
 from tests.support.scripted import ScriptedServer
 

@@ -12,7 +12,7 @@ from google.rpc.status_pb2 import Status
 
 from ds_ops_magic.model.errors import UnreadableAnswer
 from ds_ops_magic.model.grpc_codes import CODES, OnCancel, OnGet
-from ds_ops_magic.polling.failure import LONGEST_RETRY, Action, Attempts, CallFailed, retry_after, retry_delay
+from ds_ops_magic.polling.retry import LONGEST_RETRY, Action, Attempts, CallFailed, retry_after, retry_delay
 
 RETRIED = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED", "INTERNAL", "CANCELLED", "RESOURCE_EXHAUSTED"}
 UNREADABLE = UnreadableAnswer("its answer")
