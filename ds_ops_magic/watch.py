@@ -169,7 +169,7 @@ class Watch:
             WaitInterrupted: The wait was interrupted. Nothing was cancelled, and the watch goes on.
             OperationsError: This is the thread that asks about operations, which cannot wait for itself.
         """
-        deadline = self._deadline(timeout, ReturnWhen.ALL, time.monotonic())
+        deadline = Deadline.of(timeout, ReturnWhen.ALL, time.monotonic(), once=0.0)
         self._block(lambda: condition() or self.done or self._is_stopped(), deadline, tick)
         return condition()
 

@@ -299,6 +299,8 @@ def test_waiting_until_a_condition_holds() -> None:
         assert watch.wait_until(lambda: len(ticks) >= some, 10, lambda: ticks.append(watch.done))
         with lasting(0.2, 0.4):
             assert not watch.wait_until(lambda: watch.done, 0.2)
+        with lasting(0.0, 0.2):
+            assert not watch.wait_until(lambda: watch.done, 0)
         assert len(ticks) <= 1 + 10 / 0.05
         stage.set("a", done=True)
         stage.set("b", done=True)
