@@ -71,7 +71,12 @@ CODES: Mapping[str, Meaning] = {
     "OUT_OF_RANGE": _FINAL,
     "DATA_LOSS": _FINAL,
 }
-"""What each gRPC code means; a code that is not here ends the wait (`meaning_of`)."""
+"""What each gRPC code means; a code that is not here ends the wait (`meaning_of`).
+
+The HTTP status of a proxy comes as the code that gRPC gives it: 429, 502, 503 and 504 are UNAVAILABLE, 401 is
+UNAUTHENTICATED, 403 PERMISSION_DENIED, 404 UNIMPLEMENTED, 400 INTERNAL, and any other UNKNOWN
+(``doc/http-grpc-status-mapping.md`` of gRPC).
+"""
 
 
 def meaning_of(code: str) -> Meaning:

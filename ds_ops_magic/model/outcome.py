@@ -1,4 +1,7 @@
-"""The status of an operation, and how it follows from its message."""
+"""The status of an operation, and how it follows from its message.
+
+A response does not count yet. One that tells of a failure, such as the exit code of a job, belongs here, by its type.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A call that failed: what it said, whether it is made again, and after how many seconds; pure, without a clock."""
+"""A call that failed: what it said, whether it is made again, and when (the backoff: `retry_delay`). No clock."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ from ds_ops_magic.model.grpc_codes import OnCancel, OnGet, meaning_of
 
 LONGEST_RETRY = 300.0
 """Seconds for which an operation is left alone at most, however long the service asks for (RetryInfo)."""
+FIRST_DELAY = 0.1
+"""Seconds before a failed call is made again for the first time; they double with each failure."""
+LONGEST_DELAY = 1.0
+"""Seconds between two tries at most: a service that is back is noticed at once, and few calls probe an outage."""
 UNKNOWN_RETRIES = 3
 """How often a call is made again after UNKNOWN."""
 UNREADABLE_RETRIES = 2
@@ -116,9 +120,6 @@ class Attempts:
         return max(failed.retry_after or 0.0, retry_delay(failures, chance))
 
 
-def retry_delay(failures: int, chance: float, *, first: float = 0.1, longest: float = 1.0) -> float:
-    """Return the seconds to wait after a failure: about ``first`` at first, doubling up to ``longest``.
-
-    Between calls one second at most: a service that is back is noticed at once, and few calls probe an outage.
-    """
+def retry_delay(failures: int, chance: float, *, first: float = FIRST_DELAY, longest: float = LONGEST_DELAY) -> float:
+    """Return the seconds to wait after a failure: about ``first``, doubling up to ``longest``, spread by chance."""
     return min(longest, first * 2.0 ** min(failures, 8)) * (0.75 + 0.5 * chance)

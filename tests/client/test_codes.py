@@ -114,6 +114,21 @@ def test_every_refusal_of_a_cancel_leaves_the_wait_going_on() -> None:
             assert entry.failure is None
 
 
+def test_unknown_counts_the_fourth_time_in_a_row() -> None:
+    def answer(call: Call) -> Any:
+        if call.id == "bad" or call.number % 3:
+            call.refuse(Code.UNKNOWN, WORDS)
+        return message(call.id, done=call.number >= 6)
+
+    with ScriptedServer(answer) as server, client_of(server) as client:
+        with pytest.raises(errors.OperationsFailed) as caught:
+            client.wait_all(["now-and-then", "bad"])
+        assert (server.gets("now-and-then"), server.gets("bad")) == (6, 4)
+    [error] = caught.value.errors.values()
+    assert isinstance(error, errors.ServiceRefused)
+    assert error.args[1] == f"UNKNOWN: {WORDS}"
+
+
 @pytest.mark.parametrize("kind", ["get", "cancel"])
 def test_an_exhausted_quota_is_asked_again_when_the_service_said(kind: str) -> None:
     came: list[float] = []
@@ -135,6 +150,20 @@ def guarded(good: list[str]) -> Callable[[Call], Any]:
         return running_then(message(done=True), after=20)(call)
 
     return answer
+
+
+def test_an_expired_token_is_read_again_and_the_wait_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "t1.first")
+    good = ["t1.first"]
+    with ScriptedServer(guarded(good)) as server, client_of(server, token_env="TOKEN") as client:
+        watch = client.watch("a", "b")
+        until(lambda: all(watch.operations))
+        for fresh in ("t1.second", "t1.third"):  # as often as it expires
+            monkeypatch.setenv("TOKEN", fresh)
+            good[0] = fresh
+            asked = server.gets("a")
+            until(lambda asked=asked: server.gets("a") >= asked + 3)
+        assert len(watch.wait(10).succeeded) == 2
 
 
 @pytest.mark.parametrize("fresh", [SECRET, "t1.also-refused", None])

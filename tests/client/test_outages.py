@@ -17,7 +17,7 @@ from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.polling.schedule import Schedule
 from tests.support.following import client_of, lasting, until
 from tests.support.ports import own_port
-from tests.support.scripted import ScriptedServer, Stage, message
+from tests.support.scripted import Call, ScriptedServer, Stage, message
 
 ASKS: list[Callable[[OperationClient], object]] = [
     OperationClient.check,
@@ -159,6 +159,39 @@ def test_a_new_wait_in_an_outage_says_what_is_wrong() -> None:
         with lasting(1.0, 1.7), pytest.raises(errors.WaitTimeout) as caught:
             client.wait("a", 1.0)
         assert "Connection refused" in caught.value.last_status
+
+
+def test_an_outage_is_probed_by_few_calls() -> None:
+    lock, now, most = threading.Lock(), 0, 0
+    out = threading.Event()
+
+    def get(call: Call) -> Any:
+        nonlocal now, most
+        if not out.is_set():
+            return message(call.id)
+        with lock:
+            now += 1
+            most = max(most, now)
+        try:
+            return call.hang()
+        finally:
+            with lock:
+                now -= 1
+
+    names = [f"o{number}" for number in range(60)]
+    slow = Schedule(fraction=0.0, shortest=0.2, longest=0.2, jitter=1.0)
+    with ScriptedServer(get, threads=80) as server, client_of(server, schedule=slow, rate=10_000.0) as client:
+        watch = client.watch(*names)
+        until(lambda: all(watch.operations))
+        out.set()
+        until(lambda: now == 60)  # nothing tells of an outage yet
+        server.stop()
+        with ScriptedServer(get, port=server.port, threads=80) as again:
+            most = 0
+            until(lambda: again.gets() >= 2)
+            with pytest.raises(errors.WaitTimeout):
+                watch.wait(0.3)
+            assert most <= 2
 
 
 def test_a_single_get_waits_for_the_service_to_come_back() -> None:

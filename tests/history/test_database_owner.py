@@ -51,7 +51,7 @@ def test_another_users_file(path: Path, end: str, is_new: bool) -> None:
 
 # Not as root, for whom SQLite gives what is beside a database to its owner.
 _PLANT = """
-import os, sqlite3, sys
+import os, sqlite3, sys, urllib.parse  # which pathlib imports late, where this user may read nothing
 from pathlib import Path
 from ds_ops_magic.history.database import HistoryFile, Unusable
 
