@@ -56,13 +56,13 @@ class Notebook:
         if "/channels" in socket.url:
             socket.on("framereceived", lambda _frame: self.received.append(time.monotonic()))
 
-    def wait_for_kernel(self) -> None:
+    def wait_for_kernel(self, timeout: float = 60.0) -> None:
         self.page.locator(".jp-Notebook").wait_for(timeout=60_000)
         # The indicator says idle before a kernel is there. The status bar names it once it is; Notebook 7 has none, and
         # there the kernel's own first words have to do.
         named = self.page.locator("#jp-main-statusbar").get_by_text("| Idle")
         logo = self.page.locator(".jp-NotebookKernelLogo img")
-        named.or_(logo).first.wait_for(state="attached", timeout=60_000)
+        named.or_(logo).first.wait_for(state="attached", timeout=timeout * 1000)
         while len(self.received) < 4:
             self.page.wait_for_timeout(50)
 
