@@ -10,21 +10,41 @@ from ds_ops_magic.model.waiting import ReturnWhen
 from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ds_ops_magic.display.text_display import Display
     from ds_ops_magic.watch import Watch
 
 
 def wait_and_show(
-    watch: Watch, shell: Any, mode: str, timeout: float | None = None, return_when: ReturnWhen = ReturnWhen.ALL
+    watch: Watch,
+    shell: Any,
+    mode: str,
+    timeout: float | None = None,
+    return_when: ReturnWhen = ReturnWhen.ALL,
+    *,
+    tick: Callable[[], object] | None = None,
 ) -> None:
     """Block the running cell until the operations of a watch have ended, and show them.
 
-    While it blocks, the display is kept up to date and Cancel buttons work. However it ends, the watch is stopped, and
-    what is left in the cell's output is static. At whatever moment Stop is pressed, WaitInterrupted is raised.
-    `mode` is as for `ds_ops_magic.display.frontend.display_for`, or ``none``; the rest as for `Watch.wait`.
+    While it blocks, the display is kept up to date, Cancel buttons work, and `tick` is called. However it ends, the
+    watch is stopped, and what is left in the cell's output is static.
+
+    Args:
+        watch: What to wait for.
+        shell: The IPython shell whose cell runs.
+        mode: How to show it, as for `ds_ops_magic.display.frontend.display_for`; ``none`` shows nothing.
+        timeout: Seconds for the whole wait; None waits for ever, 0 asks once.
+        return_when: What ends the wait.
+        tick: What else a subcommand does while it waits, such as printing what is new. Called about every 0.05 s on
+            the thread of the cell; it must not block, and an error of it ends the wait.
+
+    Raises:
+        WaitInterrupted: Stop was pressed, at whatever moment.
+        OperationsError: As for `Watch.wait`.
     """
     try:
-        _show_and_wait(watch, shell, mode, timeout, return_when)
+        _show_and_wait(watch, shell, mode, timeout, return_when, tick)
     except WaitInterrupted:
         raise
     except KeyboardInterrupt:  # before the wait had begun, or while its result was drawn
@@ -33,7 +53,14 @@ def wait_and_show(
         watch.stop()
 
 
-def _show_and_wait(watch: Watch, shell: Any, mode: str, timeout: float | None, return_when: ReturnWhen) -> None:
+def _show_and_wait(
+    watch: Watch,
+    shell: Any,
+    mode: str,
+    timeout: float | None,
+    return_when: ReturnWhen,
+    tick: Callable[[], object] | None,
+) -> None:
     from ds_ops_magic.display.comm_pump import pumped
     from ds_ops_magic.display.frontend import display_for
 
@@ -47,6 +74,8 @@ def _show_and_wait(watch: Watch, shell: Any, mode: str, timeout: float | None, r
                 display.tick()
             except Exception as error:
                 display = _fall_back(watch, shell, error)
+            if tick is not None:
+                tick()
 
         try:
             watch.wait(timeout, return_when, tick=keep_alive)

@@ -132,13 +132,17 @@ def test_lengths_of_time(text: str, value: float) -> None:
 @pytest.mark.parametrize(
     ("read", "wrong", "sentence"),
     [
-        (seconds, "s -1 1x 1e3 inf nan 0x10 1m30s None", "is no length of time: give 30, 30s, 10m, 2h or 1d"),
+        (
+            seconds,
+            f"s -1 1x 1e3 inf nan 0x10 1m30s None {'9' * 400}",
+            "is no length of time: give 30, 30s, 10m, 2h or 1d",
+        ),
         (count, "0 -1 1.5 many", "is no number of operations: give 1 or more"),
         (variable_name, "1x class a.b", "is no name of a variable"),
     ],
 )
 def test_values_refused(read: Callable[[str], object], wrong: str, sentence: str) -> None:
-    for text in ("", "1 m", "9." * 400, *wrong.split()):
+    for text in ("", "1 m", *wrong.split()):
         with pytest.raises(argparse.ArgumentTypeError, match=sentence):
             read(text)
 

@@ -43,6 +43,21 @@ def test_stop_before_or_after_the_wait(watch: Watch, shell: Any, monkeypatch: py
     assert watch.view().stopped
 
 
+def test_a_tick_of_a_subcommand(operation_service: LocalService, shell: Any) -> None:
+    seen: list[bool] = []
+    with connect(operation_service.address) as client:
+        watch = client.watch(operation_service.simulate(0.3).id)
+        wait_and_show(watch, shell, "none", tick=lambda: seen.append(watch.done))
+    assert False in seen
+
+
+def test_an_error_of_a_tick_ends_the_wait(watch: Watch, shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        wait_and_show(watch, shell, "text", tick=lambda: 1 / 0)
+    assert watch.view().stopped
+    assert capsys.readouterr().out.startswith("●")
+
+
 @pytest.mark.parametrize("broken", ["tick", "finish"])
 def test_an_error_of_the_panel_does_not_end_the_wait(
     operation_service: LocalService,
