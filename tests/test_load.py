@@ -72,8 +72,11 @@ def loaded_modules(*code: str) -> set[str]:
 
 
 def test_loading_imports_nothing_that_would_be_felt() -> None:
-    modules = loaded_modules("%load_ext ds_ops_magic", "%op help", "%op wait -h")
+    modules = loaded_modules("%load_ext ds_ops_magic")
     assert "ds_ops_magic.magics.op_magic" in modules
+    assert not any(name.startswith(("ds_ops_magic.magics.dispatch", "ds_ops_magic.client")) for name in modules)
+    modules = loaded_modules("%load_ext ds_ops_magic", "%op help", "%op wait -h")
+    assert "ds_ops_magic.magics.dispatch" in modules
     assert not HEAVY & modules
 
 

@@ -1,26 +1,31 @@
-"""``%op`` and ``%%op``: find the subcommand of a line, parse what follows it, and run it."""
+"""``%op`` and ``%%op`` as IPython knows them: their configuration, and what they keep from cell to cell.
+
+Light, as is all that it imports: ``%load_ext`` waits for it. `ds_ops_magic.magics.dispatch` runs the lines.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Callable, Enum, Float, TraitError, Unicode, validate
 
 from ds_ops_magic.history.default import default_history, use_profile
-from ds_ops_magic.magics import command_line, completion, notify, recent
-from ds_ops_magic.magics.invocation import Invocation
 from ds_ops_magic.magics.session import Session
-from ds_ops_magic.magics.subcommands import OVERVIEW, SUBCOMMANDS
-from ds_ops_magic.magics.targets import scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ds_ops_magic.history.history import History
+    from ds_ops_magic.magics.notify import Callback
     from ds_ops_magic.watch import Watch
+
+
+def _overview() -> str:
+    from ds_ops_magic.magics.subcommands import OVERVIEW
+
+    return OVERVIEW
 
 
 @magics_class
@@ -61,8 +66,10 @@ class OpMagics(Magics):
         raise TraitError(f"OpMagics.{name} is a number of {'seconds' if name == 'timeout' else 'calls'}, not {value}")
 
     @validate("on_end")
-    def _check_on_end(self, proposal: Any) -> notify.Callback | None:
-        function: notify.Callback | None = proposal["value"]
+    def _check_on_end(self, proposal: Any) -> Callback | None:
+        from ds_ops_magic.magics import notify
+
+        function: Callback | None = proposal["value"]
         if function is not None and notify.is_async(function):
             raise TraitError("OpMagics.on_end is a plain function: nobody would await a coroutine.")
         return function
@@ -71,37 +78,19 @@ class OpMagics(Magics):
     @needs_local_scope
     @line_cell_magic
     def op(self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
-        """Follow long-running operations."""
+        """Follow long-running operations: see ``%op help``."""
         __tracebackhide__ = True  # IPython's: the error of a user's cell is about the cell
-        hidden = line.rstrip().endswith(";")
-        words = command_line.split(line.rstrip().rstrip(";"))
-        if not words or words[0] in ("-h", "--help"):
-            words = ["help"]
-        subcommand = SUBCOMMANDS.get(words[0])
-        if cell is not None and not (subcommand and subcommand.cell_summary):
-            raise UsageError("%%op runs a cell and waits for what it gives: write %%op wait. See: %op help")
-        if subcommand is None:
-            raise UsageError(f"%op has no {words[0]!r}: it has {', '.join(SUBCOMMANDS)}. See: %op help")
-        options = command_line.parse(subcommand, words[1:])
-        if isinstance(options, str):
-            print(options)
-            return None
-        history = self._open_history()
-        scope = scope_of(self.shell, local_ns)
-        try:
-            result = subcommand.run(Invocation(options, scope, self.shell, self, self.session, history, cell, hidden))
-        finally:
-            recent.print_warning(history)
-        if hidden:
-            self.session.displayed.append(result)
-        return result
+        from ds_ops_magic.magics import dispatch
 
-    op.__doc__ = OVERVIEW
+        return dispatch.run(self, line, cell, local_ns, self._open_history())
+
+    op.getdoc = _overview  # type: ignore[union-attr]  # what IPython calls for %op?
 
     def complete(self, _shell: Any, event: Any) -> list[str]:
         """Complete a word for IPython's ``complete_command`` hook."""
-        ids = [*self.session.used_ids, *recent.recent_ids(self._open_history())]
-        return completion.complete(SUBCOMMANDS, event.line, event.symbol, self.shell.user_ns, ids)
+        from ds_ops_magic.magics import dispatch
+
+        return dispatch.complete(self, event.line, event.symbol, self._open_history())
 
     def was_displayed(self, value: Any) -> bool:
         return any(value is displayed for displayed in self.session.displayed)
@@ -124,5 +113,5 @@ class OpMagics(Magics):
     def _open_history(self) -> History | None:
         history = default_history(self.history)
         if history is not None:
-            history.auto_warn = False  # `recent.print_warning` says it in a line of its own
+            history.auto_warn = False  # `dispatch.run` says it in a line of its own
         return history
