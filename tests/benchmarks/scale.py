@@ -41,7 +41,7 @@ def _memory(address: str, number: int) -> dict[str, float]:
         client.get(names[0])
         usage = Usage()
         watch = client.watch(*names)
-        while not watch._standing.all_seen:
+        while not watch._state.all_seen:
             time.sleep(0.05)
         return {"bytes": usage.memory / number, "ours": poller_threads(), "of the process": usage.threads}
 

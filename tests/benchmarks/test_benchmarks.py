@@ -9,8 +9,10 @@ import pytest
 
 from ds_ops_magic.polling.schedule import Schedule
 
+from . import scale
 from .__main__ import NAMES, main
 from .report import Bar, Row, table
+from .server import Server
 from .simulator import Span, by_schedule, every, growing, log_normal, log_uniform, mean_bound, simulate
 
 
@@ -47,6 +49,13 @@ def test_what_runs_on_the_virtual_clock_runs(tmp_path: Path, capsys: pytest.Capt
     found = json.loads((tmp_path / "found.json").read_text())
     assert {row["benchmark"] for row in found["results"]} == {"calls"}
     assert found["versions"]["grpcio"]
+
+
+def test_what_follows_operations_of_a_server_runs() -> None:
+    with Server() as server:
+        assert scale._memory(server.address, 3)["ours"] == 1
+        mean_delay, _ = scale._burst(server.address, 3, 1.1)
+    assert mean_delay > 0
 
 
 def test_a_name_that_is_unknown_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
