@@ -79,7 +79,7 @@ class Action(enum.Enum):
 _RETRIED = {OnGet.RETRY, OnGet.BACK_OFF, OnGet.RETRY_LIMITED, OnCancel.RETRY}
 
 
-@dataclass
+@dataclass(slots=True)
 class Attempts:
     """What went wrong with the calls about one operation since the last answer."""
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.polling.schedule import Schedule
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class TrackedOperation:
     """An operation that somebody follows."""
 
