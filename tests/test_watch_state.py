@@ -1,4 +1,4 @@
-"""How the operations of a Watch stand: what each report changes, and when a wait has what it waits for."""
+"""What a Watch knows of its operations: what each update changes, and when a wait has what it waits for."""
 
 from __future__ import annotations
 

@@ -28,12 +28,12 @@ class Noticed:
         self.durations: dict[str, Any] = {}
         self.seen: set[str] = set()
 
-    def on_updates(self, reports: list[Any]) -> None:
+    def on_updates(self, updates: list[Any]) -> None:
         now = time.time()
-        for report in reports:
-            self.seen.add(report.id)
-            if report.after is not None and report.after.done:
-                self.at[report.id] = now
+        for update in updates:
+            self.seen.add(update.id)
+            if update.after is not None and update.after.done:
+                self.at[update.id] = now
 
     @property
     def delays(self) -> list[float]:
