@@ -78,7 +78,7 @@ class Watch:
                 tuple(self._state.entries.values()),
                 self._poller.health,
                 self._stopped,
-                self._state.pace,
+                self._state.throughput,
                 self._state.watched_for,
                 self.durations,
             )

@@ -47,7 +47,7 @@ class WatchState:
         return self._clock() - self._since
 
     @property
-    def pace(self) -> float:
+    def throughput(self) -> float:
         """How many end a second, since each was seen: those that had ended before do not count. 0 for too few."""
         if self._all_seen_at is None:
             return 0.0

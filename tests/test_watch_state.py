@@ -58,14 +58,14 @@ def test_the_pace_is_that_of_the_time_since_each_was_seen() -> None:
     for number, name in enumerate(names):  # a first round of 40 s, in which half turn out to be over
         now[0] += 1.0
         state.apply(good(name) if number < 20 else Update(name, after=operation(name)))
-        assert state.pace == 0.0
+        assert state.throughput == 0.0
     assert state.watched_for == 40.0
     for number, name in enumerate(names[20:30], 1):
         now[0] += 0.4
         state.apply(good(name))
-        assert state.pace == 0.0, f"{number} ends in {number * 0.4} s are too little to go by"
+        assert state.throughput == 0.0, f"{number} ends in {number * 0.4} s are too little to go by"
     now[0] += 1.0
-    assert state.pace == pytest.approx(10 / 5.0)
+    assert state.throughput == pytest.approx(10 / 5.0)
 
 
 @pytest.mark.parametrize("last", [good, bad, gone])

@@ -143,8 +143,8 @@ def _rest(view: View, hidden: int, running: int) -> str:
     if not hidden:
         return ""
     text = f"and {hidden:,} more"
-    if running and view.pace and not view.stopped:
-        text += f" · about {duration(running / view.pace, ticking=True)} left at this rate"
+    if running and view.throughput and not view.stopped:
+        text += f" · about {duration(running / view.throughput, ticking=True)} left at this rate"
     return text
 
 

@@ -91,7 +91,7 @@ class View(PickledByName):
 
     Attributes:
         entries: One an operation, in the order given.
-        pace: How many end a second; 0 while there is too little to go by.
+        throughput: How many end a second; 0 while there is too little to go by.
         watched_for: Seconds since the watch was made.
         durations: How long earlier operations took, by kind.
     """
@@ -99,7 +99,7 @@ class View(PickledByName):
     entries: tuple[Entry, ...]
     health: Health
     stopped: bool = False
-    pace: float = 0.0
+    throughput: float = 0.0
     watched_for: float = 0.0
     durations: Mapping[str, Durations] = field(default_factory=dict)
 

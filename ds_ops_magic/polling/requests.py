@@ -67,7 +67,7 @@ class Requests:
                 continue
             delay = service.delay_after(failed, attempts, operation_id)
             if self._time() + delay >= deadline:
-                raise failed if isinstance(failed, UnreadableAnswer) else service.silence(str(failed))
+                raise failed if isinstance(failed, UnreadableAnswer) else service.unavailable(str(failed))
             await asyncio.sleep(delay)
 
     async def _acquire(self, made: float) -> None:
@@ -87,6 +87,6 @@ class Requests:
     def _check_service(self, made: float) -> None:
         health, blocked = self._service.health, self._service.limiter.blocked_for()
         if health.was_silent_since(made):
-            raise self._service.silence(health.current.last_status or "")
+            raise self._service.unavailable(health.current.last_status or "")
         if blocked > health.request_timeout:
-            raise self._service.silence(f"RESOURCE_EXHAUSTED: it wants no calls for another {duration(blocked)}")
+            raise self._service.unavailable(f"RESOURCE_EXHAUSTED: it wants no calls for another {duration(blocked)}")

@@ -73,7 +73,7 @@ class OperationService:
             return errors.unreadable(operation_id, None, failed.message)
         return grpc_codes.error_for(failed.code, failed.message, operation_id, doing, self.connection.source)
 
-    def silence(self, status: str) -> OperationsError:
+    def unavailable(self, status: str) -> OperationsError:
         """Make the error a user reads when there is no answer; ``status`` is what gRPC said last."""
         return grpc_codes.unavailable(status, self.connection.endpoint)
 

@@ -198,7 +198,7 @@ class Tracker:
             await service.refresher.refresh(token_generation, tracked.since)
             self._ask_again(tracked, 0.0)
         elif service.health.never_answered:
-            self.give_up(service.silence(str(failed)))
+            self.give_up(service.unavailable(str(failed)))
         else:
             self._ask_again(tracked, service.delay_after(failed, tracked.attempts, tracked.id))
 

@@ -54,7 +54,7 @@ def test_an_outage_in_the_foot():
 def test_the_time_left_at_the_rate_so_far():
     many = [snapshot(f"op{number}") for number in range(1000)]
     assert panel(*many).rest == "and 990 more"
-    assert panel(*many, pace=0.5).rest == "and 990 more · about 33 min 20 s left at this rate"
+    assert panel(*many, throughput=0.5).rest == "and 990 more · about 33 min 20 s left at this rate"
 
 
 def test_snapshots_outside_of_a_watch():
