@@ -25,8 +25,8 @@ PROBE_TIMEOUT = 1.0
 still answers is to be found soon."""
 REQUEST_TIMEOUT = 10.0
 """Seconds that a single get or cancel goes on trying."""
-
-_OUTAGE = 8  # calls in a row without an answer make an outage; a service that refuses some brings fewer
+OUTAGE = 8
+"""Calls in a row without an answer that make an outage; a service that refuses some brings fewer."""
 
 
 class OutageDetector:
@@ -43,6 +43,8 @@ class OutageDetector:
         self._needed = 0.0  # seconds for a call, as far as the last answer, or the lack of any, tells
         self.failures = 0
         """Calls in a row that brought no answer."""
+        self.waiting_calls = 0
+        """Calls under way that wait for the connection."""
 
     @property
     def answered(self) -> bool:
@@ -50,7 +52,7 @@ class OutageDetector:
 
     @property
     def is_away(self) -> bool:
-        return self.failures >= _OUTAGE
+        return self.failures >= OUTAGE
 
     @property
     def never_answered(self) -> bool:
@@ -64,9 +66,10 @@ class OutageDetector:
         """Whether a call waits for the service's return (gRPC's wait_for_ready).
 
         Otherwise, and before the first answer, gRPC should say at once what is wrong: of a connection that went away
-        the first call says that, and the next one why there is no other.
+        the first call says that, and the next one why there is no other. A few wait, to be there the moment it is
+        back; of the others each fails, and counts. All that wait are made at once at its return.
         """
-        return self.answered and self.failures > 1
+        return self.answered and self.failures > 1 and self.waiting_calls < OUTAGE
 
     @property
     def request_timeout(self) -> float:
@@ -103,7 +106,7 @@ class OutageDetector:
         self._last_status = str(failed)
         if self._silent_since is None:
             self._silent_since = self._clock()
-        if self.failures == _OUTAGE:
+        if self.failures == OUTAGE:
             _log.debug("the service is away: %d calls in a row brought no answer", self.failures)
         if failed.on_get is OnGet.BACK_OFF:  # no answer about the operation, and yet the service is there
             self._last_answer = datetime.now(timezone.utc)

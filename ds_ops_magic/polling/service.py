@@ -79,8 +79,9 @@ class OperationService:
 
     async def _call(self, method: str, operation_id: str, request: bytes, timeout: float) -> bytes:
         began, code = self._time(), "OK"
+        wait = self.health.should_wait_for_connection
+        self.health.waiting_calls += wait
         try:
-            wait = self.health.should_wait_for_connection
             answer = await self.channel.call(method, request, timeout, wait_for_ready=wait)
             self.health.note_answer(self._time() - began)
         except CallFailed as failed:
@@ -88,6 +89,7 @@ class OperationService:
             self.health.note_failure(failed, timeout)
             raise
         finally:
+            self.health.waiting_calls -= wait
             if _log.isEnabledFor(logging.DEBUG):
                 took = (self._time() - began) * 1000
                 _log.debug("%s %s: %s in %.0f ms", method.rpartition("/")[2], tidy(operation_id, 50), code, took)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from ds_ops_magic.model.view import Health
-from ds_ops_magic.polling.health import LONGEST_CALL, PROBE_TIMEOUT, REQUEST_TIMEOUT, OutageDetector
+from ds_ops_magic.polling.health import LONGEST_CALL, OUTAGE, PROBE_TIMEOUT, REQUEST_TIMEOUT, OutageDetector
 from ds_ops_magic.polling.retry import CallFailed
 
 
@@ -120,6 +120,9 @@ def test_calls_wait_for_a_connection_once_two_have_said_what_is_wrong() -> None:
     waits = [detector(failures=failures).should_wait_for_connection for failures in range(4)]
     assert waits == [False, False, True, True]
     assert not detector(answered=False, failures=4).should_wait_for_connection
+    found = detector(failures=4)
+    found.waiting_calls = OUTAGE
+    assert not found.should_wait_for_connection
 
 
 @pytest.mark.parametrize(("answered", "seconds"), [(True, REQUEST_TIMEOUT), (False, 2.0)])
