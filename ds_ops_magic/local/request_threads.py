@@ -31,6 +31,9 @@ MAX_THREADS = 256
 _BASE_THREADS = 8  # not counting those that wait for a request
 _STALL = 0.02
 """Seconds without a call being taken, while one is queued, after which threads are added."""
+_MOMENT = 0.25
+"""Seconds that a call has for its request at least, where no more threads can be added: on a busy machine, too, the
+requests of most calls have arrived by then."""
 
 
 class _Waiting(NamedTuple):
@@ -128,7 +131,7 @@ class RequestThreads(futures.Executor):
             self._wake.wait(self._until_next())
             self._wake.clear()
             seen = self._taken
-            self._cancel_overdue()
+            self._cancel_waiting_for(self._request_timeout)
             while not (self._closed or self._queue.empty()):
                 if self._is_stalled():
                     self._add_threads()
@@ -139,10 +142,10 @@ class RequestThreads(futures.Executor):
             return max(0.0, waiting[0].since + self._request_timeout - time.monotonic())
         return None if self._asleep else self._request_timeout
 
-    def _cancel_overdue(self) -> None:
-        overdue = time.monotonic() - self._request_timeout
+    def _cancel_waiting_for(self, seconds: float) -> None:
+        then = time.monotonic() - seconds
         for waiting in self._longest_waiting():
-            if waiting.since <= overdue:
+            if waiting.since <= then:
                 waiting.cancel()
 
     def _longest_waiting(self) -> list[_Waiting]:
@@ -154,7 +157,7 @@ class RequestThreads(futures.Executor):
         return self._taken == before
 
     def _add_threads(self) -> None:
-        # One thread per queued call; if none can be started, the calls that waited longest for a request are ended.
+        # One thread per queued call; if none can be started, calls that have long waited for a request are ended.
         with self._lock:
             missing = min(self._queue.qsize(), self._max_threads - self._workers)
             try:
@@ -162,6 +165,5 @@ class RequestThreads(futures.Executor):
                     self._start_worker()
             except threads.ThreadLimitReached:
                 missing = 0
-        waiting = self._longest_waiting()
-        for call in waiting[: 0 if missing else 1 + len(waiting) // 2]:
-            call.cancel()
+        if not missing:
+            self._cancel_waiting_for(_MOMENT)

@@ -125,6 +125,25 @@ def test_max_threads(executor):
     assert all(future.result(DEADLINE) for future in blocked)
 
 
+def test_requests_that_take_a_moment(executor, monkeypatch):
+    monkeypatch.setattr(request_threads, "_MOMENT", DEADLINE)
+    go_on, cancelled = threading.Event(), []
+
+    def requests(number):
+        assert go_on.wait(DEADLINE)
+        yield number
+
+    def receive(number):
+        return executor.receive(requests(number), lambda: cancelled.append(number))
+
+    received = [executor.submit(receive, number) for number in range(80)]  # twice as many as there may be threads
+    wait_until(lambda: len(threads_of("requests")) == 41)
+    time.sleep(5 * request_threads._STALL)  # seen as stalled, several times
+    go_on.set()
+    assert [future.result(DEADLINE) for future in received] == list(range(80))
+    assert not cancelled
+
+
 def test_no_more_threads(executor, no_threads):
     with no_threads:
         assert [executor.submit(int, number).result(DEADLINE) for number in range(20)] == list(range(20))
