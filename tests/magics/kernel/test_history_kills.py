@@ -37,10 +37,16 @@ chance = random.Random(4)
 from ds_ops_magic.history.database import HistoryFile
 from pathlib import Path
 
+def recorded():
+    return os.path.getsize(f"{folder}/victim.ids") if os.path.exists(f"{folder}/victim.ids") else 0
+
 for round in range(kills):
+    before = recorded()
     victim = os.fork()
     if victim == 0:
         write(f"{folder}/history.sqlite", f"{folder}/victim.ids", f"victim{round}", f"{folder}/never")
+    while round % 2 and recorded() == before:  # every other one comes as far as to record something
+        time.sleep(0.001)
     time.sleep(chance.uniform(0.0, 0.06))
     os.kill(victim, signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(victim, 0)[1]) == -signal.SIGKILL
@@ -73,4 +79,4 @@ def test_no_recorded_id_is_missing(tmp_path: Path) -> None:
     kept = {record.id for record in history.load()}
     history.close()
     assert set(recorded) - kept == set()
-    assert len({name.partition("-")[0] for name in recorded}) > KILLS / 10  # many came as far as to record something
+    assert len({name.partition("-")[0] for name in recorded}) >= KILLS / 2
