@@ -47,7 +47,7 @@ for round in range(kills):
         write(f"{folder}/history.sqlite", f"{folder}/victim.ids", f"victim{round}", f"{folder}/never")
     while round % 2 and recorded() == before:  # every other one comes as far as to record something
         time.sleep(0.001)
-    time.sleep(chance.uniform(0.0, 0.06))
+    time.sleep(chance.uniform(0.0, 0.03 if round % 2 else 0.06))
     os.kill(victim, signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(victim, 0)[1]) == -signal.SIGKILL
     if round % 10 == 0:
