@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,11 +45,12 @@ def test_stop_before_or_after_the_wait(watch: Watch, shell: Any, monkeypatch: py
 
 
 def test_a_tick_of_a_subcommand(operation_service: LocalService, shell: Any) -> None:
-    seen: list[bool] = []
+    ticked = threading.Event()
     with connect(operation_service.address) as client:
-        watch = client.watch(operation_service.simulate(0.3).id)
-        wait_and_show(watch, shell, "none", tick=lambda: seen.append(watch.done))
-    assert False in seen
+        watch = client.watch(operation_service.submit(ticked.wait, 20).id)  # ends with the first tick
+        wait_and_show(watch, shell, "none", tick=ticked.set)
+    assert ticked.is_set()
+    assert watch.operations[0].result().bool_value  # not given up after 20 s
 
 
 def test_an_error_of_a_tick_ends_the_wait(watch: Watch, shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
