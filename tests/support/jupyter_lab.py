@@ -260,7 +260,7 @@ def _server(python: str | Path, folder: Path, dark: bool, also: dict[str, str]) 
             yield url, token
         finally:
             server.terminate()
-            server.wait(10)
+            server.wait(60)
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
