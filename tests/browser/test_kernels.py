@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from ds_ops_magic.local.simulation import CANCEL_DURATION
-from tests.support.ipykernels import VERSIONS, wait_or_reload
+from tests.support.ipykernels import VERSIONS
 from tests.support.jupyter_lab import Notebook
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.parametrize("version", VERSIONS)]
@@ -55,8 +55,7 @@ def test_a_page_that_is_loaded_again_keeps_the_panel_alive(opened: Opener, versi
     notebook.save()
     notebook.reload()
     panel = notebook.cell(1)
-    running = panel.locator(".dsops-status", has_text="running")
-    wait_or_reload(notebook, lambda timeout: running.wait_for(timeout=timeout * 1000), version)
+    panel.locator(".dsops-status", has_text="running").wait_for()
     before = panel.locator("[role=progressbar] + .dsops-quiet").inner_text()
     notebook.page.wait_for_function(
         "before => document.querySelector('[role=progressbar] + .dsops-quiet').innerText !== before", arg=before

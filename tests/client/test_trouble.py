@@ -27,7 +27,7 @@ def most_in_a_second(given: list[float]) -> int:
     return max(sum(start <= at < start + 1.0 for at in given[number:]) for number, start in enumerate(given))
 
 
-@pytest.mark.parametrize(("down", "rate"), [(0.5, 200.0), (3.0, 40.0)])  # of 40, two at a time
+@pytest.mark.parametrize(("down", "rate"), [(0.5, 200.0), (3.0, 200.0), (3.0, 40.0)])  # of 40, two at a time
 def test_a_server_that_is_back_is_asked_soon_and_without_a_storm(
     down: float, rate: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import site
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable
 from pathlib import Path
-
-from playwright.sync_api import TimeoutError
-
-from tests.support.jupyter_lab import Notebook
 
 VERSIONS = ("6.29.5", "7.3.0", "7.4.0")
 """The three ways in which ipykernel hands messages to the main thread."""
@@ -21,19 +15,6 @@ VERSIONS = ("6.29.5", "7.3.0", "7.4.0")
 
 def kernel_name(version: str) -> str:
     return f"ipykernel-{version}"
-
-
-def wait_or_reload(notebook: Notebook, wait: Callable[[float], object], version: str) -> None:
-    """Wait for what the page asks its kernel for when it is loaded; ``wait`` takes a timeout in seconds.
-
-    ipykernel 7.3 loses events, the first one of a page too: loading it again helps, as the README says.
-    """
-    if version == "7.3.0":
-        with contextlib.suppress(TimeoutError):
-            wait(20.0)
-            return
-        notebook.reload()
-    wait(60.0)
 
 
 def install(folder: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,14 +111,15 @@ def test_without_a_connection(earlier: History, shell: Any, run: Op) -> None:
     assert "Followed at all endpoints" in said
 
 
-def test_a_listing_can_be_waited_for(op: Op, begin: Op, shell: Any) -> None:
-    ids = [begin(60), begin(60)]
+def test_a_listing_can_be_waited_for(op: Op, operation_service: LocalService) -> None:
+    listed = threading.Event()
+    ids = [operation_service.submit(listed.wait, 20).id for _ in range(2)]
     op(f"get {ids[0]} {ids[1]}")
     op("list --running -o jobs")
-    op("cancel jobs")
-    ended = op("wait jobs --no-raise")
+    listed.set()
+    ended = op("wait jobs")
     assert isinstance(ended, Operations)
-    assert {operation.id for operation in ended.failed} == set(ids)
+    assert {operation.id for operation in ended.succeeded} == set(ids)
 
 
 def test_the_last_ones_are_waited_for(op: Op, begin: Op, earlier: History) -> None:
