@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         WaitTimeout,
         WatchStopped,
     )
+    from ds_ops_magic.model.ids import Job
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.operations import Operations
     from ds_ops_magic.model.outcome import ErrorStatus, Status
@@ -57,6 +58,7 @@ __all__ = [
     "ErrorStatus",
     "History",
     "InvalidOperationId",
+    "Job",
     "LocalService",
     "NotAnOperation",
     "NotCancelled",
@@ -109,6 +111,7 @@ _HOMES = {
     "local.retention": ("Retention",),
     "local.service": ("LocalService",),
     "model.estimates": ("Durations",),
+    "model.ids": ("Job",),
     "model.operation": ("Operation",),
     "model.operations": ("Operations",),
     "model.outcome": ("ErrorStatus", "Status"),

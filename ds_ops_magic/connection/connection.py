@@ -13,6 +13,7 @@ from ds_ops_magic.connection.files import UnreadableFile, read_file
 from ds_ops_magic.connection.redaction import redacted
 from ds_ops_magic.connection.tokens import NoToken, Token, Tokens
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected
+from ds_ops_magic.model.ids import OPERATION
 from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import one_line, tidy
 
@@ -46,8 +47,16 @@ class Connection(PickledByName):
         """The key of the service in the history, the same in every process."""
         return self.endpoint
 
-    def channel(self, options: Options) -> grpc.aio.Channel:
-        """Open a channel; called on the event loop that will use it."""
+    def address_of(self, service: str) -> str:
+        """Return the address of a service by its id in endpoint discovery; an endpoint of one's own answers for all.
+
+        Raises:
+            OperationsError: Endpoint discovery knows no such service.
+        """
+        return self.endpoint
+
+    def channel(self, options: Options, service: str = OPERATION) -> grpc.aio.Channel:
+        """Open a channel to a service; called on the event loop that will use it."""
         raise NotImplementedError
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
@@ -122,7 +131,7 @@ class EndpointConnection(TokenConnection):
         self._tls = self._roots is not None or not is_on_this_host(address)
         self._tokens = Tokens(_read_token(token_env) if token_env else None)
 
-    def channel(self, options: Options) -> grpc.aio.Channel:
+    def channel(self, options: Options, service: str = OPERATION) -> grpc.aio.Channel:
         import grpc
 
         options = (*options, *channel_options(self.endpoint))

@@ -11,8 +11,9 @@ from ds_ops_magic.connection.background import in_background
 from ds_ops_magic.connection.connection import Connection, Options
 from ds_ops_magic.connection.redaction import redacted
 from ds_ops_magic.connection.tokens import Token, Tokens
-from ds_ops_magic.connection.yandex_api import IAM, OPERATION
+from ds_ops_magic.connection.yandex_api import IAM
 from ds_ops_magic.model.errors import NotConnected, OperationsError, thread_limit
+from ds_ops_magic.model.ids import OPERATION
 from ds_ops_magic.util.text import duration, one_line, tidy
 from ds_ops_magic.util.threads import DaemonThreads, ThreadLimitReached
 
@@ -54,7 +55,7 @@ class SdkConnection(_BySdk):
         self._address = endpoints[OPERATION]
         self.endpoint = tidy(self._address)
 
-    def channel(self, options: Options) -> grpc.aio.Channel:
+    def channel(self, options: Options, service: str = OPERATION) -> grpc.aio.Channel:
         import grpc
 
         options = (*options, *channel_options(self._address))
@@ -83,7 +84,7 @@ class StubConnection(_BySdk):
             raise TimeoutError(f"no answer within {duration(DISCOVERY_TIMEOUT)}")
         self._stub = pending.result()
 
-    def channel(self, options: Options) -> Any:
+    def channel(self, options: Options, service: str = OPERATION) -> Any:
         return _StubChannel(self._stub)  # whose options are the SDK's own
 
 

@@ -12,8 +12,9 @@ from ds_ops_magic.connection.addresses import channel_options
 from ds_ops_magic.connection.background import in_background
 from ds_ops_magic.connection.connection import Options, TokenConnection
 from ds_ops_magic.connection.tokens import NoToken, SourceAbsent, TemporarilyUnavailable, Token, Tokens
-from ds_ops_magic.connection.yandex_api import OPERATION, Cloud, DiscoveryFailed
+from ds_ops_magic.connection.yandex_api import Cloud, DiscoveryFailed
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected, OperationsError
+from ds_ops_magic.model.ids import OPERATION
 from ds_ops_magic.util.text import duration, tidy
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class YandexConnection(TokenConnection):
         self._tokens = Tokens(token)
         self._renew_at = self._renewal_time(token)
 
-    def channel(self, options: Options) -> grpc.aio.Channel:
+    def channel(self, options: Options, service: str = OPERATION) -> grpc.aio.Channel:
         import grpc
 
         options = (*options, *channel_options(self.endpoint))

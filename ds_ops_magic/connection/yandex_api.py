@@ -20,6 +20,7 @@ from ds_ops_magic.model.grpc_codes import (
     unavailable,
     wrong_certificate,
 )
+from ds_ops_magic.model.ids import OPERATION
 from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import one_line
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.util.pending import Pending
 
 DISCOVERY = "api.cloud.yandex.net:443"
-OPERATION, IAM = "operation", "iam"  # ids of services in endpoint discovery
+IAM = "iam"  # its id in endpoint discovery
 
 _log = logging.getLogger(__name__)
 

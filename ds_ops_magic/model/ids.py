@@ -1,9 +1,16 @@
-"""Operation ids, as messages and commands show them."""
+"""Operation ids and keys, and how messages and commands show them.
+
+A key says of an operation where it is asked about, and its id there: ``ID`` at the operation service, ``job:ID`` at the
+service of DataSphere's jobs, ``SERVICE:ID`` at another host that has an OperationService of its own.
+"""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import counted, tidy
 
 if TYPE_CHECKING:
@@ -11,6 +18,39 @@ if TYPE_CHECKING:
 
 MAX_ID_LENGTH = 50
 """The most characters an operation id has (``operation_service.proto``: length ``<=50``)."""
+
+OPERATION = "operation"
+"""The service, by its id in endpoint discovery, that is asked about a plain id."""
+JOB = "job"
+"""What keys of jobs begin with."""
+
+_KEY = re.compile(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*):([A-Za-z0-9_-]+)")
+
+
+@dataclass(frozen=True)
+class Job(PickledByName):
+    """A DataSphere job by its job id, as the console shows it; what takes an operation takes this too.
+
+    Attributes:
+        id: The id of the job, which is not that of an operation.
+    """
+
+    id: str
+
+    @property
+    def key(self) -> str:
+        """The job as a text that stands for it: ``job:ID``."""
+        return key_of(JOB, self.id)
+
+
+def key_of(service: str, bare_id: str) -> str:
+    return bare_id if service == OPERATION else f"{service}:{bare_id}"
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """Return what a key begins with, or `OPERATION`, and the id in it: ``("job", ID)``, ``("operation", ID)``."""
+    found = _KEY.fullmatch(key)
+    return (found[1], found[2]) if found else (OPERATION, key)
 
 
 def shown_id(operation_id: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 
 from ds_ops_magic.connection.connection import EndpointConnection, Options
+from ds_ops_magic.model.ids import OPERATION
 from ds_ops_magic.polling.service import OperationService, read
 from tests.support.calling import calling, failure_of
 from tests.support.following import connections_to, lasting, poller_threads, until
@@ -21,7 +22,7 @@ Code = grpc.StatusCode
 class WithoutDeadlines(EndpointConnection):
     """Its channel forgets the deadlines of calls, as one does whose poller has stalled."""
 
-    def channel(self, options: Options) -> grpc.aio.Channel:
+    def channel(self, options: Options, service: str = OPERATION) -> grpc.aio.Channel:
         channel = super().channel(options)
         opened = channel.unary_unary
 
