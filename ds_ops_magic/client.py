@@ -64,8 +64,10 @@ class OperationClient:
 
         def poller(owner: Callable[[], object]) -> Poller:
             from ds_ops_magic.polling.poller import Poller  # gRPC takes a quarter of a second to import
+            from ds_ops_magic.services.registry import KnownServices
 
-            return Poller(connection, schedule or Schedule(), rate, connect_timeout, owner=owner)
+            services = KnownServices()
+            return Poller(connection, schedule or Schedule(), rate, connect_timeout, owner=owner, services=services)
 
         self._poller = PollerOwner(poller)
 

@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 
 from ds_ops_magic.model.grpc_codes import code_of
+from ds_ops_magic.model.ids import OPERATION
 from ds_ops_magic.polling.retry import CallFailed, retry_after
 from ds_ops_magic.util.text import tidy
 
@@ -45,11 +46,11 @@ _PAUSED = -1.0
 
 
 class Channel:
-    """A channel, and the calls of the gRPC methods with these full names. Lives on one event loop."""
+    """A channel to the host of a service, by its id in endpoint discovery. Lives on one event loop."""
 
-    def __init__(self, connection: Connection, *methods: str) -> None:
+    def __init__(self, connection: Connection, service: str = OPERATION) -> None:
         self._connection = connection
-        self._names = methods
+        self._service = service
         self._channel: grpc.aio.Channel | None = None
         self._methods: dict[str, Any] = {}
         self._open()
@@ -62,7 +63,7 @@ class Channel:
         self._given_up_at = 0.0
 
     async def call(self, method: str, request: bytes, timeout: float, *, wait_for_ready: bool) -> bytes:
-        """Make a call, and make it again if the channel is closed for a fork meanwhile; raises CallFailed."""
+        """Call a method by its full name, and once more if the channel is closed for a fork; raises CallFailed."""
         while True:
             while not self._opened.is_set():  # one pause may follow the other
                 await self._opened.wait()
@@ -106,16 +107,20 @@ class Channel:
 
     def _open(self) -> None:
         _idle_channel()
-        _log.debug("open a channel to %s", tidy(self._connection.endpoint, 100))
-        self._channel = channel = self._connection.channel(_OPTIONS)
-        # Bytes in, bytes out: grpc.aio turns a message with broken UTF-8 into None without an error.
-        self._methods = {name: channel.unary_unary(name) for name in self._names}
+        _log.debug("open a channel to %s", tidy(self._connection.address_of(self._service), 100))
+        self._channel = self._connection.channel(_OPTIONS, self._service)
+
+    def _method(self, name: str) -> Any:
+        if name not in self._methods:
+            # Bytes in, bytes out: grpc.aio turns a message with broken UTF-8 into None without an error.
+            self._methods[name] = cast("grpc.aio.Channel", self._channel).unary_unary(name)
+        return self._methods[name]
 
     async def _attempt(
         self, method: str, request: bytes, timeout: float, wait_for_ready: bool
     ) -> bytes | CallFailed | None:
         """Return the answer, or why there is none; None where the channel was closed for a fork meanwhile."""
-        call = self._methods[method](
+        call = self._method(method)(
             request, timeout=timeout, metadata=self._connection.metadata(), wait_for_ready=wait_for_ready
         )
         self._overdue_at[call] = self._loop.time() + timeout + 1.0

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic.model import errors
 from ds_ops_magic.model.errors import OperationsError, WatchStopped
+from ds_ops_magic.model.sources import AS_USUAL, Services
+from ds_ops_magic.polling.host import Host
+from ds_ops_magic.polling.hosts import Hosts
 from ds_ops_magic.polling.listeners import Listeners, reference_to
 from ds_ops_magic.polling.loop import BackgroundLoop
-from ds_ops_magic.polling.requests import Requests
-from ds_ops_magic.polling.service import OperationService
 from ds_ops_magic.polling.tracker import Tracker
 from ds_ops_magic.util import fork
 
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.connection.connection import Connection
     from ds_ops_magic.model.operation import Operation
+    from ds_ops_magic.model.sources import Call, CancelOptions
     from ds_ops_magic.model.view import Health
+    from ds_ops_magic.polling.host import Answer
     from ds_ops_magic.polling.listeners import Listener
     from ds_ops_magic.polling.schedule import Schedule
-    from ds_ops_magic.polling.service import Answer
+    from ds_ops_magic.polling.tracked import TrackedOperation
     from ds_ops_magic.util.pending import Pending
 
 IN_FLIGHT = 128  # calls under way at once, at most: more take memory, and bring nothing
@@ -35,7 +38,8 @@ class Poller:
 
     Public methods may be called from any thread, and return at once. Listeners are not kept alive: what a listener that
     is gone followed alone is not polled any more; when ``owner`` returns None, the poller closes itself.
-    ``connect_timeout`` seconds of silence, before the service has ever answered, end every wait.
+    ``connect_timeout`` seconds of silence, before the service has ever answered, end every wait. ``services`` says at
+    which service an operation is asked about; each host has ``rate`` calls a second.
     """
 
     def __init__(
@@ -46,12 +50,14 @@ class Poller:
         connect_timeout: float,
         in_flight: int = IN_FLIGHT,
         owner: Callable[[], object] = lambda: True,
+        services: Services | None = None,
     ) -> None:
         self._connection = connection
         self._schedule = schedule
         self._rate = rate
         self._connect_timeout = connect_timeout
         self._in_flight = in_flight
+        self._services = services or Services()
         self._listeners = Listeners(lambda work: self._background.loop.call_soon(work))
         self._background = BackgroundLoop("ds_ops_magic poller", self._open, self._shut, self._died, owner)
         self.left_in_parent = False
@@ -76,31 +82,35 @@ class Poller:
 
     @property
     def health(self) -> Health:
-        return self._service.health.current
+        return self._hosts.health
 
     def follow(self, ids: Iterable[str], listener: Listener) -> None:
         """Poll these until each is done; an id that is tracked already is not polled twice."""
         ids = list(ids)
-        self._background.soon(self._tracker.follow, ids, self._listeners.add(listener, ids))
+        self._background.soon(self._hosts.follow, ids, self._listeners.add(listener, ids))
 
     def unfollow(self, ids: Iterable[str], listener: Listener) -> None:
         """Stop telling a listener about these, and polling those that nobody else follows."""
-        self._background.soon(self._tracker.unfollow, list(ids), reference_to(listener))
+        self._background.soon(self._hosts.unfollow, list(ids), reference_to(listener))
 
-    def cancel_followed(self, ids: Iterable[str]) -> None:
+    def cancel_followed(self, ids: Iterable[str], options: CancelOptions = AS_USUAL) -> None:
         """Ask for these to be cancelled; the listeners get the answer or the error."""
         for operation_id in ids:
-            self._background.soon(self._background.spawn, self._tracker.cancel, operation_id)
+            self._background.soon(self._background.spawn, self._hosts.cancel_followed, operation_id, options)
 
     def time_to_ask(self, number: int) -> float:
         """Return the seconds in which so many tracked operations are polled once, at the client's rate."""
-        return _SINGLE_POLL_TIMEOUT + max(number, len(self._tracker.operations)) / self._rate
+        return _SINGLE_POLL_TIMEOUT + max(number, self._hosts.number_tracked) / self._rate
 
-    def get(self, operation_id: str) -> Pending[Operation]:
-        return self._background.run(lambda: _operation(self._requests.get(operation_id)))
+    def get(self, key: str) -> Pending[Operation]:
+        return self._background.run(lambda: _operation(self._hosts.get(key)))
 
-    def cancel(self, operation_id: str) -> Pending[Operation]:
-        return self._background.run(lambda: _operation(self._requests.cancel(operation_id)))
+    def cancel(self, key: str, options: CancelOptions = AS_USUAL) -> Pending[Operation]:
+        return self._background.run(lambda: _operation(self._hosts.cancel(key, options)))
+
+    def call(self, call: Call, about: str, doing: str) -> Pending[bytes]:
+        """Make any call; the errors are about what ``about`` names, and say that ``doing`` it failed."""
+        return self._background.run(lambda: self._hosts.call(call, about, doing))
 
     def close(self, *, at_exit: bool = False) -> None:
         """Stop asking, end every wait with WatchStopped, which is left out at exit, and end the thread."""
@@ -111,13 +121,13 @@ class Poller:
         if not self._background.is_current():
             with contextlib.suppress(WatchStopped, TimeoutError):
                 # In its turn, before any resume: the task may begin when a fork that could not wait is long over.
-                self._background.soon(self._service.channel.pause)
-                self._background.run(self._service.channel.close_while_paused).result(_FORK_TIMEOUT)
+                self._background.soon(self._hosts.pause)
+                self._background.run(self._hosts.close_while_paused).result(_FORK_TIMEOUT)
 
     def after_fork_in_parent(self) -> None:
         if not self._background.is_current():
             with contextlib.suppress(WatchStopped):
-                self._background.soon(self._service.channel.resume)
+                self._background.soon(self._hosts.resume)
 
     def after_fork_in_child(self) -> None:
         self.left_in_parent = True
@@ -126,21 +136,26 @@ class Poller:
     # Everything below runs on the loop's thread.
 
     def _open(self) -> None:
-        self._service = OperationService(self._connection, self._rate, self._connect_timeout)
-        self._requests = Requests(self._service)
-        self._tracker = Tracker(
-            self._background, self._service, self._requests, self._listeners, self._schedule, self._in_flight
-        )
-        self._background.spawn(self._tracker.run)
+        self._hosts = Hosts(self._services, self._connection.address_of, self._open_host, self._track, self._listeners)
+
+    def _open_host(self, service: str) -> Host:
+        return Host(self._connection, self._rate, self._connect_timeout, self._services, service)
+
+    def _track(self, host: Host, find_elsewhere: Callable[[TrackedOperation], Awaitable[bool]]) -> Tracker:
+        tracker = Tracker(self._background, host, self._listeners, self._schedule, self._in_flight, find_elsewhere)
+        self._background.spawn(tracker.run)
+        return tracker
 
     async def _shut(self) -> None:
         if not self._background.at_exit:
-            self._tracker.give_up(errors.closed())
+            for polled in self._hosts.opened:
+                polled.tracker.give_up(errors.closed())
             self._listeners.hand_over()
-        await self._service.channel.close()
+        await self._hosts.close()
 
     def _died(self, why: OperationsError) -> None:
-        self._tracker.operations.clear()
+        for polled in self._hosts.opened:
+            polled.tracker.operations.clear()
         self._listeners.end_all(why)
 
 

@@ -1,79 +1,102 @@
-"""A single get or cancel: made again until it is answered or its deadline passes."""
+"""A single request: made again until it is answered or its deadline passes."""
 
 from __future__ import annotations
 
 import asyncio
 import math
+from typing import TYPE_CHECKING, TypeVar
 
 from ds_ops_magic.model.errors import UnreadableAnswer
 from ds_ops_magic.model.grpc_codes import OnCancel
 from ds_ops_magic.polling.rate_limit import Caller
 from ds_ops_magic.polling.retry import Action, Attempts, CallFailed, Failure
-from ds_ops_magic.polling.service import Answer, OperationService, read
 from ds_ops_magic.util.text import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ds_ops_magic.model.sources import Call
+    from ds_ops_magic.polling.host import Answer, Host
 
 _CHECK_INTERVAL = 0.1  # seconds between two checks whether waiting for a call is of no use any more
 _MAX_CONCURRENT = 16  # requests under way: cancelling a thousand operations is no reason for a storm
 
+ResultT = TypeVar("ResultT")
+
 
 class Requests:
-    """Carries single requests through, on the loop of the service."""
+    """Carries single requests through, on the loop of the host."""
 
-    def __init__(self, service: OperationService) -> None:
-        self._service = service
+    def __init__(self, host: Host) -> None:
+        self._host = host
         self._time = asyncio.get_running_loop().time
         self._places = asyncio.Semaphore(_MAX_CONCURRENT)
 
-    async def get(self, operation_id: str) -> Answer:
-        try:
-            return await self._answer(operation_id, cancel=False)
-        except CallFailed as failed:
-            raise self._service.refusal(failed, operation_id, "get") from None
+    async def get(self, key: str, doing: str = "get") -> Answer:
+        """Ask about an operation; ``doing`` is what an error says could not be done."""
 
-    async def cancel(self, operation_id: str) -> Answer:
-        """Ask for an operation to be cancelled; where it has already ended, return the answer to Get."""
+        async def attempt(timeout: float) -> Answer:
+            return self._host.read(key, await self._host.get(key, timeout))
+
         try:
-            return await self._answer(operation_id, cancel=True)
+            return await self._carry(key, attempt, cancel=False)
+        except CallFailed as failed:
+            raise self._host.refusal(failed, key, doing) from None
+
+    async def cancel(self, key: str) -> Answer:
+        """Ask for an operation to be cancelled; where it has already ended, return the answer to Get."""
+
+        async def attempt(timeout: float) -> Answer:
+            return self._host.read(key, await self._host.cancel(key, timeout))
+
+        try:
+            return await self._carry(key, attempt, cancel=True)
         except UnreadableAnswer:
-            return await self.get(operation_id)  # the cancel has arrived
+            return await self.get(key)  # the cancel has arrived
         except CallFailed as failed:
             if failed.on_cancel is OnCancel.SETTLED:
-                answer = await self.get(operation_id)
+                answer = await self.get(key)
                 if answer.operation.done:
                     return answer
-            raise self._service.refusal(failed, operation_id, "cancel") from None
+            raise self._host.refusal(failed, key, "cancel") from None
 
-    async def _answer(self, operation_id: str, *, cancel: bool) -> Answer:
-        """Ask until there is an answer; raises CallFailed where the service refused for good."""
-        service, made = self._service, self._time()
-        call = service.cancel if cancel else service.get
+    async def call(self, call: Call, key: str, doing: str, *, cancel: bool = False) -> bytes:
+        """Make any call about a key; returns the serialized answer."""
+        try:
+            return await self._carry(key, lambda timeout: self._host.call(call, key, timeout), cancel=cancel)
+        except CallFailed as failed:
+            raise self._host.refusal(failed, key, doing) from None
+
+    async def _carry(self, key: str, attempt: Callable[[float], Awaitable[ResultT]], *, cancel: bool) -> ResultT:
+        """Make attempts, which take the seconds they have; raises CallFailed where the service refused for good."""
+        host, made = self._host, self._time()
         deadline, attempts = math.inf, Attempts()
         while True:
             async with self._places:
                 await self._acquire(made)
                 # It runs from the first call: waiting behind other requests takes nothing of its time.
-                deadline = min(deadline, self._time() + service.health.request_timeout)
-                token_generation = service.connection.token_generation
+                deadline = min(deadline, self._time() + host.health.request_timeout)
+                token_generation = host.connection.token_generation
                 try:
                     # All the time that is left: a slow service is heard too.
-                    return read(operation_id, await call(operation_id, max(0.1, deadline - self._time())))
+                    return await attempt(max(0.1, deadline - self._time()))
                 except (CallFailed, UnreadableAnswer) as error:
                     failed: Failure = error
             action = attempts.after(failed, cancel=cancel)
             if action is Action.FAIL:
                 raise failed
             if action is Action.REFRESH:
-                await service.refresher.refresh(token_generation, made, deadline)
+                await host.refresher.refresh(token_generation, made, deadline)
                 continue
-            delay = service.delay_after(failed, attempts, operation_id)
+            delay = host.delay_after(failed, attempts, key)
             if self._time() + delay >= deadline:
-                raise failed if isinstance(failed, UnreadableAnswer) else service.unavailable(str(failed))
+                raise failed if isinstance(failed, UnreadableAnswer) else host.unavailable(str(failed))
             await asyncio.sleep(delay)
 
     async def _acquire(self, made: float) -> None:
         """Wait until a call can be made; give up when the service has been silent for too long since ``made``."""
         self._check_service(made)
-        limiter = self._service.limiter
+        limiter = self._host.limiter
         if limiter.acquire_nowait(Caller.REQUEST):
             return
         turn = asyncio.ensure_future(limiter.acquire(Caller.REQUEST))
@@ -85,8 +108,8 @@ class Requests:
             turn.cancel()
 
     def _check_service(self, made: float) -> None:
-        health, blocked = self._service.health, self._service.limiter.blocked_for()
+        health, blocked = self._host.health, self._host.limiter.blocked_for()
         if health.was_silent_since(made):
-            raise self._service.unavailable(health.current.last_status or "")
+            raise self._host.unavailable(health.current.last_status or "")
         if blocked > health.request_timeout:
-            raise self._service.unavailable(f"RESOURCE_EXHAUSTED: it wants no calls for another {duration(blocked)}")
+            raise self._host.unavailable(f"RESOURCE_EXHAUSTED: it wants no calls for another {duration(blocked)}")

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class TrackedOperation:
     """An operation that somebody follows."""
 
-    id: str
+    id: str  # as its listeners know it
+    key: str  # by which it is asked about: that of a job where a job's id was taken for an operation's
     since: float  # on the loop's clock: when it was created, as far as that is known
     listeners: list[Reference] = field(default_factory=list)
     data: bytes | None = None  # the last answer, which may have no bytes

@@ -21,7 +21,8 @@ def test_an_answer_about_another_operation_is_refused_with_both_ids(how: str) ->
         with pytest.raises(UnreadableAnswer, match="a: the answer is about another operation, other") as caught:
             getattr(client, how)("a")
         assert "%op get a" in str(caught.value)
-        assert server.gets("a") == 3
+        # A cancel looks first, and where that cannot be read, it is sent all the same.
+        assert server.gets("a") == (6 if how == "cancel" else 3)
         assert server.cancels("a") == (how == "cancel")
 
 
@@ -75,5 +76,7 @@ def test_a_cancel_whose_answer_was_cut_off_is_not_repeated() -> None:
         until(lambda: watch.operations[0])
         watch.cancel()
         until(lambda: watch.done)
+        assert server.cancels("a") == 1
+    with ScriptedServer(get, cancel) as server, client_of(server) as client:
         assert client.cancel("a").done
-        assert server.cancels("a") == 2
+        assert server.cancels("a") == 1

@@ -54,10 +54,10 @@ for _ in range(times):
 assert interrupted > times * 0.9, interrupted
 gc.collect()
 try:
-    until(lambda: len(kept._poller._poller._tracker.operations) == 0, 20)
+    until(lambda: kept._poller._poller._hosts.number_tracked == 0, 20)
     until(lambda: threading.active_count() <= before[0] and open_descriptors() <= before[1], 20)
 finally:
-    print(len(kept._poller._poller._tracker.operations), "followed")
+    print(kept._poller._poller._hosts.number_tracked, "followed")
     print(threading.active_count() - before[0], "threads", [thread.name for thread in threading.enumerate()])
     print(open_descriptors() - before[1], "descriptors")
 assert kept.get("last").id == "last"

@@ -235,7 +235,7 @@ def test_a_dropped_watch_stops_polling_and_frees_its_client() -> None:
         poller = weakref.proxy(clients[0]._poller._poller)
         watches.clear()
         gc.collect()
-        until(lambda: set(poller._tracker.operations) == {"kept", "shared"})
+        until(lambda: set(poller._hosts.main.tracker.operations) == {"kept", "shared"})
         assert len(poller._listeners._ids) == 1
         clients.clear()
         gc.collect()
@@ -281,7 +281,7 @@ def test_the_block_of_a_watch_ends_it() -> None:
         assert watch.view().stopped
         poller = client._poller._poller
         assert poller is not None
-        until(lambda: not poller._tracker.operations)
+        until(lambda: not poller._hosts.number_tracked)
 
 
 def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:

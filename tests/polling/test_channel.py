@@ -11,7 +11,7 @@ import grpc
 
 from ds_ops_magic.connection.connection import EndpointConnection, Options
 from ds_ops_magic.model.ids import OPERATION
-from ds_ops_magic.polling.service import OperationService, read
+from ds_ops_magic.polling.host import Host, read
 from tests.support.calling import calling, failure_of
 from tests.support.following import connections_to, lasting, poller_threads, until
 from tests.support.scripted import Call, ScriptedServer, message
@@ -36,7 +36,7 @@ class WithoutDeadlines(EndpointConnection):
 
 def test_a_call_ends_though_grpc_forgets_its_deadline() -> None:
     with ScriptedServer(Call.hang) as server, lasting(1.0, 3.0):
-        failed = calling(WithoutDeadlines(server.address), lambda service: failure_of(service.get("a", 0.1)))
+        failed = calling(WithoutDeadlines(server.address), lambda host: failure_of(host.get("a", 0.1)))
     assert (failed.code, failed.message) == ("DEADLINE_EXCEEDED", "the call did not end within its deadline")
 
 
@@ -53,7 +53,7 @@ class OddToken(EndpointConnection):
 
 def test_a_call_that_cannot_be_made_tells_no_secret() -> None:
     with ScriptedServer(lambda call: message(call.id)) as server:
-        failed = calling(OddToken(server.address), lambda service: failure_of(service.get("a", 5)))
+        failed = calling(OddToken(server.address), lambda host: failure_of(host.get("a", 5)))
     assert failed.code == "INTERNAL"
     assert "could not make the call" in failed.message
     assert "s3cr3t" not in failed.message
@@ -64,11 +64,11 @@ def test_closing_after_failures_leaves_nothing() -> None:
     def answer(call: Call) -> Any:
         return call.refuse(Code.UNAVAILABLE) if call.number % 2 else message(call.id)
 
-    async def work(service: OperationService) -> None:
+    async def work(host: Host) -> None:
         for _ in range(4):
-            await asyncio.gather(service.get("a", 5), return_exceptions=True)
+            await asyncio.gather(host.get("a", 5), return_exceptions=True)
         connection.odd = True
-        await asyncio.gather(service.get("a", 5), return_exceptions=True)
+        await asyncio.gather(host.get("a", 5), return_exceptions=True)
         assert connections_to(server) == 1
 
     gc.collect()
@@ -87,19 +87,19 @@ def test_a_pause_closes_the_channel_and_repeats_calls() -> None:
     def answer(call: Call) -> Any:
         return call.hang() if (call.id, call.number) == ("a", 1) else message(call.id)
 
-    async def work(service: OperationService) -> tuple[bytes, bytes]:
-        hanging = asyncio.create_task(service.get("a", 30))
+    async def work(host: Host) -> tuple[bytes, bytes]:
+        hanging = asyncio.create_task(host.get("a", 30))
         await asyncio.to_thread(until, lambda: server.gets("a") == 1)
-        service.channel.pause()
-        service.channel.pause()
-        await service.channel.close_while_paused()
+        host.channel.pause()
+        host.channel.pause()
+        await host.channel.close_while_paused()
         # gRPC's thread ends by itself, a moment after the last reference to its channel is gone.
         await asyncio.to_thread(until, lambda: not any("_poll_wrapper" in name for name in poller_threads(before)), 2.0)
-        later = asyncio.create_task(service.get("b", 30))
-        service.channel.resume()
+        later = asyncio.create_task(host.get("b", 30))
+        host.channel.resume()
         assert not (await asyncio.wait({hanging, later}, timeout=0.1))[0]  # paused twice
-        service.channel.resume()
-        assert service.health.failures == 0
+        host.channel.resume()
+        assert host.health.failures == 0
         return await hanging, await later
 
     before = threading.enumerate()
@@ -110,12 +110,12 @@ def test_a_pause_closes_the_channel_and_repeats_calls() -> None:
 
 
 def test_a_resume_before_the_channel_is_closed() -> None:
-    async def work(service: OperationService) -> bytes:
-        hanging = asyncio.create_task(service.get("a", 30))
+    async def work(host: Host) -> bytes:
+        hanging = asyncio.create_task(host.get("a", 30))
         await asyncio.to_thread(until, lambda: server.gets("a") == 1)
-        service.channel.pause()
-        service.channel.resume()
-        await service.channel.close_while_paused()
+        host.channel.pause()
+        host.channel.resume()
+        await host.channel.close_while_paused()
         answering.set()
         return await hanging
 
@@ -131,13 +131,13 @@ def test_a_resume_before_the_channel_is_closed() -> None:
 
 
 def test_a_resume_while_the_channel_closes() -> None:
-    async def work(service: OperationService) -> bytes:
-        hanging = asyncio.create_task(service.get("a", 30))
+    async def work(host: Host) -> bytes:
+        hanging = asyncio.create_task(host.get("a", 30))
         await asyncio.to_thread(until, lambda: server.gets("a") == 1)
-        service.channel.pause()
-        closing = asyncio.create_task(service.channel.close_while_paused())
+        host.channel.pause()
+        closing = asyncio.create_task(host.channel.close_while_paused())
         await asyncio.sleep(0)  # it has begun
-        service.channel.resume()
+        host.channel.resume()
         await closing
         return await hanging
 

@@ -49,9 +49,9 @@ def test_the_course_of_a_wait(caplog: pytest.LogCaptureFixture, monkeypatch: pyt
                 client.get("gone")
         address = re.escape(server.address)
     codes = ["UNAVAILABLE", "OK", "UNAUTHENTICATED", "OK", "OK"]
-    calls = logged(caplog, r"service: Get a: \w+ in \d+ ms")
+    calls = logged(caplog, r"host: Get a: \w+ in \d+ ms")
     assert [line.split()[3] for line in calls] == codes
-    assert logged(caplog, r"service: a: \w+, next try in \d+ ms") != []
+    assert logged(caplog, r"host: a: \w+, next try in \d+ ms") != []
     assert logged(caplog, r"tracker: a: .*, before: .*") == [
         "tracker: a: RUNNING, before: not seen",
         "tracker: a: SUCCEEDED, before: RUNNING",
@@ -60,7 +60,7 @@ def test_the_course_of_a_wait(caplog: pytest.LogCaptureFixture, monkeypatch: pyt
     assert logged(caplog, r"channel: closed the channel")
     assert logged(caplog, r"health: the service answers again after \d+\.\d s and 1 calls without an answer")
     assert logged(caplog, r"reauth: the credentials were refreshed")
-    assert logged(caplog, r"service: (Cancel b: OK|Get gone: NOT_FOUND) in \d+ ms") != []
+    assert logged(caplog, r"host: (Cancel b: OK|Get gone: NOT_FOUND) in \d+ ms") != []
     for never in (OLD, NEW, "its payload", "its message", "Bearer"):
         assert never not in caplog.text
 
@@ -68,7 +68,7 @@ def test_the_course_of_a_wait(caplog: pytest.LogCaptureFixture, monkeypatch: pyt
 def test_an_id_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     with ScriptedServer(lambda call: message(call.id, done=True)) as server, client_of(server) as client:
         assert client.wait("a\nb", 10).done
-    assert logged(caplog, r"service: Get a b: OK in \d+ ms")
+    assert logged(caplog, r"host: Get a b: OK in \d+ ms")
     assert not [record for record in caplog.records if "\n" in record.getMessage()]
 
 

@@ -23,7 +23,7 @@ def tracked(*listeners: Recorder, operation: bool = True) -> TrackedOperation:
     made = message("op1")
     made.metadata.Pack(CreateProjectMetadata())
     return TrackedOperation(
-        "op1", 0.0, list(map(weakref.ref, listeners)), operation=Operation(made) if operation else None
+        "op1", "op1", 0.0, list(map(weakref.ref, listeners)), operation=Operation(made) if operation else None
     )
 
 
@@ -43,7 +43,7 @@ def test_what_any_listener_knows_of_its_kind_counts() -> None:
 
 
 def test_the_deadline_of_a_call_follows_slow_answers() -> None:
-    one = TrackedOperation("op1", 0.0)
+    one = TrackedOperation("op1", "op1", 0.0)
     deadlines = []
     for _ in range(7):
         deadlines.append(one.deadline)

@@ -1,4 +1,4 @@
-"""Tests, and calls of an OperationService, on an event loop of their own."""
+"""Tests, and calls of a host, on an event loop of their own."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any, ParamSpec, TypeVar
 import pytest
 
 from ds_ops_magic.connection.connection import EndpointConnection
+from ds_ops_magic.polling.host import Host
 from ds_ops_magic.polling.retry import CallFailed
-from ds_ops_magic.polling.service import OperationService
 from tests.support.scripted import ScriptedServer
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def calling(target: ScriptedServer | EndpointConnection, work: Callable[[OperationService], Awaitable[T]]) -> T:
+def calling(target: ScriptedServer | EndpointConnection, work: Callable[[Host], Awaitable[T]]) -> T:
     connection = EndpointConnection(target.address) if isinstance(target, ScriptedServer) else target
 
     async def main() -> T:
-        service = OperationService(connection, 10_000.0, 2.0)
+        host = Host(connection, 10_000.0, 2.0)
         try:
-            return await work(service)
+            return await work(host)
         finally:
-            await service.channel.close()
+            await host.channel.close()
 
     return asyncio.run(main())
 

@@ -7,8 +7,8 @@ import pytest
 from ds_ops_magic.model.errors import UnreadableAnswer
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.polling.channel import MAX_ANSWER
+from ds_ops_magic.polling.host import Host, read
 from ds_ops_magic.polling.retry import CallFailed
-from ds_ops_magic.polling.service import OperationService, read
 from tests.support.calling import calling, failure_of
 from tests.support.scripted import Call, ScriptedServer, message
 
@@ -19,8 +19,8 @@ def test_answers_come_as_the_bytes_that_were_sent() -> None:
     sent = [message("a", done=True).SerializeToString(), BROKEN, b"", b"\x00" * 1000]
     with ScriptedServer(lambda call: sent[call.number - 1], lambda call: b"cancel " + call.id.encode()) as server:
 
-        async def work(service: OperationService) -> list[bytes]:
-            return [*[await service.get("a", 5) for _ in sent], await service.cancel("a", 5)]
+        async def work(host: Host) -> list[bytes]:
+            return [*[await host.get("a", 5) for _ in sent], await host.cancel("a", 5)]
 
         assert calling(server, work) == [*sent, b"cancel a"]
 
@@ -36,9 +36,9 @@ def test_sixteen_megabytes_are_read_and_a_byte_more_is_not() -> None:
     def answer(call: Call) -> bytes:
         return b"\x12" * (MAX_ANSWER + (call.id == "more"))
 
-    async def work(service: OperationService) -> tuple[int, CallFailed]:
-        size, failed = len(await service.get("most", 10)), await failure_of(service.get("more", 10))
-        assert service.health.current.last_status is None  # too long an answer is one
+    async def work(host: Host) -> tuple[int, CallFailed]:
+        size, failed = len(await host.get("most", 10)), await failure_of(host.get("more", 10))
+        assert host.health.current.last_status is None  # too long an answer is one
         return size, failed
 
     with ScriptedServer(answer) as server:
