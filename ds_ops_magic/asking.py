@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ds_ops_magic.model.errors import OperationsError, WaitInterrupted
 from ds_ops_magic.model.group_errors import group_error
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     Ask = Callable[[str], Pending[Operation]]
 
 
-def result_of(pending: Pending[Operation]) -> Operation:
+ResultT = TypeVar("ResultT")
+
+
+def result_of(pending: Pending[ResultT]) -> ResultT:
     """Block until an answer is there; WaitInterrupted when Stop is pressed meanwhile."""
     with _withdrawing([pending]):
         return pending.result()
@@ -66,7 +69,7 @@ def peek(ask: Ask, ids: Sequence[str], history: EndpointHistory | None, timeout:
 
 
 @contextlib.contextmanager
-def _withdrawing(pendings: Reversible[Pending[Operation]]) -> Iterator[None]:
+def _withdrawing(pendings: Reversible[Pending[Any]]) -> Iterator[None]:
     """At the end withdraw what was not answered, so that none is sent afterwards; Stop becomes WaitInterrupted."""
     try:
         yield

@@ -9,6 +9,7 @@ from ds_ops_magic import asking
 from ds_ops_magic.model import grpc_codes, references
 from ds_ops_magic.model.errors import OperationsError, ServiceRefused
 from ds_ops_magic.model.group_errors import NOT_ASKED, NOT_CANCELLED
+from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.waiting import ReturnWhen
 from ds_ops_magic.polling.owner import PollerOwner
 from ds_ops_magic.polling.schedule import Schedule
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from ds_ops_magic.connection.connection import Connection
     from ds_ops_magic.history.history import EndpointHistory, History
     from ds_ops_magic.model.operation import Operation
-    from ds_ops_magic.model.operations import Operations
     from ds_ops_magic.model.references import Reference
     from ds_ops_magic.polling.poller import Poller
+    from ds_ops_magic.services.project_links import ProjectLinks
+    from ds_ops_magic.util.pending import Pending
 
     _EveryEnd: TypeAlias = Literal[ReturnWhen.ALL, ReturnWhen.FIRST_FAILURE]  # what waits until each was seen
 
@@ -70,6 +72,7 @@ class OperationClient:
             return Poller(connection, schedule or Schedule(), rate, connect_timeout, owner=owner, services=services)
 
         self._poller = PollerOwner(poller)
+        self._links: ProjectLinks | None = None
 
     def __repr__(self) -> str:
         return f"<OperationClient of {self.connection.endpoint}>"
@@ -131,27 +134,39 @@ class OperationClient:
         """Return by id what was answered about operations in so many seconds; the history counts it as no use."""
         return asking.peek(self._poller.started().get, ids, self._history_here(), timeout)
 
-    def cancel(self, operation: Reference) -> Operation:
-        """Ask for an operation, given as for `get`, to be cancelled.
+    def cancel(
+        self, operation: Reference, *, graceful: bool = False, force: bool = False, reason: str = ""
+    ) -> Operation:
+        """Ask for an operation, given as for `get`, to be cancelled. It is looked at first, and a job cancelled as one.
+
+        Args:
+            operation: As for `get`.
+            graceful: Have the program of a DataSphere job end by itself. Without it, and without `force`, that is done
+                where the job was started with parameters for it (``graceful_shutdown_parameters``).
+            force: End the program of a job at once, also one that was asked to end by itself.
+            reason: Why, for those who look at the job later; other operations keep none.
 
         Returns:
             The service's answer: often still winding down. An operation that had already ended is returned as it is.
 
         Raises:
-            CancelNotSupported: The service does not cancel it; the operation goes on.
+            CancelNotSupported: The service does not cancel it, or not gracefully; the operation goes on.
+            ValueError: It is to be both, graceful and by force.
             OperationsError: As for `get`.
         """
-        operation_id = _id_of(operation)
-        return asking.ask_one(self._poller.started().cancel, operation_id, self._history_here([operation_id]))
+        operation_id, cancel = _id_of(operation), self._cancel_with(graceful, force, reason)
+        return asking.ask_one(cancel, operation_id, self._history_here([operation_id]))
 
-    def cancel_all(self, operations: Iterable[Reference]) -> Operations[Operation]:
-        """Ask for operations to be cancelled; in the order given. All are asked for, whatever becomes of one.
+    def cancel_all(
+        self, operations: Iterable[Reference], *, graceful: bool = False, force: bool = False, reason: str = ""
+    ) -> Operations[Operation]:
+        """Ask for operations to be cancelled, as `cancel` does; in the order given, whatever becomes of one.
 
         Raises:
             OperationsFailed: Some cannot be cancelled; the error of the one that was asked for alone.
         """
-        ids = _ids_of(operations)
-        return asking.ask_many(self._poller.started().cancel, ids, self._history_here(ids), NOT_CANCELLED)
+        ids, cancel = _ids_of(operations), self._cancel_with(graceful, force, reason)
+        return asking.ask_many(cancel, ids, self._history_here(ids), NOT_CANCELLED)
 
     def wait(self, operation: Reference, timeout: float | None = None) -> Operation:
         """Block until an operation has ended.
@@ -235,12 +250,45 @@ class OperationClient:
             NotAnOperation: One of them stands for none; InvalidOperationId: an id is empty or too long.
         """
         ids = _ids_of(*operations)
-        return Watch(self._poller.started(), ids, owner=self, history=self._history_here(ids))
+        poller = self._poller.started()
+        return Watch(poller, ids, owner=self, history=self._history_here(ids), links=self._links_by(poller))
+
+    def list_jobs(self, project_id: str, limit: int | None = None) -> Operations[Operation]:
+        """List the jobs of a DataSphere project, those that run first, then the newest; to be waited for as they are.
+
+        The service tells of a job neither the exit code of its program nor its progress: the operation that executes
+        it does.
+
+        Args:
+            project_id: The project, as the console shows it.
+            limit: The most jobs to return; None for all. All of its pages are asked for in any case.
+
+        Raises:
+            OperationsError: There is no such project here, no permission to see its jobs, or no answer.
+        """
+        from ds_ops_magic.services.job_lists import list_jobs
+
+        poller = self._poller.started()
+        found = list_jobs(lambda call: asking.result_of(poller.call(call, project_id, "list")), project_id)
+        return Operations(found[:limit])
 
     def close(self) -> None:
         """Stop all watching, close the channel and end the thread. The operations go on."""
         self._poller.close()
         self.connection.close()
+
+    def _cancel_with(self, graceful: bool, force: bool, reason: str) -> Callable[[str], Pending[Operation]]:
+        from ds_ops_magic.model.sources import CancelOptions
+
+        options, poller = CancelOptions(graceful, force, reason), self._poller.started()
+        return lambda key: poller.cancel(key, options)
+
+    def _links_by(self, poller: Poller) -> ProjectLinks | None:
+        if self._links is None and self.connection.console:
+            from ds_ops_magic.services.project_links import ProjectLinks
+
+            self._links = ProjectLinks(self.connection.console, poller.call_later)
+        return self._links
 
     def _history_here(self, asked: Sequence[str] = ()) -> EndpointHistory | None:
         """Return the history of this service, with a record of each operation that is asked about."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.references import Reference
     from ds_ops_magic.polling.poller import Poller
+    from ds_ops_magic.services.project_links import ProjectLinks
 
 _log = logging.getLogger(__name__)
 
@@ -36,12 +37,18 @@ class Watch:
     """
 
     def __init__(
-        self, poller: Poller, ids: Sequence[str], owner: object = None, history: EndpointHistory | None = None
+        self,
+        poller: Poller,
+        ids: Sequence[str],
+        owner: object = None,
+        history: EndpointHistory | None = None,
+        links: ProjectLinks | None = None,
     ) -> None:
         self.ids: tuple[str, ...] = tuple(ids)
         self._poller = poller
         self._owner = owner  # kept alive: its end would end the poller
         self._history = history
+        self._links = links
         self.durations = history.durations if history else {}
         self._state = WatchState(self.ids)
         self._lock = threading.RLock()
@@ -66,6 +73,12 @@ class Watch:
             return Operations(self._state.entries[operation_id].operation for operation_id in self.ids)
 
     @property
+    def all_seen(self) -> bool:
+        """Whether each was answered about, or has ended."""
+        with self._lock:
+            return self._state.all_seen
+
+    @property
     def done(self) -> bool:
         """Whether every operation has ended."""
         with self._lock:
@@ -81,6 +94,7 @@ class Watch:
                 self._state.throughput,
                 self._state.watched_for,
                 self.durations,
+                self._links.known if self._links else {},
             )
 
     def subscribe(self, signal: Callable[[], None]) -> Callable[[], None]:
@@ -94,22 +108,35 @@ class Watch:
         """
         return self._subscribers.subscribe(signal)
 
-    def cancel(self, *operations: Reference | Iterable[Reference]) -> None:
+    def cancel(
+        self,
+        *operations: Reference | Iterable[Reference],
+        graceful: bool = False,
+        force: bool = False,
+        reason: str = "",
+    ) -> None:
         """Ask for operations to be cancelled, all that have not ended when none is named.
 
         Returns at once; the answer arrives as an Update. The wait goes on until the operations end.
 
         Args:
             *operations: Ids, snapshots, or what else stands for one operation or several.
+            graceful: As for `OperationClient.cancel`, and so `force` and `reason`.
+            force: End the program of a job at once, also one that was asked to end by itself.
+            reason: Why, for those who look at the job later.
 
         Raises:
             NotWatched: One of them is not watched here; it is a KeyError too. Then none is cancelled.
             NotAnOperation: One of them stands for none.
+            ValueError: It is to be both, graceful and by force.
         """
+        from ds_ops_magic.model.sources import CancelOptions
+
+        options = CancelOptions(graceful, force, reason)
         ids = list(references.ids_of(*operations)) if operations else self.ids
         with self._lock:
-            unfinished = self._state.note_cancel(dict.fromkeys(ids))
-        self._poller.cancel_followed(unfinished)
+            unfinished = self._state.note_cancel(dict.fromkeys(ids), force=force)
+        self._poller.cancel_followed(unfinished, options)
         self._signal()
 
     def stop(self) -> None:
@@ -216,6 +243,9 @@ class Watch:
                 updates = self._history.on_updates(updates)
             except Exception:
                 _log.exception("the history of %r failed", self)
+        if self._links is not None:
+            for update in updates:
+                self._links.note(update.after)
         with self._lock:
             news = [new for update in updates if (new := self._state.apply(update)) is not None]
             over = self._state.all_ended

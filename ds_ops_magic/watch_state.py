@@ -60,7 +60,7 @@ class WatchState:
         if entry.ended:
             return None
         if update.cancel_error is not None:
-            new = replace(entry, cancelling=False, cancel_error=update.cancel_error)
+            new = replace(entry, cancelling=False, cancelling_since=0.0, forced=False, cancel_error=update.cancel_error)
         elif update.error is not None:
             new = replace(entry, error=update.error)
         else:
@@ -74,14 +74,18 @@ class WatchState:
             self._all_seen_at, self._ended_before = self._clock(), self.ended
         return Update(update.id, entry.operation, new.operation, update.error, update.cancel_error)
 
-    def note_cancel(self, ids: Collection[str]) -> list[str]:
+    def note_cancel(self, ids: Collection[str], *, force: bool = False) -> list[str]:
         """Note that a cancel was asked for; return the ids that have not ended. NotWatched, for one, notes nothing."""
         unknown = [operation_id for operation_id in ids if operation_id not in self.entries]
         if unknown:
             raise errors.not_watched(unknown)
         unfinished = [operation_id for operation_id in ids if not self.entries[operation_id].ended]
         for operation_id in unfinished:
-            self.entries[operation_id] = replace(self.entries[operation_id], cancelling=True, cancel_error=None)
+            entry = self.entries[operation_id]
+            since = entry.cancelling_since if entry.cancelling else self.watched_for
+            self.entries[operation_id] = replace(
+                entry, cancelling=True, cancelling_since=since, forced=entry.forced or force, cancel_error=None
+            )
         return unfinished
 
     def is_settled(self, return_when: ReturnWhen) -> bool:

@@ -8,6 +8,11 @@ from typing import Any
 from ds_ops_magic.model.errors import NotConnected
 from ds_ops_magic.util.text import one_line, tidy
 
+_CONSOLES = {
+    ".cloud.yandex.net": "datasphere.yandex.cloud",
+    ".cloud-preprod.yandex.net": "datasphere-preprod.yandex.cloud",
+}
+
 
 def is_address(text: str) -> bool:
     """Tell whether a text is an address: ``unix:/path``, also with ``///``, or ``host:port``."""
@@ -38,6 +43,15 @@ def is_on_this_host(address: str) -> bool:
 def service_name(service_key: str) -> str:
     """Return what a service is called in a sentence: its address, or the cloud for an empty key."""
     return tidy(service_key, 100) or "Yandex Cloud"
+
+
+def console_of(address: str) -> str:
+    """Return the host of DataSphere's console for the cloud at an address; empty where that is none of Yandex Cloud.
+
+    The hosts are those that DataSphere's own command line gives.
+    """
+    host = address.rpartition(":")[0].lower()
+    return next((console for domain, console in _CONSOLES.items() if host.endswith(domain)), "")
 
 
 def channel_options(address: str) -> tuple[tuple[str, Any], ...]:

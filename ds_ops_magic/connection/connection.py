@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.connection.addresses import channel_options, is_on_this_host
+from ds_ops_magic.connection.addresses import channel_options, console_of, is_on_this_host
 from ds_ops_magic.connection.credentials import read_variable
 from ds_ops_magic.connection.files import UnreadableFile, read_file
 from ds_ops_magic.connection.redaction import redacted
@@ -46,6 +46,11 @@ class Connection(PickledByName):
     def service_key(self) -> str:
         """The key of the service in the history, the same in every process."""
         return self.endpoint
+
+    @property
+    def console(self) -> str:
+        """The host of DataSphere's console for what is at this endpoint; empty where there is none."""
+        return console_of(self.endpoint)
 
     def address_of(self, service: str) -> str:
         """Return the address of a service by its id in endpoint discovery; an endpoint of one's own answers for all.

@@ -108,7 +108,7 @@ class WidgetDisplay(HtmlDisplay):
             return
         self._page = _page()
         panel = self._live_panel()
-        self._panel = WidgetPanel(self._cancel, redraw_thread.redraw_now)
+        self._panel = WidgetPanel(self._cancel, redraw_thread.redraw_now, self._force)
         self._panel.box.comm.on_close(self._on_close)
         self._panel.draw(panel)
         # The text forms are for front ends that show no widgets, and for nbconvert.
@@ -137,6 +137,10 @@ class WidgetDisplay(HtmlDisplay):
 
     def _cancel(self, operation_id: str | None) -> None:
         self._watch.cancel(*([] if operation_id is None else [operation_id]))
+        redraw_thread.redraw_now()
+
+    def _force(self, operation_id: str) -> None:
+        self._watch.cancel(operation_id, force=True)
         redraw_thread.redraw_now()
 
 

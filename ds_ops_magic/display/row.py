@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ds_ops_magic.display.status_style import STATUS_STYLES, StatusStyle
 from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.model.payload import UnknownPayload, to_line, to_plain
-from ds_ops_magic.services.console import console_link
+from ds_ops_magic.services.console import console_link, job_link
+from ds_ops_magic.services.jobs import job_of, stops_gracefully
 from ds_ops_magic.util.text import duration, one_line, tidy
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.view import Entry, View
+
+FORCE_AFTER = 3.0
+"""Seconds from a cancel to the moment when it can be forced."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Row:
         link: Address of the result in the console, None where there is none.
         ended: Whether nothing more will happen.
         cancellable: Whether a Cancel button makes sense.
+        forcible: Whether a button makes sense that ends at once what was asked to end by itself.
+        can_force: Whether enough time has passed since then for that button to take a press.
         age: Seconds since it was created, 0 where that is not known.
     """
 
@@ -54,6 +60,8 @@ class Row:
     link: str | None = None
     ended: bool = False
     cancellable: bool = False
+    forcible: bool = False
+    can_force: bool = False
     age: float = 0.0
 
 
@@ -61,6 +69,7 @@ def row_of(entry: Entry, view: View, now: datetime) -> Row:
     """Compute the row of one entry of a view."""
     operation = entry.operation
     response = operation.response if operation else None
+    forcible = operation is not None and _is_forcible(entry, operation)
     return Row(
         id=tidy(entry.id, 50),
         title=operation.title if operation else tidy(entry.id, 50),
@@ -72,11 +81,25 @@ def row_of(entry: Entry, view: View, now: datetime) -> Row:
         error=_error(entry),
         details=_details(operation),
         result=_result(response),
-        link=console_link(response) if response is not None and not isinstance(response, UnknownPayload) else None,
+        link=_link(operation, view) if operation else None,
         ended=entry.ended,
         cancellable=not entry.ended and not entry.cancelling and entry.cancel_error is None,
+        forcible=forcible,
+        can_force=forcible and view.watched_for - entry.cancelling_since >= FORCE_AFTER,
         age=(operation.elapsed_at(now) if operation else None) or 0.0,
     )
+
+
+def _link(operation: Operation, view: View) -> str | None:
+    job = job_of(operation)
+    if job is not None:
+        return job_link(view.project_links.get(job.project_id, ""), job.id)
+    response = operation.response
+    return console_link(response) if response is not None and not isinstance(response, UnknownPayload) else None
+
+
+def _is_forcible(entry: Entry, operation: Operation) -> bool:
+    return entry.cancelling and not entry.ended and not entry.forced and stops_gracefully(operation)
 
 
 def non_empty(facts: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -112,7 +135,11 @@ def _note(entry: Entry, view: View, now: datetime) -> str:
     if operation.status is Status.FAILING:
         return "error reported, still stopping" if operation.status_word == "failing" else "stopping"
     left = _time_left(operation, now) or _usual_time(operation, view, now)
-    return " · ".join(part for part in (operation.progress.text, time, left) if part)
+    return " · ".join(part for part in (operation.progress.text, time, left, _as_job(entry)) if part)
+
+
+def _as_job(entry: Entry) -> str:
+    return "a job, by its own id" if entry.is_by_job_id else ""
 
 
 def _time_taken(operation: Operation, view: View, now: datetime) -> str:

@@ -23,14 +23,20 @@ MAX_SPARE_BUTTONS = 50
 
 
 class WidgetPanel:
-    """Rows of HTML with a Cancel button beside each that still runs.
+    """Rows of HTML, with a Cancel button beside each that still runs; forcing is a button of its own.
 
     Changed by one thread, through `draw`; the buttons' callbacks change no widget. They call `cancel` with the id of
-    the operation, or with None for all, and `redraw_now`; neither may block.
+    the operation, or with None for all, `force` with an id, and `redraw_now`; none of them may block.
     """
 
-    def __init__(self, cancel: Callable[[str | None], None], redraw_now: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        cancel: Callable[[str | None], None],
+        redraw_now: Callable[[], None],
+        force: Callable[[str], None] = lambda operation_id: None,
+    ) -> None:
         self._cancel = cancel
+        self._force = force
         self._redraw_now = redraw_now
         self._cancel_all_pressed_at: float | None = None  # the first of two presses
         self._ended_ids: tuple[str, ...] = ()
@@ -40,6 +46,10 @@ class WidgetPanel:
         self._cancel_all_button = ipywidgets.Button(layout=_button_layout("140px"), tooltip="Cancel all that still run")
         self._cancel_all_button.on_click(lambda _button: self._on_cancel_all())
         self._column = ipywidgets.VBox(layout=ipywidgets.Layout(flex="0 0 100px"))
+        # A column of its own: where the button to cancel was pressed twice, none that forces may have come.
+        self._force_column = ipywidgets.VBox(layout=ipywidgets.Layout(flex="0 0 100px", display="none"))
+        self._force_buttons: dict[str, Any] = {}
+        self._no_button = ipywidgets.Box(layout=ipywidgets.Layout(height=f"{_ROW_HEIGHT}px", flex="0 0 auto"))
         # A button stays with its operation: a press may be on its way while rows change, and must not reach another.
         self._buttons: dict[str, Any] = {}
         # One of each for all buttons, so that a new row opens one comm and not three.
@@ -48,7 +58,8 @@ class WidgetPanel:
         style = ipywidgets.HTML(render.part("style"), layout=ipywidgets.Layout(display="none"))
         full = ipywidgets.Layout(width="100%", align_items="center")
         rows = [ipywidgets.HBox([self._head, self._cancel_all_button], layout=full)]
-        rows.append(ipywidgets.HBox([self._live, self._column], layout=ipywidgets.Layout(width="100%")))
+        live = [self._live, self._column, self._force_column]
+        rows.append(ipywidgets.HBox(live, layout=ipywidgets.Layout(width="100%")))
         self._parts = [style, *rows, self._ended, self._foot]
         self.box = ipywidgets.VBox(self._parts, layout=ipywidgets.Layout(max_width="900px"))
 
@@ -64,6 +75,7 @@ class WidgetPanel:
             self._set(self._ended, value=render.part("ended", panel))
         self._set(self._column, children=tuple(self._button(row) for row in panel.live))
         self._close_spare_buttons({row.id for row in panel.live})
+        self._draw_force_buttons(panel)
         self._draw_cancel_all(panel)
         return self._messages
 
@@ -77,8 +89,8 @@ class WidgetPanel:
         return {"application/vnd.jupyter.widget-view+json": view}
 
     def close(self) -> None:
-        inner = [self._column, self._head, self._live, self._cancel_all_button]
-        for widget in [*self._buttons.values(), *inner, *self._parts]:
+        inner = [self._column, self._force_column, self._no_button, self._head, self._live, self._cancel_all_button]
+        for widget in [*self._buttons.values(), *self._force_buttons.values(), *inner, *self._parts]:
             for part in (widget.layout, getattr(widget, "style", None), widget):
                 if part is not None:
                     part.close()
@@ -104,6 +116,28 @@ class WidgetPanel:
         for operation_id in gone[: max(0, len(gone) - MAX_SPARE_BUTTONS)]:
             self._buttons.pop(operation_id).close()
             self._messages += 1
+
+    def _draw_force_buttons(self, panel: Panel) -> None:
+        shown = any(row.forcible for row in panel.live)
+        self._set(self._force_column.layout, display="" if shown else "none")
+        slots = tuple(self._force_button(row) if row.forcible else self._no_button for row in panel.live if shown)
+        self._set(self._force_column, children=slots)
+        wanted = {row.id for row in panel.live if row.forcible}
+        for operation_id in [known for known in self._force_buttons if known not in wanted]:
+            self._force_buttons.pop(operation_id).close()
+            self._messages += 1
+
+    def _force_button(self, row: Row) -> Any:
+        button = self._force_buttons.get(row.id)
+        if button is None:
+            tooltip = f"End {row.title} ({row.id}) at once: its program does not get to stop by itself"
+            look = {"disabled": not row.can_force, "button_style": "danger", **self._button_look}
+            button = ipywidgets.Button(description="Force", tooltip=tooltip, **look)
+            button.on_click(lambda _button, operation_id=row.id: self._force(operation_id))
+            self._force_buttons[row.id] = button
+            self._messages += 1
+        self._set(button, disabled=not row.can_force)
+        return button
 
     def _set(self, widget: Any, **traits: Any) -> None:
         """Change traits of a widget, in one message; in none where they are so already."""

@@ -10,6 +10,8 @@ from IPython.core.error import UsageError
 from ds_ops_magic.magics import notify, recent
 from ds_ops_magic.magics.targets import Targets, resolve
 from ds_ops_magic.model.errors import OperationsError
+from ds_ops_magic.model.ids import first_ids, is_by_job_id
+from ds_ops_magic.util.text import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -96,10 +98,12 @@ class Invocation:
     def ask(self, targets: Targets, request: Callable[[Sequence[str]], Operations[Operation]]) -> Operations[Operation]:
         """Ask about every target. Where that fails, the answers there are go to the name of ``-o`` all the same."""
         try:
-            return request(targets.ids)
+            operations = request(targets.ids)
         except OperationsError as error:
             self.assign(targets.result(getattr(error, "operations", [None] * len(targets.ids))))
             raise
+        self.tell_jobs(targets, operations)
+        return operations
 
     def wait_for_result(
         self,
@@ -129,6 +133,26 @@ class Invocation:
             self.session.displayed.append(result)
             notify.call(callbacks, result)
         return result
+
+    def tell_jobs(self, targets: Targets, operations: Sequence[Operation | None]) -> None:
+        """Say in one line which ids were found to be those of jobs, and not of operations."""
+        pairs = dict(zip(targets.ids, operations, strict=True)).items()
+        found = [asked for asked, operation in pairs if operation is not None and is_by_job_id(asked, operation)]
+        if found and not self.hidden:
+            what = "a job's id" if len(found) == 1 else f"ids of {counted(len(found), 'job')}"
+            print(f"%op: {first_ids(found)}: {what}, seen as job:ID; the id of its operation tells more.")
+
+    def teller_of_jobs(self, targets: Targets, watch: Watch) -> Callable[[], None]:
+        """Return a function that does `tell_jobs` once, when each operation of a watch was seen."""
+        told = False
+
+        def tell() -> None:
+            nonlocal told
+            if not told and watch.all_seen:
+                told = True
+                self.tell_jobs(targets, watch.operations)
+
+        return tell
 
     def assign(self, value: ResultT) -> ResultT:
         """Return a value, assigned to the name of ``-o`` first."""

@@ -16,6 +16,8 @@ from ds_ops_magic.util.text import counted, tidy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ds_ops_magic.model.operation import Operation
+
 MAX_ID_LENGTH = 50
 """The most characters an operation id has (``operation_service.proto``: length ``<=50``)."""
 
@@ -43,6 +45,11 @@ class Job(PickledByName):
         return key_of(JOB, self.id)
 
 
+def is_by_job_id(asked: str, operation: Operation) -> bool:
+    """Tell whether a plain id was asked about, and an operation found that is known by it as a job's."""
+    return operation.id != asked and operation.id == key_of(JOB, asked)
+
+
 def key_of(service: str, bare_id: str) -> str:
     return bare_id if service == OPERATION else f"{service}:{bare_id}"
 
@@ -54,8 +61,8 @@ def split_key(key: str) -> tuple[str, str]:
 
 
 def shown_id(operation_id: str) -> str:
-    """Return an id that is safe to print."""
-    return tidy(operation_id, MAX_ID_LENGTH)
+    """Return an id, with what makes it a key, that is safe to print."""
+    return tidy(operation_id, MAX_ID_LENGTH + len(operation_id) - len(split_key(operation_id)[1]))
 
 
 def first_ids(ids: Sequence[str]) -> str:

@@ -3,8 +3,8 @@
 The shapes in use today, as the stubs of ``yandexcloud`` 0.413 show them: ``progress_percentage`` (backup.v1),
 ``completed_batches`` of ``total_batches`` (ai.batch_inference), ``processed_rows`` of ``total_rows`` (ai.dataset),
 ``current_step`` of ``total_steps`` (ai.tuning), and a nested ``progress {message, progress 0..100, create_time}``
-(datasphere.v2.jobs). A new type that follows one of them works without a change here. Its numbers may be of any
-numeric type, ``optional`` or not, or wrappers of ``google.protobuf``.
+(datasphere.v2.jobs, with words in ``status_details`` where it has none). A new type that follows one of them works
+without a change here. Its numbers may be of any numeric type, ``optional`` or not, or wrappers of ``google.protobuf``.
 """
 
 from __future__ import annotations
@@ -56,7 +56,19 @@ def progress_of(metadata: object) -> Progress:
     if not isinstance(metadata, Message):
         return Progress()
     numbers = _numbers(metadata)
-    return _nested(metadata) or _counts(numbers) or _percentage(numbers) or Progress()
+    found = _nested(metadata) or _counts(numbers) or _percentage(numbers) or Progress()
+    return found if found.text else Progress(found.fraction, _status_details(metadata))
+
+
+def _status_details(metadata: Message) -> str | None:
+    """Return what a service says of the status in words, in the metadata itself or in a message in it."""
+    inner = [
+        getattr(metadata, field.name)
+        for field in metadata.DESCRIPTOR.fields
+        if field.message_type is not None and not _is_repeated(field) and metadata.HasField(field.name)
+    ]
+    texts = (getattr(message, "status_details", None) for message in (metadata, *inner))
+    return next((line for text in texts if isinstance(text, str) and (line := one_line(text))), None)
 
 
 def _nested(metadata: Message) -> Progress | None:

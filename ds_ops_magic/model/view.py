@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.model.errors import operation_failed
+from ds_ops_magic.model.ids import is_by_job_id
 from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.util.public_names import PickledByName
 
@@ -50,17 +51,26 @@ class Entry(PickledByName):
         operation: The newest snapshot; None before the first answer.
         error: Why the wait for it ended without an end of the operation.
         cancelling: Whether a cancel was asked for here and has not been refused.
+        cancelling_since: When that was, in seconds since the watch was made.
+        forced: Whether it was to be cancelled by force.
     """
 
     id: str
     operation: Operation | None = None
     error: OperationsError | None = None
     cancelling: bool = False
+    cancelling_since: float = 0.0
+    forced: bool = False
     cancel_error: OperationsError | None = None
 
     @property
     def ended(self) -> bool:
         return self.error is not None or (self.operation is not None and self.operation.done)
+
+    @property
+    def is_by_job_id(self) -> bool:
+        """Whether its id was found to be that of a job, and not of an operation."""
+        return self.operation is not None and is_by_job_id(self.id, self.operation)
 
     @property
     def failure(self) -> OperationsError | None:
@@ -94,6 +104,7 @@ class View(PickledByName):
         throughput: How many end a second; 0 while there is too little to go by.
         watched_for: Seconds since the watch was made.
         durations: How long earlier operations took, by kind.
+        project_links: Addresses of projects in the console, by their ids.
     """
 
     entries: tuple[Entry, ...]
@@ -102,6 +113,7 @@ class View(PickledByName):
     throughput: float = 0.0
     watched_for: float = 0.0
     durations: Mapping[str, Durations] = field(default_factory=dict)
+    project_links: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def all_seen(self) -> bool:

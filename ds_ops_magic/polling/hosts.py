@@ -145,7 +145,7 @@ class Hosts:
         if known is None:
             try:
                 answer = await self.get(key, "cancel")
-            except (OperationNotFound, ServiceUnavailable, AuthenticationError):
+            except (ServiceUnavailable, AuthenticationError):
                 raise
             except OperationsError as error:  # what cannot be seen may still be cancelled
                 _log.debug("%s cannot be looked at before its cancel: %s", tidy(key, 50), type(error).__name__)

@@ -112,6 +112,15 @@ class Poller:
         """Make any call; the errors are about what ``about`` names, and say that ``doing`` it failed."""
         return self._background.run(lambda: self._hosts.call(call, about, doing))
 
+    def call_later(self, call: Call, about: str, receive: Callable[[bytes], None]) -> None:
+        """Make a call that nobody waits for; where it fails, nothing is received. May be called on the loop."""
+
+        async def ask() -> None:
+            with contextlib.suppress(OperationsError):
+                receive(await self._hosts.call(call, about, "get"))
+
+        self._background.soon(self._background.spawn, ask)
+
     def close(self, *, at_exit: bool = False) -> None:
         """Stop asking, end every wait with WatchStopped, which is left out at exit, and end the thread."""
         self._background.close(at_exit=at_exit)

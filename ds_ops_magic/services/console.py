@@ -1,4 +1,4 @@
-"""Links to the console, for the resource types whose address is documented."""
+"""Links to the console, for the resources whose address is documented, and for jobs."""
 
 from __future__ import annotations
 
@@ -25,3 +25,15 @@ def console_link(resource: Message) -> str | None:
     if not ids or not all(_ID.fullmatch(value) for value in ids.values()):
         return None
     return template.format(**ids)
+
+
+def project_link(console: str, community_id: str, project_id: str) -> str | None:
+    """Return the address of a project in the console at a host; None where an id is malformed."""
+    if not (_ID.fullmatch(community_id) and _ID.fullmatch(project_id)):
+        return None
+    return f"https://{console}/communities/{community_id}/projects/{project_id}"
+
+
+def job_link(project: str, job_id: str) -> str | None:
+    """Return the address of a job, by its project's; as DataSphere's own command line writes it."""
+    return f"{project}/job/{job_id}" if project and _ID.fullmatch(job_id) else None

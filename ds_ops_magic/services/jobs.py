@@ -1,4 +1,4 @@
-"""DataSphere's jobs: followed by the job's id, cancelled and listed by their own service.
+"""DataSphere's jobs: followed by the job's id, and cancelled by their own service.
 
 The facts are those of the stubs and of DataSphere's own command line, which cancels a job by this service alone.
 """
@@ -14,8 +14,6 @@ from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import (
     ExecuteProjectJobMetadata,
     ExecuteProjectJobResponse,
     GetProjectJobRequest,
-    ListProjectJobRequest,
-    ListProjectJobResponse,
 )
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
@@ -25,17 +23,12 @@ from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.sources import Call, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from google.protobuf.timestamp_pb2 import Timestamp
 
     from ds_ops_magic.model.sources import CancelOptions
 
 SERVICE = "datasphere"
 """Id in endpoint discovery of the service that has the jobs."""
-PAGE_SIZE = 50
-"""Jobs in a page, as DataSphere's own command line asks for them."""
-
 _METHODS = "/yandex.cloud.datasphere.v2.jobs.ProjectJobService"
 _KIND = ExecuteProjectJobMetadata.DESCRIPTOR.full_name
 # What a status of jobs_pb2.JobStatus says; one that is not here is taken for running.
@@ -85,7 +78,7 @@ def cancel_call(operation: Operation, options: CancelOptions) -> Call | None:
         return None
     graceful = options.graceful or (stops_gracefully(operation) and not options.force)
     request = CancelProjectJobRequest(job_id=job.id, reason=options.reason, graceful=graceful)
-    return _call("Cancel", request)
+    return call("Cancel", request)
 
 
 def operation_of(job: jobs_pb2.Job) -> Operation:
@@ -109,36 +102,12 @@ def operation_of(job: jobs_pb2.Job) -> Operation:
     return Operation(message)
 
 
-def list_jobs(call: Callable[[Call], bytes], project_id: str) -> list[Operation]:
-    """Ask for the jobs of a project, all pages of it: those that run first, then the newest.
-
-    Args:
-        call: Makes a call and returns the serialized answer.
-        project_id: The project.
-
-    Raises:
-        google.protobuf.message.DecodeError: An answer cannot be read.
-    """
-    found: dict[str, jobs_pb2.Job] = {}
-    token, tokens = "", {""}
-    while True:
-        request = ListProjectJobRequest(project_id=project_id, page_size=PAGE_SIZE, page_token=token)
-        answer = ListProjectJobResponse.FromString(call(_call("List", request)))
-        found.update((job.id, job) for job in answer.jobs if job.id)
-        token = answer.next_page_token
-        if token in tokens:  # one that was given before would lead round in a circle
-            break
-        tokens.add(token)
-    newest_first = sorted(found.values(), key=lambda job: job.created_at.ToNanoseconds(), reverse=True)
-    return [operation_of(job) for job in sorted(newest_first, key=lambda job: job.status in _ENDED)]
-
-
 def _last_change(job: jobs_pb2.Job) -> Timestamp:
     return next((stamp for stamp in (job.finished_at, job.started_at) if stamp.seconds), job.created_at)
 
 
 def _get(job_id: str) -> Call:
-    return _call("Get", GetProjectJobRequest(job_id=job_id))
+    return call("Get", GetProjectJobRequest(job_id=job_id))
 
 
 def _read(key: str, data: bytes) -> Operation:
@@ -148,7 +117,8 @@ def _read(key: str, data: bytes) -> Operation:
     return operation_of(job)
 
 
-def _call(method: str, request: Any) -> Call:
+def call(method: str, request: Any) -> Call:
+    """Return a call of ProjectJobService."""
     return Call(SERVICE, f"{_METHODS}/{method}", request.SerializeToString())
 
 

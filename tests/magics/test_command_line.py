@@ -71,9 +71,11 @@ def test_the_options_of_wait() -> None:
 
 
 def test_the_options_of_list() -> None:
-    assert vars(parse("list")) == {"running": False, "limit": 20, "since": None, "all": False, "output": None}
+    defaults = {"project": None, "running": False, "limit": 20, "since": None, "all": False, "output": None}
+    assert vars(parse("list")) == defaults
     options = parse("list", "--running", "--limit", "5", "--since", "2d", "--all", "-o", "x")
-    assert vars(options) == {"running": True, "limit": 5, "since": 172800.0, "all": True, "output": "x"}
+    given = {"running": True, "limit": 5, "since": 172800.0, "all": True, "output": "x"}
+    assert vars(options) == {**defaults, **given}
 
 
 def test_the_options_of_connect() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
 from ds_ops_magic.magics import completion
-from ds_ops_magic.magics.command_line import Subcommand, add_output, add_targets, add_timeout
+from ds_ops_magic.magics.command_line import Subcommand, add_output, add_targets, add_timeout, unquoted
 from ds_ops_magic.magics.wait import wait_and_show
 from ds_ops_magic.model.errors import OperationCancelled, OperationFailed, OperationsFailed, not_cancelled
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_targets(parser, "+")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--graceful", action="store_true", help="let the program of a job end by itself")
+    how.add_argument("--force", action="store_true", help="end the program of a job at once")
+    parser.add_argument("--reason", default="", metavar="TEXT", type=unquoted, help="why, kept with a job")
     parser.add_argument("--wait", action="store_true", help="follow it to its end, which should be: cancelled")
     add_timeout(parser)
     add_output(parser)
@@ -34,7 +39,8 @@ def _run(invocation: Invocation) -> Any:
         raise UsageError("%op cancel: --timeout is about waiting for the end: give --wait too.")
     targets = invocation.targets()
     client = invocation.client_for(targets)
-    operations = invocation.ask(targets, client.cancel_all)
+    cancel = functools.partial(client.cancel_all, graceful=options.graceful, force=options.force, reason=options.reason)
+    operations = invocation.ask(targets, cancel)
     for operation in operations:
         if operation.done and not invocation.hidden:
             print(render.finished(operation))

@@ -1,15 +1,17 @@
-"""``%op list``: records of the history, after asking about those that ran when last seen."""
+"""``%op list``: what was followed from here, after asking about those that ran when last seen; or a project's jobs."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
+from IPython.core.error import UsageError
+
 from ds_ops_magic.connection.addresses import service_name
 from ds_ops_magic.magics.command_line import Subcommand, add_output, count, seconds
 from ds_ops_magic.magics.recent import required
 from ds_ops_magic.model.errors import OperationsError
-from ds_ops_magic.util.text import counted
+from ds_ops_magic.util.text import counted, tidy
 
 if TYPE_CHECKING:
     import argparse
@@ -24,6 +26,7 @@ _REFRESH_TIMEOUT = 5.0
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--project", metavar="ID", help="ask the cloud for the jobs of a project of DataSphere instead")
     parser.add_argument("--running", action="store_true", help="only those that have not ended")
     parser.add_argument("--limit", type=count, default=20, metavar="N", help="at most so many (20)")
     parser.add_argument("--since", type=seconds, metavar="TIME", help="only those used in the last 30m, 12h, 2d")
@@ -32,6 +35,31 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(invocation: Invocation) -> Listing:
+    return _jobs(invocation) if invocation.options.project is not None else _followed(invocation)
+
+
+def _jobs(invocation: Invocation) -> Listing:
+    from ds_ops_magic.display.table import Listing
+    from ds_ops_magic.history.record import record_of
+
+    options = invocation.options
+    if options.since is not None or options.all:
+        raise UsageError("%op list: --since and --all are about what was followed from here: leave out --project.")
+    client, now = invocation.client(), time.time()
+    found = client.list_jobs(options.project)
+    if options.running:
+        found = found.running
+    here = client.connection.service_key
+    records = [record_of(here, job.id, job, used_at=now, seen_at=now) for job in found[: options.limit]]
+    project = tidy(options.project, 60)
+    remarks = [] if found else [f"No job of project {project} {'runs' if options.running else 'is known'}."]
+    if len(found) > len(records):
+        remarks.append(f"{len(records):,} of {counted(len(found), 'job')} shown; --limit {len(found)} shows all.")
+    remarks.append(f"Jobs of project {project}, as {service_name(here)} lists them; to wait for one: %op wait job:ID")
+    return invocation.assign(Listing(records, remarks, now, by_endpoint=False))
+
+
+def _followed(invocation: Invocation) -> Listing:
     from ds_ops_magic.display.table import Listing
 
     options, client = invocation.options, invocation.session.client
@@ -80,7 +108,7 @@ LIST = Subcommand(
     name="list",
     arguments="",
     summary="show what was followed from here, by earlier kernels too",
-    description="Show the operations that were followed from here, what was used last first.",
+    description="Show the operations that were followed from here, or the jobs of a project.",
     add_arguments=_add_arguments,
     run=_run,
 )

@@ -40,10 +40,18 @@ def _run(invocation: Invocation) -> Any:
     watch = invocation.client_for(targets).watch(*targets.ids)
     mode = "none" if options.quiet else invocation.display_mode
     timeout = invocation.settings.timeout if options.timeout is None else options.timeout
+    tell = invocation.teller_of_jobs(targets, watch)
+
+    def wait() -> None:
+        try:
+            wait_and_show(watch, invocation.shell, mode, timeout, _return_when(options), tick=tell)
+        finally:
+            tell()
+
     return invocation.wait_for_result(
         targets,
         watch,
-        lambda: wait_and_show(watch, invocation.shell, mode, timeout, _return_when(options)),
+        wait,
         callbacks,
         no_raise=options.no_raise,
     )

@@ -68,7 +68,7 @@ def test_a_watch_that_nobody_has_stops(shell: Any, run: Op, scripted: ScriptedSe
     shell.run_cell("'the next cell'").raise_error()
     gc.collect()
     client = shell.magics_manager.registry["OpMagics"].session.client
-    until(lambda: set(client._poller._poller._tracker.operations) == {"kept"})
+    until(lambda: set(client._poller._poller._hosts.main.tracker.operations) == {"kept"})
     assert not shell.user_ns["w"].view().stopped
 
 
