@@ -95,10 +95,13 @@ def test_services_at_one_address_share_its_channel_and_its_rate() -> None:
 
 
 def test_one_host_that_is_silent_holds_up_no_other() -> None:
-    with ScriptedServer(running_then(message(done=True), after=20)) as plain, ScriptedServer(Call.hang) as models:
-        with client_of_cloud(operation=plain, ai_foundation_models=models) as client:
-            watch = client.watch("a", "ai-foundation-models:b")
-            until(lambda: watch.operations[0] and watch.operations[0].done)
+    with (
+        ScriptedServer(running_then(message(done=True), after=20)) as plain,
+        ScriptedServer(Call.hang) as models,
+        client_of_cloud(operation=plain, ai_foundation_models=models) as client,
+    ):
+        watch = client.watch("a", "ai-foundation-models:b")
+        until(lambda: watch.operations[0] and watch.operations[0].done)
 
 
 def test_the_health_that_is_shown_is_that_of_the_silent_host() -> None:
@@ -108,11 +111,14 @@ def test_the_health_that_is_shown_is_that_of_the_silent_host() -> None:
     def get(call: Call) -> Any:
         return message(call.id) if answering.is_set() else call.refuse(Code.UNAVAILABLE, "models are away")
 
-    with ScriptedServer(lambda call: message(call.id)) as plain, ScriptedServer(get) as models:
-        with client_of_cloud(operation=plain, ai_foundation_models=models) as client:
-            watch = client.watch("a", "ai-foundation-models:b")
-            until(lambda: watch.all_seen)
-            assert watch.view().health.silent_for is None
-            answering.clear()
-            status = until(lambda: watch.view().health.last_status)
-            assert status == "UNAVAILABLE: models are away"
+    with (
+        ScriptedServer(lambda call: message(call.id)) as plain,
+        ScriptedServer(get) as models,
+        client_of_cloud(operation=plain, ai_foundation_models=models) as client,
+    ):
+        watch = client.watch("a", "ai-foundation-models:b")
+        until(lambda: watch.all_seen)
+        assert watch.view().health.silent_for is None
+        answering.clear()
+        status = until(lambda: watch.view().health.last_status)
+        assert status == "UNAVAILABLE: models are away"
