@@ -1,4 +1,6 @@
-"""The exceptions, and what makes them; `grpc_codes` those of a gRPC status, `group_errors` those of a group.
+"""The exceptions, and what makes most of them.
+
+`grpc_codes` makes those of a gRPC status, `outcome_errors` those of an end, and `group_errors` those of a group.
 
 * OperationsError
   x NotConnected
@@ -13,6 +15,7 @@
     x CancelNotSupported
   * OperationFailed
     x OperationCancelled
+    x ProgramFailed
   x OperationsFailed
   x NotCancelled
   x NotWatched (also a KeyError)
@@ -28,7 +31,7 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic.model.ids import command, first_ids, go_on, shown_id
 from ds_ops_magic.util.public_names import set_home
-from ds_ops_magic.util.text import counted, duration, one_line, printable, tidy
+from ds_ops_magic.util.text import counted, duration, log_line, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.operations import Operations
     from ds_ops_magic.model.outcome import ErrorStatus
+
+_MAX_STDERR = 20  # lines of a program's stderr that an error shows
 
 
 class _ShortError(BaseException):
@@ -112,7 +117,7 @@ class OperationFailed(OperationsError):
 
     Attributes:
         operation: The operation as it ended.
-        status: Its error: code, message, decoded details.
+        status: Its error: code, message, decoded details; for ProgramFailed one of code UNKNOWN.
     """
 
     operation: Operation
@@ -121,6 +126,22 @@ class OperationFailed(OperationsError):
 
 class OperationCancelled(OperationFailed):
     """An operation that was waited for was cancelled."""
+
+
+class ProgramFailed(OperationFailed):
+    """An operation that was waited for ended well for its service, and its program (a job, a cell) did not.
+
+    Attributes:
+        return_code: The exit code; None where there is none, as of a cell.
+        stderr: The last lines that the program wrote to stderr, as they came; empty where they were not had.
+    """
+
+    return_code: int | None = None
+    stderr: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        *said, next_step = map(str, self.args)
+        return "\n".join([*said, *(f"    {log_line(line)}" for line in self.stderr[-_MAX_STDERR:]), next_step])
 
 
 class OperationsFailed(OperationsError):
@@ -136,7 +157,7 @@ class OperationsFailed(OperationsError):
 
 
 class NotCancelled(OperationsError):
-    """An operation that was to be cancelled succeeded before.
+    """An operation that was to be cancelled ended by itself before: it succeeded, or its program failed.
 
     Attributes:
         operation: The operation as it ended.
@@ -200,30 +221,6 @@ def internal_error(operation_id: str, error: BaseException) -> OperationsError:
         f"{shown}: it cannot be asked about ({one_line(f'{type(error).__name__}: {error}')}).",
         f"The operation itself goes on; the log of ds_ops_magic has the whole error. Try again: %op get {shown}",
     )
-
-
-def operation_failed(operation: Operation) -> OperationFailed:
-    """Make the error of an operation that failed or was cancelled; ValueError where it has none."""
-    from ds_ops_magic.model.payload import to_line  # it imports protobuf, and this module is loaded with the magics
-
-    status = operation.error
-    if status is None:
-        raise ValueError(f"{operation!r} has no error")
-    shown, title = shown_id(operation.id), tidy(operation.title, 80)
-    title = "" if title == tidy(operation.id, 80) else f" ({title})"
-    kind, ended = (OperationCancelled, "was cancelled") if status.name == "CANCELLED" else (OperationFailed, "failed")
-    message = ": ".join(filter(None, (status.name, one_line(status.message))))
-    detail = f" ({to_line(status.details[0])})" if status.details else ""
-    error = kind(f"Operation {shown}{title} {ended}.", message + detail, f"Its details: %op get {shown}")
-    error.operation, error.status = operation, status
-    return error
-
-
-def not_cancelled(operation: Operation) -> NotCancelled:
-    shown = shown_id(operation.id)
-    error = NotCancelled(f"Operation {shown} was not cancelled: it succeeded before.", f"Its result: %op get {shown}")
-    error.operation = operation
-    return error
 
 
 def timed_out(

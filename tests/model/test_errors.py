@@ -14,9 +14,10 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 
 import ds_ops_magic
 from ds_ops_magic.model import errors
-from ds_ops_magic.model.errors import OperationsError, operation_failed
+from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.model.grpc_codes import unavailable
 from ds_ops_magic.model.operations import Operations
+from ds_ops_magic.model.outcome_errors import not_cancelled, operation_failed
 from tests.support.sample_errors import HOSTILE, RUNNING, every_error, failed
 
 
@@ -100,7 +101,7 @@ INFO = ErrorInfo(reason="Q")
         (operation_failed(failed(5, " ", description="")), ["Operation op1 failed.\n", "NOT_FOUND\n", "%op get op1"]),
         (operation_failed(failed(1, "by user")), ["Operation op1 (train) was cancelled.\n", "CANCELLED: by user\n"]),
         (operation_failed(failed(99)), ["failed", "CODE_99: no quota"]),
-        (errors.not_cancelled(failed(name="op9")), ["op9 was not cancelled", "succeeded before", "%op get op9"]),
+        (not_cancelled(failed(name="op9")), ["op9 was not cancelled", "succeeded before", "%op get op9"]),
         (errors.unreadable("op1", 1, "cut"), ["op1: the answer of 1 byte cannot be read: cut.\n", "%op get op1"]),
         (errors.unreadable("op1", None, "cut"), ["op1: the answer cannot be read: cut.\n", "%op get op1"]),
         (errors.interrupted(["a"]), ["the operation goes on", "%op wait a\n", "%op cancel a"]),
@@ -123,7 +124,7 @@ def test_the_operation_of_an_error() -> None:
     operation = failed()
     error = operation_failed(operation)
     assert (error.operation, error.status) == (operation, operation.error)
-    assert errors.not_cancelled(operation).operation is operation
+    assert not_cancelled(operation).operation is operation
     with pytest.raises(ValueError, match="has no error"):
         operation_failed(RUNNING)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ds_ops_magic.model import errors
-from ds_ops_magic.model.errors import OperationsFailed, operation_failed
+from ds_ops_magic.model.errors import OperationsFailed
 from ds_ops_magic.model.group_errors import group_error
 from ds_ops_magic.model.grpc_codes import error_for, unavailable
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
+from ds_ops_magic.model.outcome_errors import operation_failed
 from tests.support.sample_errors import RUNNING, failed, group
 
 

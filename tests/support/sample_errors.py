@@ -11,7 +11,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic.model import errors, group_errors, grpc_codes, references
+from ds_ops_magic.model import errors, group_errors, grpc_codes, outcome_errors, references
 from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
@@ -33,7 +33,7 @@ def failed(
 
 def group(*names: str) -> errors.OperationsFailed:
     operations: Operations[Operation | None] = Operations([*(failed(name=name) for name in names), RUNNING])
-    several = {name: errors.operation_failed(failed(name=name)) for name in names}
+    several = {name: outcome_errors.operation_failed(failed(name=name)) for name in names}
     error = group_errors.group_error(several, operations, len(operations))
     assert isinstance(error, errors.OperationsFailed)
     return error
@@ -56,15 +56,15 @@ def every_error(text: str) -> list[OperationsError | errors.WaitInterrupted]:
     codes = [code.name for code in grpc.StatusCode]
     return [
         *(error_for(code, text, text, doing, text) for code in codes for doing in ("wait", "get", "cancel")),
-        *(errors.operation_failed(failed(code, text, name=text, description=text)) for code in (0, 1, 8, 99)),
-        errors.operation_failed(failed(8, text, ErrorInfo(reason=text, metadata={text: text}))),
-        errors.operation_failed(failed(8, text, AnyMessage(type_url=f"x/{text}"))),
+        *(outcome_errors.operation_failed(failed(code, text, name=text, description=text)) for code in (0, 1, 8, 99)),
+        outcome_errors.operation_failed(failed(8, text, ErrorInfo(reason=text, metadata={text: text}))),
+        outcome_errors.operation_failed(failed(8, text, AnyMessage(type_url=f"x/{text}"))),
         grpc_codes.unavailable(text, text),
         errors.unreadable(text, 17_000_000, text),
         group(text),
         group_errors.group_error({text: error_for("NOT_FOUND", text, text)}, Operations([None]), 2),
         group_errors.group_error(
-            {text + name: errors.operation_failed(failed(8, text)) for name in "abc"}, Operations(), 3
+            {text + name: outcome_errors.operation_failed(failed(8, text)) for name in "abc"}, Operations(), 3
         ),
         errors.timed_out([text], Operations([None]), 5, text),
         errors.timed_out([text] * 9, Operations([None] * 9), 5, text),
@@ -75,7 +75,7 @@ def every_error(text: str) -> list[OperationsError | errors.WaitInterrupted]:
         errors.closed(),
         errors.not_watched([text]),
         errors.not_watched([text] * 9),
-        errors.not_cancelled(Operation(OperationMessage(id=text, description=text, done=True))),
+        outcome_errors.not_cancelled(Operation(OperationMessage(id=text, description=text, done=True))),
         refused_id(text * 60),
         not_done(text),
     ]
