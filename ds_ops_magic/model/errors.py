@@ -1,6 +1,7 @@
 """The exceptions, and what makes most of them.
 
-`grpc_codes` makes those of a gRPC status, `outcome_errors` those of an end, and `group_errors` those of a group.
+`grpc_codes` makes those of a gRPC status, `outcome_errors` those of an operation that has ended, `wait_errors` those of
+a wait that ends before, and `group_errors` those of several operations.
 
 * OperationsError
   x NotConnected
@@ -29,9 +30,9 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model.ids import command, first_ids, go_on, shown_id
+from ds_ops_magic.model.ids import command, first_ids, shown_id
 from ds_ops_magic.util.public_names import set_home
-from ds_ops_magic.util.text import counted, duration, log_line, one_line, printable
+from ds_ops_magic.util.text import counted, log_line, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -220,55 +221,6 @@ def internal_error(operation_id: str, error: BaseException) -> OperationsError:
     return OperationsError(
         f"{shown}: it cannot be asked about ({one_line(f'{type(error).__name__}: {error}')}).",
         f"The operation itself goes on; the log of ds_ops_magic has the whole error. Try again: %op get {shown}",
-    )
-
-
-def timed_out(
-    unfinished: Sequence[str], operations: Operations[Operation | None], timeout: float, last_status: str | None
-) -> WaitTimeout:
-    """Make the error of a wait whose deadline has passed; ``timeout`` in seconds."""
-    tried = f"Stopped waiting after {duration(timeout)}" if timeout else "Asked once"
-    some = f"{len(unfinished):,} of {counted(len(operations))} are" if len(operations) > 1 else "the operation is"
-    error = WaitTimeout(
-        f"{tried}: {some} not done. Nothing was cancelled.",
-        *([f"The service does not answer: {one_line(last_status)}"] if last_status else []),
-        f"To go on waiting: {command('wait', unfinished)}",
-    )
-    error.operations, error.last_status = operations, last_status
-    return error
-
-
-def interrupted(unfinished: Sequence[str]) -> WaitInterrupted:
-    if not unfinished:
-        return WaitInterrupted("Stopped waiting; every operation had already ended.")
-    return WaitInterrupted(
-        f"Stopped waiting; {go_on(unfinished)}.",
-        f"To go on waiting: {command('wait', unfinished)}",
-        f"To cancel: {command('cancel', unfinished)}",
-    )
-
-
-def stopped(unfinished: Sequence[str]) -> WatchStopped:
-    return WatchStopped(
-        f"The watching was stopped before the end; {go_on(unfinished)}.",
-        f"To go on waiting: {command('wait', unfinished)}",
-    )
-
-
-def closed() -> WatchStopped:
-    """Make the error for every call to a closed client, those that still wait included."""
-    return WatchStopped(
-        "This client is closed; the operations go on.",
-        "connect() makes another, and so does %op connect in a notebook.",
-    )
-
-
-def thread_ended(unfinished: Sequence[str] = ()) -> WatchStopped:
-    """Make the error for every wait when the poller's thread has ended by an error, which the log has."""
-    return WatchStopped(
-        f"The thread that asks about operations has ended unexpectedly; {go_on(unfinished)}. "
-        "The log of ds_ops_magic says why.",
-        f"To go on waiting, with a new one: {command('wait', unfinished)}",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model import errors
+from ds_ops_magic.model import wait_errors
 from ds_ops_magic.model.errors import OperationsError, WatchStopped
 from ds_ops_magic.polling.listeners import Listeners, reference_to
 from ds_ops_magic.polling.loop import BackgroundLoop
@@ -135,7 +135,7 @@ class Poller:
 
     async def _shut(self) -> None:
         if not self._background.at_exit:
-            self._tracker.give_up(errors.closed())
+            self._tracker.give_up(wait_errors.closed())
             self._listeners.hand_over()
         await self._service.channel.close()
 

@@ -12,7 +12,7 @@ from yandex.cloud.datasphere.v2.project_pb2 import Project
 from ds_ops_magic.display import render, table
 from ds_ops_magic.display.table import Listing
 from ds_ops_magic.history.record import Record
-from ds_ops_magic.model import errors, group_errors, outcome_errors
+from ds_ops_magic.model import group_errors, outcome_errors, wait_errors
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.view import Entry
@@ -90,7 +90,7 @@ def test_ids_types_and_addresses_like_tokens(name: str) -> None:
         assert name in written
     assert render.text(panel(Operation(odd))).count(name) == 2
     error = outcome_errors.operation_failed(Operation(failed))
-    for said in (error, group_errors.group_error({name: error}, Operations(), 2), errors.interrupted([name])):
+    for said in (error, group_errors.group_error({name: error}, Operations(), 2), wait_errors.interrupted([name])):
         assert name in str(said)
         assert "(token)" not in str(said)
     assert repr(running) == f"Operation({name!r}, running)"

@@ -6,10 +6,11 @@ import dataclasses
 
 import pytest
 
-from ds_ops_magic.model.errors import OperationCancelled, OperationFailed, stopped
+from ds_ops_magic.model.errors import OperationCancelled, OperationFailed
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.progress import Progress
 from ds_ops_magic.model.view import Entry, Health, Update, View
+from ds_ops_magic.model.wait_errors import stopped
 from tests.support.scripted import message
 
 RUNNING = Operation(message("a"))

@@ -11,7 +11,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
-from ds_ops_magic.model import errors, group_errors, grpc_codes, outcome_errors, references
+from ds_ops_magic.model import errors, group_errors, grpc_codes, outcome_errors, references, wait_errors
 from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
@@ -66,13 +66,13 @@ def every_error(text: str) -> list[OperationsError | errors.WaitInterrupted]:
         group_errors.group_error(
             {text + name: outcome_errors.operation_failed(failed(8, text)) for name in "abc"}, Operations(), 3
         ),
-        errors.timed_out([text], Operations([None]), 5, text),
-        errors.timed_out([text] * 9, Operations([None] * 9), 5, text),
-        errors.interrupted([text]),
-        errors.interrupted([text] * 9),
-        errors.stopped([text]),
-        errors.stopped([text] * 9),
-        errors.closed(),
+        wait_errors.timed_out([text], Operations([None]), 5, text),
+        wait_errors.timed_out([text] * 9, Operations([None] * 9), 5, text),
+        wait_errors.interrupted([text]),
+        wait_errors.interrupted([text] * 9),
+        wait_errors.stopped([text]),
+        wait_errors.stopped([text] * 9),
+        wait_errors.closed(),
         errors.not_watched([text]),
         errors.not_watched([text] * 9),
         outcome_errors.not_cancelled(Operation(OperationMessage(id=text, description=text, done=True))),
