@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
+from yandex.cloud.datasphere.v2.project_service_pb2 import ExecutionStatus, ProjectExecutionResponse
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.model import errors, group_errors, grpc_codes, outcome_errors, references, wait_errors
@@ -16,6 +17,7 @@ from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
+from tests.support.messages import job_response
 
 # Terminal escapes, a title, one-byte CSI, backspaces, NUL, every sort of line break, overrides of direction.
 HOSTILE = "\x1b[2J\x1b]0;t\x07\x9b31m\x08\x00a\r\nb\x0bc\x0cd\x85e\u2028f\u2029g\u202etxt.exe\u2066\u200b{id}%s"
@@ -28,6 +30,15 @@ def failed(
     found = OperationMessage(id=name, description=description, done=True, error=Status(code=code, message=message))
     for detail in details:
         found.error.details.add().Pack(detail)
+    return Operation(found)
+
+
+def program_failed(code: int | None = 137, name: str = "op1", description: str = "train") -> Operation:
+    """Make an operation of a job that returned a code, or without one of a cell that raised."""
+    found = OperationMessage(id=name, description=description, done=True)
+    found.response.Pack(
+        ProjectExecutionResponse(execution_status=ExecutionStatus.ERROR) if code is None else job_response(code)
+    )
     return Operation(found)
 
 
@@ -59,6 +70,9 @@ def every_error(text: str) -> list[OperationsError | errors.WaitInterrupted]:
         *(outcome_errors.operation_failed(failed(code, text, name=text, description=text)) for code in (0, 1, 8, 99)),
         outcome_errors.operation_failed(failed(8, text, ErrorInfo(reason=text, metadata={text: text}))),
         outcome_errors.operation_failed(failed(8, text, AnyMessage(type_url=f"x/{text}"))),
+        *(outcome_errors.operation_failed(program_failed(code, text)) for code in (1, -9, 137, 2**63 - 1)),
+        outcome_errors.operation_failed(program_failed(None, text)),
+        outcome_errors.not_cancelled(program_failed(137, text)),
         grpc_codes.unavailable(text, text),
         errors.unreadable(text, 17_000_000, text),
         group(text),
