@@ -166,7 +166,7 @@ class Operation:
     @cached_property
     def status(self) -> Status:
         """The state: done with neither an error nor a response that tells of a failure counts as succeeded."""
-        return status_of(self.done, self.error, self.failure)
+        return status_of(self.done, self.error, self.failure if self.done else None)
 
     @property
     def status_word(self) -> str:
