@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         OperationsError,
         OperationsFailed,
         PermissionDenied,
+        ProgramFailed,
         ServiceRefused,
         ServiceUnavailable,
         UnreadableAnswer,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.ids import Job
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.operations import Operations
-    from ds_ops_magic.model.outcome import ErrorStatus, Status
+    from ds_ops_magic.model.outcome import ErrorStatus, Failure, Status
     from ds_ops_magic.model.payload import UnknownPayload
     from ds_ops_magic.model.progress import Progress
     from ds_ops_magic.model.view import Update
@@ -56,6 +57,7 @@ __all__ = [
     "AuthenticationError",
     "CancelNotSupported",
     "ErrorStatus",
+    "Failure",
     "History",
     "InvalidOperationId",
     "Job",
@@ -73,6 +75,7 @@ __all__ = [
     "OperationsError",
     "OperationsFailed",
     "PermissionDenied",
+    "ProgramFailed",
     "Progress",
     "ReturnWhen",
     "Schedule",
@@ -114,7 +117,7 @@ _HOMES = {
     "model.ids": ("Job",),
     "model.operation": ("Operation",),
     "model.operations": ("Operations",),
-    "model.outcome": ("ErrorStatus", "Status"),
+    "model.outcome": ("ErrorStatus", "Failure", "Status"),
     "model.payload": ("UnknownPayload",),
     "model.progress": ("Progress",),
     "model.view": ("Update", "Entry", "Health", "View"),

@@ -179,7 +179,7 @@ class OperationClient:
             The operation, succeeded.
 
         Raises:
-            OperationFailed: It failed; OperationCancelled when it was cancelled.
+            OperationFailed: It failed; ProgramFailed when only its program did, OperationCancelled when cancelled.
             WaitTimeout: The deadline passed. Nothing was cancelled.
             WaitInterrupted: The wait was interrupted. Nothing was cancelled.
             OperationsError: It cannot be waited for: not found, not readable, no permission, no such service.

@@ -9,7 +9,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.model import errors, references
+from ds_ops_magic.model import references, wait_errors
+from ds_ops_magic.model.errors import WatchStopped
 from ds_ops_magic.model.group_errors import group_error
 from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.view import Update, View
@@ -146,7 +147,7 @@ class Watch:
                 return
             self._stopped = True
             readers = list(self._subscribers.readers)
-        with contextlib.suppress(errors.WatchStopped):  # a closed client's poller follows nothing any more
+        with contextlib.suppress(WatchStopped):  # a closed client's poller follows nothing any more
             self._poller.unfollow(self._state.entries, self)
         for read in readers:
             read(None)
@@ -207,7 +208,7 @@ class Watch:
         except KeyboardInterrupt:
             with self._lock:
                 unfinished = self._state.unfinished()
-            raise errors.interrupted(unfinished) from None
+            raise wait_errors.interrupted(unfinished) from None
 
     async def wait_async(
         self, timeout: float | None = None, return_when: ReturnWhen = ReturnWhen.ALL
@@ -283,10 +284,10 @@ class Watch:
             failed = self._state.failures(deadline.return_when)
         if not settled:
             if self._poller.has_died:
-                raise errors.thread_ended(unfinished)
+                raise wait_errors.thread_ended(unfinished)
             if self._is_stopped() or deadline.timeout is None:
-                raise errors.stopped(unfinished)
-            raise errors.timed_out(unfinished, operations, deadline.timeout, self._poller.health.last_status)
+                raise wait_errors.stopped(unfinished)
+            raise wait_errors.timed_out(unfinished, operations, deadline.timeout, self._poller.health.last_status)
         if failed:
             raise group_error(failed, operations, len(self._state.entries))
         return operations

@@ -29,7 +29,7 @@ from ds_ops_magic.connection.yandex_api import Cloud
 from ds_ops_magic.local.connection import LocalConnection
 from ds_ops_magic.model import view
 from ds_ops_magic.model.estimates import Durations
-from tests.support.messages import error, operation
+from tests.support.messages import error, job_response, operation, packed
 from tests.support.sample_errors import every_error
 
 PACKAGES = pytest.mark.parametrize("package", [ds_ops_magic, local])
@@ -40,7 +40,9 @@ VALUES = [
     FAILED,
     ds_ops_magic.Operations([FAILED, None]),
     OPERATION_ERROR,
+    FAILED.failure,
     *ds_ops_magic.Status,
+    operation(done=True, response=packed(job_response(137, a="not found"))),
     ds_ops_magic.Progress(0.5, "half"),
     ds_ops_magic.UnknownPayload("x/a.B", 3),
     ds_ops_magic.Update("op1", None, FAILED),

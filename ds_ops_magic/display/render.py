@@ -69,7 +69,7 @@ def line(panel: Panel) -> str:
         row = panel.rows[0]
         share = f"{row.fraction:.0%}" if row.fraction is not None and not row.ended else ""
         title = row.title if row.title != row.id else ""
-        parts = [f"{row.style.symbol} {row.status}", title, row.id, share, row.note, row.error]
+        parts = [f"{row.style.symbol} {row.status}", title, row.id, share, row.note, row.error, row.warning]
     else:
         parts = [counted(panel.total), panel.counts]
     if panel.foot_is_warning:
@@ -81,7 +81,9 @@ def finished(operation: Operation) -> str:
     """Say that an operation had ended before it was to be cancelled."""
     ended = operation.modified_at
     ago = f" {duration((datetime.now(timezone.utc) - ended).total_seconds())} ago" if ended else ""
-    return f"{tidy(operation.id, 50)} finished{ago}: {operation.status_word}"
+    failure = operation.failure
+    what = f", {failure.name}" if failure is not None and failure.by == "program" else ""
+    return f"{tidy(operation.id, 50)} finished{ago}: {operation.status_word}{what}"
 
 
 def row_lines(row: Row) -> list[str]:
@@ -90,7 +92,7 @@ def row_lines(row: Row) -> list[str]:
     lines = [f"{row.style.symbol} {row.status}  {title}{note}"]
     if row.facts:
         lines.append("    " + ", ".join(f"{label} {value}" for label, value in row.facts))
-    lines += [f"    {line}" for line in (row.error, *row.details, row.link) if line]
+    lines += [f"    {line}" for line in (row.error, *row.details, row.warning, row.link) if line]
     if row.result is not None:
         written = json.dumps(_shortened(row.result), indent=2, ensure_ascii=False, default=str)
         lines += [f"    {line}" for line in written.splitlines()]
@@ -104,6 +106,7 @@ def _trimmed(row: Row) -> Row:
         title=_cut(row.title, _MAX_TEXT),
         note=_cut(row.note, _MAX_TEXT),
         error=_cut(row.error, _MAX_TEXT),
+        warning=_cut(row.warning, _MAX_TEXT),
         details=tuple(_cut(detail, _MAX_TEXT) for detail in row.details),
         facts=tuple((label, _cut(value, _MAX_FACT)) for label, value in row.facts),
     )

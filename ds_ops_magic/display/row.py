@@ -11,7 +11,7 @@ from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.model.payload import UnknownPayload, to_line, to_plain
 from ds_ops_magic.services.console import console_link, job_link
 from ds_ops_magic.services.jobs import job_of, stops_gracefully
-from ds_ops_magic.util.text import duration, one_line, tidy
+from ds_ops_magic.util.text import counted, duration, one_line, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FORCE_AFTER = 3.0
 """Seconds from a cancel to the moment when it can be forced."""
+
+_MAX_WARNINGS = 3  # that are named
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Row:
         facts: What a reader needs months later: label and text.
         fraction: 0..1 where the service says it, else None.
         error: Code and message of what went wrong, empty where nothing did.
+        warning: What went wrong and makes no failure, empty where nothing did.
         details: What else is known about the error, a line each.
         result: The response as plain data, None where there is none.
         link: Address of the result in the console, None where there is none.
@@ -55,6 +58,7 @@ class Row:
     facts: tuple[tuple[str, str], ...]
     fraction: float | None = None
     error: str = ""
+    warning: str = ""
     details: tuple[str, ...] = ()
     result: Any = None
     link: str | None = None
@@ -79,6 +83,7 @@ def row_of(entry: Entry, view: View, now: datetime) -> Row:
         facts=_facts(operation) if operation else (),
         fraction=operation.progress.fraction if operation else None,
         error=_error(entry),
+        warning=_warning(operation.warnings) if operation else "",
         details=_details(operation),
         result=_result(response),
         link=_link(operation, view) if operation else None,
@@ -168,10 +173,19 @@ def _usual_time(operation: Operation, view: View, now: datetime) -> str:
 def _error(entry: Entry) -> str:
     if entry.error is not None:
         return tidy(" ".join(str(line) for line in entry.error.args[:2]), 300)
-    error = entry.operation.error if entry.operation else None
-    if error is None:
+    wrong = (entry.operation.failure or entry.operation.error) if entry.operation else None
+    if wrong is None:
         return ""
-    return ": ".join(filter(None, (error.name, one_line(error.message, 300))))
+    return ": ".join(filter(None, (wrong.name, one_line(wrong.message, 300))))
+
+
+def _warning(lost_files: tuple[str, ...]) -> str:
+    if not lost_files:
+        return ""
+    first = ", ".join(one_line(lost, 100) for lost in lost_files[:_MAX_WARNINGS])
+    more = f" and {len(lost_files) - _MAX_WARNINGS:,} more" if len(lost_files) > _MAX_WARNINGS else ""
+    were = "was" if len(lost_files) == 1 else "were"
+    return f"{counted(len(lost_files), 'output file')} {were} not kept: {first}{more}"
 
 
 def _details(operation: Operation | None) -> tuple[str, ...]:

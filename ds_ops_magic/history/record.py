@@ -25,7 +25,7 @@ class Record(NamedTuple):
     seen_at: float = 0.0  # when the service last said how it stands; 0 where it never has
     state: str = ""  # `Operation.status_word` then
     done: bool = False
-    error: str = ""  # name of the error's code
+    error: str = ""  # name of the error's code, or the exit code of a program
     kind: str = ""  # full name of the type of its metadata
     description: str = ""
     created_at: float | None = None  # None where the service does not say, as with the next
@@ -50,6 +50,7 @@ class Record(NamedTuple):
 
 def record_of(endpoint: str, operation_id: str, operation: Operation, *, used_at: float, seen_at: float) -> Record:
     """Make the record of a snapshot; its id is the one asked for, as some answers have none."""
+    wrong = operation.failure or operation.error  # an error may show before the end
     return Record(
         endpoint,
         operation_id,
@@ -57,7 +58,7 @@ def record_of(endpoint: str, operation_id: str, operation: Operation, *, used_at
         seen_at,
         operation.status_word,
         operation.done,
-        operation.error.name if operation.error else "",
+        wrong.name if wrong else "",
         operation.kind[:256],
         masked(operation.description[:1024])[:256],  # masked before it is cut: half a token looks like none
         _seconds(operation.created_at),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.model.errors import WaitInterrupted, interrupted
+from ds_ops_magic.model.errors import WaitInterrupted
+from ds_ops_magic.model.wait_errors import interrupted
 from ds_ops_magic.model.waiting import ReturnWhen
 from ds_ops_magic.util.text import one_line
 

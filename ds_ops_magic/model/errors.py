@@ -1,4 +1,7 @@
-"""The exceptions, and what makes them; `grpc_codes` those of a gRPC status, `group_errors` those of a group.
+"""The exceptions, and what makes most of them.
+
+`grpc_codes` makes those of a gRPC status, `outcome_errors` those of an operation that has ended, `wait_errors` those of
+a wait that ends before, and `group_errors` those of several operations.
 
 * OperationsError
   x NotConnected
@@ -13,6 +16,7 @@
     x CancelNotSupported
   * OperationFailed
     x OperationCancelled
+    x ProgramFailed
   x OperationsFailed
   x NotCancelled
   x NotWatched (also a KeyError)
@@ -26,9 +30,9 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model.ids import command, first_ids, go_on, shown_id
+from ds_ops_magic.model.ids import command, first_ids, shown_id
 from ds_ops_magic.util.public_names import set_home
-from ds_ops_magic.util.text import counted, duration, one_line, printable, tidy
+from ds_ops_magic.util.text import counted, log_line, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.operations import Operations
     from ds_ops_magic.model.outcome import ErrorStatus
+
+_MAX_STDERR = 20  # lines of a program's stderr that an error shows
 
 
 class _ShortError(BaseException):
@@ -112,7 +118,7 @@ class OperationFailed(OperationsError):
 
     Attributes:
         operation: The operation as it ended.
-        status: Its error: code, message, decoded details.
+        status: Its error: code, message, decoded details; for ProgramFailed one of code UNKNOWN.
     """
 
     operation: Operation
@@ -121,6 +127,22 @@ class OperationFailed(OperationsError):
 
 class OperationCancelled(OperationFailed):
     """An operation that was waited for was cancelled."""
+
+
+class ProgramFailed(OperationFailed):
+    """An operation that was waited for ended well for its service, and its program (a job, a cell) did not.
+
+    Attributes:
+        return_code: The exit code; None where there is none, as of a cell.
+        stderr: The last lines that the program wrote to stderr, as they came; empty where they were not had.
+    """
+
+    return_code: int | None = None
+    stderr: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        *said, next_step = map(str, self.args)
+        return "\n".join([*said, *(f"    {log_line(line)}" for line in self.stderr[-_MAX_STDERR:]), next_step])
 
 
 class OperationsFailed(OperationsError):
@@ -136,7 +158,7 @@ class OperationsFailed(OperationsError):
 
 
 class NotCancelled(OperationsError):
-    """An operation that was to be cancelled succeeded before.
+    """An operation that was to be cancelled ended by itself before: it succeeded, or its program failed.
 
     Attributes:
         operation: The operation as it ended.
@@ -199,79 +221,6 @@ def internal_error(operation_id: str, error: BaseException) -> OperationsError:
     return OperationsError(
         f"{shown}: it cannot be asked about ({one_line(f'{type(error).__name__}: {error}')}).",
         f"The operation itself goes on; the log of ds_ops_magic has the whole error. Try again: %op get {shown}",
-    )
-
-
-def operation_failed(operation: Operation) -> OperationFailed:
-    """Make the error of an operation that failed or was cancelled; ValueError where it has none."""
-    from ds_ops_magic.model.payload import to_line  # it imports protobuf, and this module is loaded with the magics
-
-    status = operation.error
-    if status is None:
-        raise ValueError(f"{operation!r} has no error")
-    shown, title = shown_id(operation.id), tidy(operation.title, 80)
-    title = "" if title == tidy(operation.id, 80) else f" ({title})"
-    kind, ended = (OperationCancelled, "was cancelled") if status.name == "CANCELLED" else (OperationFailed, "failed")
-    message = ": ".join(filter(None, (status.name, one_line(status.message))))
-    detail = f" ({to_line(status.details[0])})" if status.details else ""
-    error = kind(f"Operation {shown}{title} {ended}.", message + detail, f"Its details: %op get {shown}")
-    error.operation, error.status = operation, status
-    return error
-
-
-def not_cancelled(operation: Operation) -> NotCancelled:
-    shown = shown_id(operation.id)
-    error = NotCancelled(f"Operation {shown} was not cancelled: it succeeded before.", f"Its result: %op get {shown}")
-    error.operation = operation
-    return error
-
-
-def timed_out(
-    unfinished: Sequence[str], operations: Operations[Operation | None], timeout: float, last_status: str | None
-) -> WaitTimeout:
-    """Make the error of a wait whose deadline has passed; ``timeout`` in seconds."""
-    tried = f"Stopped waiting after {duration(timeout)}" if timeout else "Asked once"
-    some = f"{len(unfinished):,} of {counted(len(operations))} are" if len(operations) > 1 else "the operation is"
-    error = WaitTimeout(
-        f"{tried}: {some} not done. Nothing was cancelled.",
-        *([f"The service does not answer: {one_line(last_status)}"] if last_status else []),
-        f"To go on waiting: {command('wait', unfinished)}",
-    )
-    error.operations, error.last_status = operations, last_status
-    return error
-
-
-def interrupted(unfinished: Sequence[str]) -> WaitInterrupted:
-    if not unfinished:
-        return WaitInterrupted("Stopped waiting; every operation had already ended.")
-    return WaitInterrupted(
-        f"Stopped waiting; {go_on(unfinished)}.",
-        f"To go on waiting: {command('wait', unfinished)}",
-        f"To cancel: {command('cancel', unfinished)}",
-    )
-
-
-def stopped(unfinished: Sequence[str]) -> WatchStopped:
-    return WatchStopped(
-        f"The watching was stopped before the end; {go_on(unfinished)}.",
-        f"To go on waiting: {command('wait', unfinished)}",
-    )
-
-
-def closed() -> WatchStopped:
-    """Make the error for every call to a closed client, those that still wait included."""
-    return WatchStopped(
-        "This client is closed; the operations go on.",
-        "connect() makes another, and so does %op connect in a notebook.",
-    )
-
-
-def thread_ended(unfinished: Sequence[str] = ()) -> WatchStopped:
-    """Make the error for every wait when the poller's thread has ended by an error, which the log has."""
-    return WatchStopped(
-        f"The thread that asks about operations has ended unexpectedly; {go_on(unfinished)}. "
-        "The log of ds_ops_magic says why.",
-        f"To go on waiting, with a new one: {command('wait', unfinished)}",
     )
 
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
 
-from ds_ops_magic.model.errors import OperationsError, operation_failed
+from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.model.ids import shown_id
-from ds_ops_magic.model.outcome import ErrorStatus, Status, status_of, status_word
+from ds_ops_magic.model.outcome import ErrorStatus, Failure, Status, status_of, status_word
+from ds_ops_magic.model.outcome_errors import operation_failed
 from ds_ops_magic.model.payload import decode, target_id, to_plain, type_words
 from ds_ops_magic.model.progress import Progress, progress_of
+from ds_ops_magic.model.responses import Verdict, verdict_on
 from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.text import one_line, tidy
 
@@ -125,22 +127,46 @@ class Operation:
 
     @cached_property
     def error(self) -> ErrorStatus | None:
-        """The error; set while the operation is still failing, and after it failed or was cancelled."""
+        """The service's error; set while the operation is still failing, and after it failed or was cancelled."""
         status = self._message.error
         return ErrorStatus.from_proto(status) if status.code or status.message else None  # code 0 is OK
 
     @cached_property
     def response(self) -> Payload | None:
-        """The typed response once succeeded; None for Empty, and for a response that is set before the end."""
-        if self.status is not Status.SUCCEEDED:
+        """The typed response once done without an error, its program's failure included.
+
+        None for Empty, and for a response that is set before the end.
+        """
+        if not self.done or self.error is not None:
             return None
         response = decode(self._message.response)
         return None if isinstance(response, Empty) else response
 
     @cached_property
+    def _verdict(self) -> Verdict:
+        if not self.done or self.error is not None:
+            return Verdict()
+        return verdict_on(self._message.response.type_url, lambda: self.response)
+
+    @cached_property
+    def failure(self) -> Failure | None:
+        """Who failed, and how, once it ended in any way but success; a cancellation counts, as of the service."""
+        if self.done and self.error is not None:
+            return Failure.of_service(self.error)
+        return self._verdict.failure
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The output files that a job's service did not keep, each with the reason; they make no failure.
+
+        As they came: hostile until escaped.
+        """
+        return self._verdict.warnings
+
+    @cached_property
     def status(self) -> Status:
-        """The state: done with neither an error nor a response counts as succeeded."""
-        return status_of(self.done, self.error)
+        """The state: done with neither an error nor a response that tells of a failure counts as succeeded."""
+        return status_of(self.done, self.error, self.failure if self.done else None)
 
     @property
     def status_word(self) -> str:
@@ -183,7 +209,7 @@ class Operation:
         """Return the typed response (None for Empty) of an operation that succeeded.
 
         Raises:
-            OperationFailed: It failed; OperationCancelled when it was cancelled.
+            OperationFailed: It failed; ProgramFailed when only its program did, OperationCancelled when cancelled.
             OperationsError: It is not done yet.
         """
         if not self.done:
@@ -191,7 +217,7 @@ class Operation:
                 f"Operation {tidy(self.id)} is not done yet ({self.status_word}).",
                 f"Wait for it: %op wait {tidy(self.id)}",
             )
-        if self.error is not None:
+        if self.failure is not None:
             raise operation_failed(self)
         return self.response
 

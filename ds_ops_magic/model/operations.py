@@ -36,6 +36,9 @@ class Operations(PickledByName, list[SnapshotT], Generic[SnapshotT]):
     def to_frame(self) -> pd.DataFrame:
         """Return a pandas DataFrame, a row an operation that was seen; times are UTC, `elapsed` is in seconds.
 
+        `error` is that of the service, or what became of the program; `return_code` is the exit code of a program
+        that failed, else None.
+
         Raises:
             ImportError: pandas is not installed.
         """
@@ -60,10 +63,16 @@ class Operations(PickledByName, list[SnapshotT], Generic[SnapshotT]):
         return f"Operations({super().__repr__()})"
 
 
-_COLUMNS = ["id", "status", "description", "created_at", "created_by", "modified_at", "elapsed", "error"]
+_COLUMNS = ["id", "status", "description", "created_at", "created_by", "modified_at", "elapsed", "error", "return_code"]
+_COMPUTED = ("status", "error", "return_code")
 
 
 def _row(operation: Operation) -> dict[str, Any]:
-    error = ": ".join(filter(None, (operation.error.name, operation.error.message))) if operation.error else None
-    fields = {name: getattr(operation, name) for name in _COLUMNS if name not in ("status", "error")}
-    return {**fields, "status": operation.status.value, "error": error}
+    failure = operation.failure
+    wrong = failure or operation.error  # an error may show before the end
+    return {
+        **{name: getattr(operation, name) for name in _COLUMNS if name not in _COMPUTED},
+        "status": operation.status.value,
+        "error": ": ".join(filter(None, (wrong.name, wrong.message))) if wrong else None,
+        "return_code": failure.code if failure and failure.by == "program" else None,
+    }

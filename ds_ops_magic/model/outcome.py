@@ -1,13 +1,10 @@
-"""The status of an operation, and how it follows from its message.
-
-A response does not count yet. One that tells of a failure, such as the exit code of a job, belongs here, by its type.
-"""
+"""The status of an operation, and how it follows from its message; `responses` has those that tell of a failure."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from google.rpc import code_pb2
 
@@ -65,12 +62,34 @@ class ErrorStatus(PickledByName):
             return f"CODE_{self.code}"
 
 
-def status_of(done: bool, error: ErrorStatus | None) -> Status:
-    if error is None:
-        return Status.SUCCEEDED if done else Status.RUNNING
+@dataclass(frozen=True)
+class Failure(PickledByName):
+    """Why an operation ended in any way but success.
+
+    Attributes:
+        by: Who failed: the ``service``, or the ``program`` that it ran (a job, a cell).
+        code: Number of the gRPC code, or the program's exit code; None where a program has none, as a cell.
+        name: Name of the code: ``RESOURCE_EXHAUSTED``, ``exit code 137``, ``ERROR``.
+        message: The service's message, as it came: hostile until escaped; of a program, what its code means.
+    """
+
+    by: Literal["service", "program"]
+    code: int | None
+    name: str
+    message: str = ""
+
+    @classmethod
+    def of_service(cls, error: ErrorStatus) -> Failure:
+        """Make the failure that an error of the service is."""
+        return cls("service", error.code, error.name, error.message)
+
+
+def status_of(done: bool, error: ErrorStatus | None, failure: Failure | None) -> Status:
     if not done:
-        return Status.FAILING
-    return Status.CANCELLED if error.code == code_pb2.CANCELLED else Status.FAILED
+        return Status.RUNNING if error is None else Status.FAILING
+    if failure is None:
+        return Status.SUCCEEDED
+    return Status.CANCELLED if error is not None and error.code == code_pb2.CANCELLED else Status.FAILED
 
 
 def status_word(status: Status, error: ErrorStatus | None) -> str:

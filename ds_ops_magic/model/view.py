@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model.errors import operation_failed
 from ds_ops_magic.model.ids import is_by_job_id
-from ds_ops_magic.model.outcome import Status
+from ds_ops_magic.model.outcome_errors import operation_failed
 from ds_ops_magic.util.public_names import PickledByName
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ class Entry(PickledByName):
         """Why it ended in any way but success; None when it succeeded, and before its end."""
         if self.error is not None or self.operation is None or not self.operation.done:
             return self.error
-        return None if self.operation.status is Status.SUCCEEDED else operation_failed(self.operation)
+        return None if self.operation.failure is None else operation_failed(self.operation)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ds_ops_magic.model import errors
+from ds_ops_magic.model import errors, wait_errors
 from ds_ops_magic.model.errors import WatchStopped
 from ds_ops_magic.util import threads
 from ds_ops_magic.util.pending import Pending
@@ -151,8 +151,8 @@ class BackgroundLoop:
 
     def _why_over(self) -> WatchStopped:
         if self._abandoned:
-            return errors.stopped([])
-        return errors.closed() if self._closed else errors.thread_ended()
+            return wait_errors.stopped([])
+        return wait_errors.closed() if self._closed else wait_errors.thread_ended()
 
     async def _relay(self, work: Callable[[], Coroutine[Any, Any, ResultT]], pending: Pending[ResultT]) -> None:
         try:
@@ -179,7 +179,7 @@ class BackgroundLoop:
         except BaseException as error:
             self._fail(error)
         else:
-            self._ready.fail(errors.closed())  # where it was closed before it was up
+            self._ready.fail(wait_errors.closed())  # where it was closed before it was up
         finally:
             self._has_loop = False
 

@@ -8,7 +8,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model import errors
+from ds_ops_magic.model import wait_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ class PollerOwner:
         """Return the poller of this process, started; a new one where the last has died. Raises WatchStopped."""
         with self._lock:
             if self._closed:
-                raise errors.closed()
+                raise wait_errors.closed()
             poller = self._poller
             if poller is None or self._pid != os.getpid() or poller.has_died:
                 poller = self._make(weakref.ref(self))

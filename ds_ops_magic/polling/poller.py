@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.model import errors
+from ds_ops_magic.model import wait_errors
 from ds_ops_magic.model.errors import OperationsError, WatchStopped
 from ds_ops_magic.model.sources import AS_USUAL, Services
 from ds_ops_magic.polling.host import Host
@@ -158,7 +158,7 @@ class Poller:
     async def _shut(self) -> None:
         if not self._background.at_exit:
             for polled in self._hosts.opened:
-                polled.tracker.give_up(errors.closed())
+                polled.tracker.give_up(wait_errors.closed())
             self._listeners.hand_over()
         await self._hosts.close()
 

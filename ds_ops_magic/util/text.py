@@ -84,6 +84,12 @@ def printable(text: str) -> str:
     return _drawn(masked(text))
 
 
+def log_line(text: str, limit: int = 300) -> str:
+    """Make a line of a log safe to show, in so many characters: like `one_line`, with its spaces and tabs kept."""
+    kept = printable(text[: 4 * limit].rstrip().replace("\r", " ").replace("\n", " "))
+    return f"{kept[: limit - 1]}…" if len(kept) > limit or len(text) > 4 * limit else kept
+
+
 def _drawn(text: str) -> str:
     if text.isascii() and text.isprintable():  # most of what comes, and quick to tell
         return text

@@ -16,7 +16,7 @@ from ds_ops_magic.display.status_style import CSS_COLORS, STATUS_STYLES
 from ds_ops_magic.model.operation import Operation
 from tests.support.hostile import STRINGS
 from tests.support.markup import check_markup
-from tests.support.messages import packed
+from tests.support.messages import job_response, packed
 from tests.support.panels import panel, snapshot
 
 DRAWINGS = [render.html, *(functools.partial(render.part, name) for name in ("head", "live", "ended", "foot"))]
@@ -25,7 +25,9 @@ DRAWINGS = [render.html, *(functools.partial(render.part, name) for name in ("he
 @pytest.mark.parametrize("text", STRINGS)
 def test_hostile_text(text):
     operation = snapshot("op1", done=True, code=8, message=text, description=text, created_by=text)
-    shown = panel(operation, snapshot(text[:50], description=text), snapshot("b", done=True, name=text))
+    lossy = [snapshot(f"c{code}", done=True, response=job_response(code, **{text: text})) for code in (0, 137)]
+    shown = panel(operation, snapshot(text[:50], description=text), snapshot("b", done=True, name=text), *lossy)
+    assert sum(bool(row.warning) for row in shown.rows) == 2
     for draw in DRAWINGS:
         assert check_markup(draw(shown)).links <= {"https://datasphere.yandex.cloud/communities/c1/projects/p1"}
     assert not set(render.text(shown)) & set("\x00\x07\x1b\u202e\t")
@@ -38,6 +40,7 @@ def test_html_of_every_status():
         snapshot("c", done=True, code=8, message="no room"),
         snapshot("d", done=True, code=1),
         snapshot("e", done=True),
+        snapshot("f", done=True, response=job_response(137, model="not found", log="too big")),
     )
     for draw in DRAWINGS:
         check_markup(draw(shown))
@@ -47,6 +50,10 @@ def test_html_of_every_status():
     for fact in ("RESOURCE_EXHAUSTED: no room", "reason QUOTA", "2026-03-04 11:57:50 UTC", "nlp-demo"):
         assert fact in written
         assert fact in render.text(shown)
+    killed = "exit code 137: killed (SIGKILL), mostly because it ran out of memory"
+    for fact in (killed, "2 output files were not kept: model (not found), log (too big)"):
+        for drawn in (written, html.unescape(render.part("ended", shown)), render.text(shown)):
+            assert fact in drawn
 
 
 def test_names_of_types():
@@ -76,6 +83,10 @@ def test_one_line():
     assert render.line(panel(snapshot("a", percent=40, description="Tune"))).startswith(
         "● running · Tune · a · 40% · step 40 of 100 · 2 min 10 s"
     )
+    lossy = snapshot("a", done=True, description="Tune", response=job_response(1, log="too big"))
+    assert render.line(panel(lossy)) == (
+        "✕ failed · Tune · a · after 2 min 10 s · exit code 1 · 1 output file was not kept: log (too big)"
+    )
     assert render.line(panel(snapshot("a"), snapshot("b", done=True))) == "2 operations · 1 running · 1 succeeded"
 
 
@@ -91,12 +102,14 @@ def test_the_limits_are_of_bytes(character: str) -> None:
             filled.error.details.extend([packed(detail)] * 5)
         return Operation(filled)
 
+    words = character * 2_000
     odd = full(0, done=True)
     unknown = odd.to_proto()
     unknown.response.type_url = f"x/{character * 100_000}"
+    lossy = snapshot(done=True, description=words, response=job_response(137, **{f"{words}{n}": words for n in "abc"}))
     failed = [full(number, done=True, code=8, message=character * 2_000) for number in range(MAX_STATIC_ROWS)]
     named = full(0, done=True, name=character * 10_000)
-    for one in (odd, named, Operation(unknown), failed[0]):
+    for one in (odd, named, lossy, Operation(unknown), failed[0]):
         assert len(render.html(panel(one)).encode()) <= 10_000
     for many in (failed, [named] * MAX_STATIC_ROWS):
         written = render.html(panel(*many, max_rows=MAX_STATIC_ROWS))

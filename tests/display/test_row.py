@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from yandex.cloud.datasphere.v2.project_service_pb2 import ExecutionStatus, ProjectExecutionResponse
 
 from ds_ops_magic.display.row import Row
 from ds_ops_magic.display.status_style import STATUS_STYLES
@@ -13,6 +14,7 @@ from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.model.view import Entry
+from tests.support.messages import job_response
 from tests.support.panels import panel, snapshot
 
 
@@ -32,6 +34,7 @@ def row_of(shown: Operation | Entry, **facts: Any) -> Row:
         (snapshot(done=True, took=3.21), "succeeded", "✓", "ok", "in 3.2 s"),
         (snapshot(done=True, code=8, took=12), "failed", "✕", "bad", "after 12 s"),
         (snapshot(done=True, code=1, took=260), "cancelled", "–", "off", "after 4 min 20 s"),
+        (snapshot(done=True, took=12, response=job_response(1)), "failed", "✕", "bad", "after 12 s"),
     ],
 )
 def test_the_statuses(operation, status, symbol, color, note):
@@ -65,6 +68,47 @@ def test_an_entry_with_an_error_is_unknown():
     row = row_of(Entry("nope", error=error_for("NOT_FOUND", "no such thing", "nope")))
     assert (row.status, row.ended, row.cancellable) == ("unknown", True, False)
     assert "NOT_FOUND: no such thing" in row.error
+
+
+@pytest.mark.parametrize(
+    ("operation", "error"),
+    [
+        (snapshot(code=8, message="no quota"), "RESOURCE_EXHAUSTED: no quota"),  # not over yet
+        (snapshot(done=True, code=8, message="no quota"), "RESOURCE_EXHAUSTED: no quota"),
+        (snapshot(done=True, response=job_response(1)), "exit code 1"),
+        (
+            snapshot(done=True, response=job_response(137)),
+            "exit code 137: killed (SIGKILL), mostly because it ran out of memory",
+        ),
+        (
+            snapshot(done=True, response=ProjectExecutionResponse(execution_status=ExecutionStatus.ABORTED)),
+            "ABORTED: the cell was aborted",
+        ),
+        (snapshot(done=True, response=job_response(0)), ""),
+    ],
+)
+def test_what_went_wrong(operation: Operation, error: str) -> None:
+    assert row_of(operation).error == error
+
+
+def test_the_response_of_a_failed_program_is_shown() -> None:
+    row = row_of(snapshot(done=True, response=job_response(137)))
+    assert row.result["result"] == {"return_code": "137"}
+    assert row.ended
+
+
+@pytest.mark.parametrize("code", [0, 1])
+@pytest.mark.parametrize(
+    ("lost", "warning"),
+    [
+        ({}, ""),
+        ({"a": "not found"}, "1 output file was not kept: a (not found)"),
+        ({"a": "not found", "b\n": "big"}, "2 output files were not kept: a (not found), b (big)"),
+        (dict.fromkeys("abcde", "-"), "5 output files were not kept: a (-), b (-), c (-) and 2 more"),
+    ],
+)
+def test_warnings(code: int, lost: dict[str, str], warning: str) -> None:
+    assert row_of(snapshot(done=True, response=job_response(code, **lost))).warning == warning
 
 
 def test_a_cancel_and_its_refusal():

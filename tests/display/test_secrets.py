@@ -12,7 +12,7 @@ from yandex.cloud.datasphere.v2.project_pb2 import Project
 from ds_ops_magic.display import render, table
 from ds_ops_magic.display.table import Listing
 from ds_ops_magic.history.record import Record
-from ds_ops_magic.model import errors, group_errors
+from ds_ops_magic.model import group_errors, outcome_errors, wait_errors
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.view import Entry
@@ -52,7 +52,7 @@ def everything_about(operations: list[Operation], secret: str) -> str:
     several = panel(*operations)
     parts = [render.part(name, several) for name in ("head", "live", "ended", "foot")]
     lines = [render.line(panel(one)) for one in operations]
-    error = errors.operation_failed(operations[0])
+    error = outcome_errors.operation_failed(operations[0])
     group = group_errors.group_error({"a": error}, Operations(operations), 4)
     messages = [str(error), str(group), str(panel(Entry("a", None, error)).rows[0].error)]
     reprs = [f"{operation!r} {operation.title} {operation.progress.text}" for operation in operations]
@@ -89,8 +89,8 @@ def test_ids_types_and_addresses_like_tokens(name: str) -> None:
         assert "(token)" not in written
         assert name in written
     assert render.text(panel(Operation(odd))).count(name) == 2
-    error = errors.operation_failed(Operation(failed))
-    for said in (error, group_errors.group_error({name: error}, Operations(), 2), errors.interrupted([name])):
+    error = outcome_errors.operation_failed(Operation(failed))
+    for said in (error, group_errors.group_error({name: error}, Operations(), 2), wait_errors.interrupted([name])):
         assert name in str(said)
         assert "(token)" not in str(said)
     assert repr(running) == f"Operation({name!r}, running)"

@@ -16,11 +16,13 @@ from yandex.cloud.datasphere.v2.project_service_pb2 import CreateProjectMetadata
 from ds_ops_magic.display import table
 from ds_ops_magic.display.table import Listing
 from ds_ops_magic.history.history import History
+from ds_ops_magic.model.estimates import MIN_RUNS
 from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.view import Update
 from tests.history.conftest import KIND, OpenHistory, all_of, snapshot
 from tests.support.following import python, until
+from tests.support.messages import job_response
 from tests.support.scripted import message
 
 
@@ -45,6 +47,21 @@ def test_requests_and_snapshots(open_history: OpenHistory) -> None:
     first, second = sorted(all_of(open_history()), key=lambda record: record.id)
     assert (first.kind, first.description, first.done) == (KIND, "Train", False)
     assert (second.error, second.done) == ("RESOURCE_EXHAUSTED", True)
+
+
+def test_a_program_that_failed(open_history: OpenHistory) -> None:
+    history = open_history()
+    here = history.of("host:1")
+    here.record_snapshot(snapshot("killed", done=True, response=job_response(137)))
+    for number in range(MIN_RUNS):
+        here.record_snapshot(snapshot(f"failed{number}", done=True, age=600.0, response=job_response(1)))
+    assert kept(history) == dict.fromkeys(kept(history), "failed")
+    assert {record.error for record in all_of(history) if record.id == "killed"} == {"exit code 137"}
+    assert dict(here.durations) == {}  # as with other failures
+    for number in range(MIN_RUNS):
+        here.record_snapshot(snapshot(f"good{number}", done=True, age=600.0, response=job_response(0, a="not found")))
+    all_of(history)
+    assert set(here.durations) == {KIND}
 
 
 def test_no_token_is_written(open_history: OpenHistory, path: Path) -> None:

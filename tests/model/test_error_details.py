@@ -19,7 +19,7 @@ from google.rpc.error_details_pb2 import (
 )
 
 from ds_ops_magic.model.error_details import describe
-from ds_ops_magic.model.errors import operation_failed
+from ds_ops_magic.model.outcome_errors import operation_failed
 from ds_ops_magic.model.payload import Payload, UnknownPayload, to_line
 from tests.support.sample_errors import HOSTILE, failed
 

@@ -13,11 +13,11 @@ import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 
 import ds_ops_magic
-from ds_ops_magic.model import errors
-from ds_ops_magic.model.errors import OperationsError, operation_failed
+from ds_ops_magic.model import errors, wait_errors
+from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.model.grpc_codes import unavailable
-from ds_ops_magic.model.operations import Operations
-from tests.support.sample_errors import HOSTILE, RUNNING, every_error, failed
+from ds_ops_magic.model.outcome_errors import not_cancelled, operation_failed
+from tests.support.sample_errors import HOSTILE, every_error, failed
 
 
 def test_the_tree_in_the_docstring() -> None:
@@ -66,18 +66,18 @@ def test_every_error_says_what_to_do_next(error: Any) -> None:
 def test_a_notebook_shows_the_lines_and_all_of_it_on_request() -> None:
     code = """
 from IPython.core.interactiveshell import InteractiveShell
-from ds_ops_magic.model import errors, grpc_codes
+from ds_ops_magic.model import grpc_codes, wait_errors
 shell = InteractiveShell()
 shell.run_line_magic("colors", "nocolor")
-shell.user_ns.update(errors=errors, grpc_codes=grpc_codes)
-for cell in ("raise grpc_codes.unavailable('tls', 'host:1')", "%tb", "raise errors.interrupted(['a'])", "%tb"):
+shell.user_ns.update(wait_errors=wait_errors, grpc_codes=grpc_codes)
+for cell in ("raise grpc_codes.unavailable('tls', 'host:1')", "%tb", "raise wait_errors.interrupted(['a'])", "%tb"):
     assert shell.run_cell(cell, store_history=True).success is cell.startswith("%")
     print("=====")
 """
     home = Path(ds_ops_magic.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    raised = (unavailable("tls", "host:1"), errors.interrupted(["a"]))
+    raised = (unavailable("tls", "host:1"), wait_errors.interrupted(["a"]))
     shown = [part.strip() for part in done.stdout.split("=====")]
     for error, short, long in zip(raised, shown[0:4:2], shown[1:4:2], strict=True):
         assert short == f"{type(error).__name__}: {error}"
@@ -100,58 +100,23 @@ INFO = ErrorInfo(reason="Q")
         (operation_failed(failed(5, " ", description="")), ["Operation op1 failed.\n", "NOT_FOUND\n", "%op get op1"]),
         (operation_failed(failed(1, "by user")), ["Operation op1 (train) was cancelled.\n", "CANCELLED: by user\n"]),
         (operation_failed(failed(99)), ["failed", "CODE_99: no quota"]),
-        (errors.not_cancelled(failed(name="op9")), ["op9 was not cancelled", "succeeded before", "%op get op9"]),
+        (not_cancelled(failed(name="op9")), ["op9 was not cancelled", "succeeded before", "%op get op9"]),
         (errors.unreadable("op1", 1, "cut"), ["op1: the answer of 1 byte cannot be read: cut.\n", "%op get op1"]),
         (errors.unreadable("op1", None, "cut"), ["op1: the answer cannot be read: cut.\n", "%op get op1"]),
-        (errors.interrupted(["a"]), ["the operation goes on", "%op wait a\n", "%op cancel a"]),
-        (errors.interrupted(list("abc")), ["3 operations go on", "%op wait a b c\n", "%op cancel a b c"]),
-        (errors.interrupted([]), ["every operation had already ended"]),
-        (errors.stopped(["a"]), ["stopped before the end", "the operation goes on", "%op wait a"]),
-        (errors.stopped(list("abcd")), ["stopped before the end", "4 operations go on", "%op wait with their ids"]),
-        (errors.stopped([]), ["stopped before the end", "the operations go on", "%op wait with their ids"]),
+        (wait_errors.interrupted(["a"]), ["the operation goes on", "%op wait a\n", "%op cancel a"]),
+        (wait_errors.interrupted(list("abc")), ["3 operations go on", "%op wait a b c\n", "%op cancel a b c"]),
+        (wait_errors.interrupted([]), ["every operation had already ended"]),
+        (wait_errors.stopped(["a"]), ["stopped before the end", "the operation goes on", "%op wait a"]),
+        (
+            wait_errors.stopped(list("abcd")),
+            ["stopped before the end", "4 operations go on", "%op wait with their ids"],
+        ),
+        (wait_errors.stopped([]), ["stopped before the end", "the operations go on", "%op wait with their ids"]),
         (errors.not_watched(["a"]), ["This watch does not follow a.", "%op cancel a"]),
         (errors.not_watched(list("abcd")), ["not follow a, b, c and 1 more.", "%op cancel with their ids"]),
-        (errors.closed(), ["This client is closed", "go on", "connect() makes another", "%op connect"]),
+        (wait_errors.closed(), ["This client is closed", "go on", "connect() makes another", "%op connect"]),
     ],
     ids=lambda value: type(value).__name__,
 )
 def test_messages(error: Any, parts: list[str]) -> None:
     assert re.search(".*".join(map(re.escape, parts)), str(error), re.DOTALL)
-
-
-def test_the_operation_of_an_error() -> None:
-    operation = failed()
-    error = operation_failed(operation)
-    assert (error.operation, error.status) == (operation, operation.error)
-    assert errors.not_cancelled(operation).operation is operation
-    with pytest.raises(ValueError, match="has no error"):
-        operation_failed(RUNNING)
-
-
-def test_a_timeout_tells_done_from_not_done() -> None:
-    operations = Operations([failed(), RUNNING, None])
-    error = errors.timed_out(["op2", "op3"], operations, 600, "UNAVAILABLE: reset")
-    assert error.args == (
-        "Stopped waiting after 10 min 00 s: 2 of 3 operations are not done. Nothing was cancelled.",
-        "The service does not answer: UNAVAILABLE: reset",
-        "To go on waiting: %op wait op2 op3",
-    )
-    assert (error.operations, error.last_status) == (operations, "UNAVAILABLE: reset")
-    assert (error.errno, error.strerror, error.filename) == (None, None, None)
-    alone = errors.timed_out(["op2"], Operations([RUNNING]), 5, None)
-    assert str(alone).startswith("Stopped waiting after 5.0 s: the operation is not done.")
-    assert (len(alone.args), alone.last_status) == (2, None)
-    once = errors.timed_out(["op2"], Operations([RUNNING]), 0, None)
-    assert str(once).startswith("Asked once: the operation is not done. Nothing was cancelled.")
-
-
-def test_a_command_for_many_ids_names_none() -> None:
-    many = list("abcdefgh")
-    waited = errors.timed_out(many, Operations([None] * 9), 5, None)
-    assert "8 of 9 operations are not done" in str(waited)
-    assert waited.args[-1] == "To go on waiting: %op wait with their ids or a variable that holds them"
-    assert errors.interrupted(many).args == (
-        "Stopped waiting; 8 operations go on.",
-        "To go on waiting: %op wait with their ids or a variable that holds them",
-        "To cancel: %op cancel with their ids or a variable that holds them",
-    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ds_ops_magic.model import errors
-from ds_ops_magic.model.errors import OperationsFailed, operation_failed
+from ds_ops_magic.model import wait_errors
+from ds_ops_magic.model.errors import OperationsFailed
 from ds_ops_magic.model.group_errors import group_error
 from ds_ops_magic.model.grpc_codes import error_for, unavailable
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
+from ds_ops_magic.model.outcome_errors import operation_failed
 from tests.support.sample_errors import RUNNING, failed, group
 
 
@@ -22,7 +23,7 @@ def test_the_first_three_are_named() -> None:
 def test_which_error_is_chosen() -> None:
     operations: Operations[Operation | None] = Operations([failed(name="a"), RUNNING])
     a, b = operation_failed(failed(name="a")), error_for("NOT_FOUND", "", "op2")
-    silent, stopped = unavailable("tls", "host:1"), errors.stopped(["a"])
+    silent, stopped = unavailable("tls", "host:1"), wait_errors.stopped(["a"])
     assert group_error({"a": a}, operations, 1) is a
     assert group_error({"a": silent, "op2": silent}, operations, 2) is silent  # one cause, said once
     for several in ({"a": a}, {"a": a, "op2": b}, {"a": silent}, {"a": b, "op2": b}):

@@ -6,12 +6,14 @@ import sys
 from typing import Any
 
 import pytest
+from yandex.cloud.datasphere.v2.project_service_pb2 import ExecutionStatus, ProjectExecutionResponse
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.operations import Operations
-from tests.support.messages import START, at, error, operation
+from tests.support.messages import START, at, error, job_response, operation, packed
 
+CELL_RAISED = ProjectExecutionResponse(execution_status=ExecutionStatus.ERROR)
 FULL = operation(description="create a project", created_by="user1", done=True, created_at=at(0), modified_at=at(90))
 STATES = {
     "running": operation(id="running"),
@@ -19,13 +21,19 @@ STATES = {
     "good": operation(id="good", done=True),
     "bad": operation(id="bad", done=True, error=error(8, "no quota")),
     "cancelled": operation(id="cancelled", done=True, error=error(1)),
+    "killed": operation(id="killed", done=True, response=packed(job_response(137))),
+    "raised": operation(id="raised", done=True, response=packed(CELL_RAISED)),
 }
 
 
 def test_by_outcome() -> None:
     several = Operations([None, *STATES.values(), None])
     names = {name: [found.id for found in getattr(several, name)] for name in ("succeeded", "failed", "running")}
-    assert names == {"succeeded": ["good"], "failed": ["bad", "cancelled"], "running": ["running", "failing"]}
+    assert names == {
+        "succeeded": ["good"],
+        "failed": ["bad", "cancelled", "killed", "raised"],
+        "running": ["running", "failing"],
+    }
     assert isinstance(several.failed, Operations)
     assert Operations().succeeded == []
 
@@ -34,8 +42,23 @@ def test_to_frame() -> None:
     pytest.importorskip("pandas")
     frame = Operations([FULL, None, *STATES.values()]).to_frame()
     assert list(frame["id"]) == ["op1", *STATES]
-    assert list(frame["status"]) == ["succeeded", "running", "failing", "succeeded", "failed", "cancelled"]
-    assert list(frame["error"].dropna()) == ["RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED: no quota", "CANCELLED"]
+    assert list(frame["status"]) == [
+        "succeeded",
+        "running",
+        "failing",
+        "succeeded",
+        "failed",
+        "cancelled",
+        *["failed"] * 2,
+    ]
+    assert list(frame["error"].dropna()) == [
+        "RESOURCE_EXHAUSTED",
+        "RESOURCE_EXHAUSTED: no quota",
+        "CANCELLED",
+        "exit code 137: killed (SIGKILL), mostly because it ran out of memory",
+        "ERROR: the cell raised an error",
+    ]
+    assert list(frame["return_code"]) == [None] * 6 + [137, None]
     first = frame.iloc[0]
     assert (first["created_at"], first["elapsed"], first["description"]) == (START, 90.0, "create a project")
     assert list(Operations([None]).to_frame().columns) == list(frame.columns)

@@ -14,8 +14,10 @@ from yandex.cloud.datasphere.v2.project_service_pb2 import ListProjectsResponse
 from yandexcloud.operations import OperationResult
 
 from ds_ops_magic import Operation, Operations
-from ds_ops_magic.model.errors import NotAnOperation, OperationsError, operation_failed, timed_out
+from ds_ops_magic.model.errors import NotAnOperation, OperationsError
+from ds_ops_magic.model.outcome_errors import operation_failed
 from ds_ops_magic.model.references import check_id, id_of, ids_in, ids_of, only_id_of
+from ds_ops_magic.model.wait_errors import timed_out
 from tests.support.sample_errors import failed, group, refused_id
 from tests.support.scripted import message
 

@@ -6,16 +6,19 @@ import dataclasses
 
 import pytest
 
-from ds_ops_magic.model.errors import OperationCancelled, OperationFailed, stopped
+from ds_ops_magic.model.errors import OperationCancelled, OperationFailed, ProgramFailed
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.progress import Progress
 from ds_ops_magic.model.view import Entry, Health, Update, View
+from ds_ops_magic.model.wait_errors import stopped
+from tests.support.messages import job_response
 from tests.support.scripted import message
 
 RUNNING = Operation(message("a"))
 FAILING = Operation(message("a", error=(8, "no quota")))
 GOOD = Operation(message("a", done=True))
 BAD = Operation(message("a", done=True, error=(8, "no quota")))
+KILLED = Operation(message("a", done=True, response=job_response(137)))
 CANCELLED = Operation(message("a", done=True, error=(1, "by user")))
 GONE, REFUSED = stopped(["a"]), stopped(["a"])
 
@@ -29,6 +32,7 @@ GONE, REFUSED = stopped(["a"]), stopped(["a"])
         (GOOD, None, True, None),
         (BAD, None, True, OperationFailed),
         (CANCELLED, None, True, OperationCancelled),
+        (KILLED, None, True, ProgramFailed),
         (None, GONE, True, type(GONE)),
         (RUNNING, GONE, True, type(GONE)),
     ],

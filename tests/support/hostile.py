@@ -12,7 +12,7 @@ from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProje
 from yandex.cloud.datasphere.v2.project_pb2 import Project
 from yandex.cloud.operation.operation_pb2 import Operation
 
-from tests.support.messages import packed
+from tests.support.messages import job_response, packed
 from tests.support.scripted import Call, ScriptedServer, message
 
 _RUN = "window.pwned=1"
@@ -97,6 +97,8 @@ def operation(number: int, *, done: bool) -> Operation:
     if failed:
         made.error.CopyFrom(Status(code=8, message=text, details=[packed(detail) for detail in _details(text)]))
         made.error.details.append(AnyMessage(type_url=f"x/{text}", value=b"?"))
+    elif done and number % 4 == 1:
+        made.response.Pack(job_response(0, **{text: text, f"{text}2": text}))
     elif done:
         made.response.Pack(Project(id=text, name=text, community_id=text, description=text, labels={text[:60]: text}))
     return made

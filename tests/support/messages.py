@@ -8,6 +8,8 @@ from typing import Any
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.status_pb2 import Status
+from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import FileDesc, FileUploadError, JobResult
+from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobResponse
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.model.operation import Operation
@@ -33,3 +35,11 @@ def error(code: int, message: str = "", *details: Any) -> Status:
 
 def operation(**fields: Any) -> Operation:
     return Operation(OperationMessage(**{"id": "op1", **fields}))
+
+
+def job_response(return_code: int = 0, *lost: FileUploadError, **lost_files: str) -> ExecuteProjectJobResponse:
+    """Make the response of a job, with files that were not kept; of `lost_files` the names and the reasons."""
+    named = [
+        FileUploadError(output_file_desc=FileDesc(path=name), description=reason) for name, reason in lost_files.items()
+    ]
+    return ExecuteProjectJobResponse(result=JobResult(return_code=return_code), output_files_errors=[*lost, *named])

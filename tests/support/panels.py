@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status as StatusMessage
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
@@ -29,6 +30,7 @@ def snapshot(
     took: float = 130.0,
     percent: int | None = None,
     name: str = "nlp-demo",
+    response: Message | None = None,
     **fields: Any,
 ) -> Operation:
     """Make an operation that was created `age` seconds before NOW and last changed `took` seconds after that."""
@@ -43,7 +45,7 @@ def snapshot(
     if code:
         proto.error.CopyFrom(StatusMessage(code=code, message=message, details=[packed(ErrorInfo(reason="QUOTA"))]))
     elif done:
-        proto.response.Pack(Project(id="p1", name=name, community_id="c1"))
+        proto.response.Pack(response or Project(id="p1", name=name, community_id="c1"))
     return Operation(proto)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from yandex.cloud.endpoint.api_endpoint_pb2 import ApiEndpoint
@@ -166,11 +167,12 @@ def message(
     *,
     done: bool = False,
     error: tuple[int, str] | None = None,
+    response: Message | None = None,
     description: str = "",
     age: float = 1.0,
     modified: float = 0.0,
 ) -> Operation:
-    """Build an Operation message: `age` and `modified` in seconds before now."""
+    """Build an Operation message: `age` and `modified` in seconds before now; the response is Empty without another."""
     now = datetime.now(timezone.utc)
     made = Operation(id=operation_id, description=description, created_by="tester", done=done)
     made.created_at.FromDatetime(now - timedelta(seconds=age))
@@ -178,7 +180,7 @@ def message(
     if error is not None:
         made.error.CopyFrom(Status(code=error[0], message=error[1]))
     elif done:
-        made.response.Pack(Empty())
+        made.response.Pack(response or Empty())
     return made
 
 

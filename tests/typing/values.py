@@ -12,12 +12,14 @@ from typing_extensions import assert_type
 import ds_ops_magic
 from ds_ops_magic import (
     ErrorStatus,
+    Failure,
     Operation,
     OperationCancelled,
     OperationFailed,
     Operations,
     OperationsError,
     OperationsFailed,
+    ProgramFailed,
     Progress,
     ServiceRefused,
     Status,
@@ -32,6 +34,8 @@ def parts(operation: Operation) -> None:
     assert_type(operation.created_at, datetime | None)
     assert_type(operation.metadata, Message | UnknownPayload | None)
     assert_type(operation.error, ErrorStatus | None)
+    assert_type(operation.failure, Failure | None)
+    assert_type(operation.warnings, tuple[str, ...])
     assert_type(operation.progress, Progress)
     assert_type(operation.progress.fraction, float | None)
     assert_type(operation.elapsed, float | None)
@@ -49,6 +53,9 @@ def failures(work: object) -> None:
         print(work)
     except OperationCancelled as error:
         assert_type(error.operation, Operation)
+    except ProgramFailed as error:
+        assert_type(error.return_code, int | None)
+        assert_type(error.stderr, tuple[str, ...])
     except OperationFailed as error:
         assert_type(error.status, ErrorStatus)
     except OperationsFailed as error:

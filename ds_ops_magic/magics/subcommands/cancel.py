@@ -11,7 +11,8 @@ from IPython.core.error import UsageError
 from ds_ops_magic.magics import completion
 from ds_ops_magic.magics.command_line import Subcommand, add_output, add_targets, add_timeout, unquoted
 from ds_ops_magic.magics.wait import wait_and_show
-from ds_ops_magic.model.errors import OperationCancelled, OperationFailed, OperationsFailed, not_cancelled
+from ds_ops_magic.model.errors import OperationCancelled, OperationFailed, OperationsFailed, ProgramFailed
+from ds_ops_magic.model.outcome_errors import not_cancelled
 
 if TYPE_CHECKING:
     import argparse
@@ -52,15 +53,13 @@ def _run(invocation: Invocation) -> Any:
 
 
 def _wait_for_cancelled(invocation: Invocation, watch: Watch) -> None:
-    from ds_ops_magic.model.outcome import Status
-
     # Whoever waits for a result takes cancelled for a failure; here it is what was asked for.
     with contextlib.suppress(OperationFailed, OperationsFailed):
         wait_and_show(watch, invocation.shell, invocation.display_mode, invocation.options.timeout)
     for entry in watch.view().entries:
-        if entry.operation is not None and entry.operation.status is Status.SUCCEEDED:
-            raise not_cancelled(entry.operation)
         failure = entry.failure
+        if entry.operation is not None and entry.ended and (failure is None or isinstance(failure, ProgramFailed)):
+            raise not_cancelled(entry.operation)
         if failure is not None and not isinstance(failure, OperationCancelled):
             raise failure
 

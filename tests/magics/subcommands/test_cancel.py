@@ -18,6 +18,7 @@ from ds_ops_magic import (
     WaitTimeout,
 )
 from tests.magics import Op
+from tests.support.messages import job_response
 from tests.support.scripted import ScriptedServer, message
 
 
@@ -39,6 +40,12 @@ def test_it_has_ended_already(op: Op, begin: Op, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out == ""
 
 
+def test_its_program_has_failed_already(run: Op, scripted: ScriptedServer, capsys: pytest.CaptureFixture[str]) -> None:
+    scripted.cancel = lambda call: message(call.id, done=True, response=job_response(137))
+    assert run("cancel a").status is Status.FAILED
+    assert capsys.readouterr().out.endswith(" ago: failed, exit code 137\n")
+
+
 def test_it_cannot_be_cancelled(op: Op, begin: Op, shell: Any) -> None:
     shell.user_ns["x"] = "from before"
     stubborn, other = begin(30, outcome="no-cancel"), begin(30)
@@ -56,6 +63,7 @@ def test_wait_raises_when_it_succeeds_or_fails(shell: Any, run: Op) -> None:
         "stopped": {"done": True, "error": (1, "stopped")},
         "went-through": {"done": True},
         "broke": {"done": True, "error": (13, "broken")},
+        "exited": {"done": True, "response": job_response(1)},
     }
 
     def get(call: Any) -> Any:
@@ -68,6 +76,11 @@ def test_wait_raises_when_it_succeeds_or_fails(shell: Any, run: Op) -> None:
         with pytest.raises(NotCancelled):
             run("cancel went-through --wait -o x")
         assert shell.user_ns["x"].status is Status.SUCCEEDED
+        with pytest.raises(
+            NotCancelled, match="exited was not cancelled: it had ended, and its program returned 1"
+        ) as no:
+            run("cancel exited --wait -o x")
+        assert no.value.operation is shell.user_ns["x"]
         with pytest.raises(OperationFailed, match="broken"):
             run("cancel stopped broke --wait -o x")
         assert [found.status for found in shell.user_ns["x"]] == [Status.CANCELLED, Status.FAILED]
