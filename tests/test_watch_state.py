@@ -90,7 +90,21 @@ def test_a_refused_cancel_is_no_end_and_no_answer() -> None:
     entry = state.entries["a"]
     assert (entry.cancelling, entry.cancel_error) == (False, change.cancel_error)
     state.note_cancel(["a"])  # asked for once more
-    assert state.entries["a"] == Entry("a", cancelling=True)
+    entry = state.entries["a"]
+    assert entry == Entry("a", cancelling=True, cancelling_since=entry.cancelling_since)
+
+
+def test_when_a_cancel_was_first_asked_for_and_whether_by_force() -> None:
+    now = [100.0]
+    state = WatchState(["a"], lambda: now[0])
+    now[0] = 107.0
+    state.note_cancel(["a"])
+    assert (state.entries["a"].cancelling_since, state.entries["a"].forced) == (7.0, False)
+    now[0] = 111.0
+    state.note_cancel(["a"], force=True)
+    assert (state.entries["a"].cancelling_since, state.entries["a"].forced) == (7.0, True)
+    state.apply(refusal("a"))
+    assert (state.entries["a"].cancelling_since, state.entries["a"].forced) == (0.0, False)
 
 
 def test_cancel_of_what_has_ended_and_of_what_is_not_watched() -> None:

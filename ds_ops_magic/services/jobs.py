@@ -61,6 +61,20 @@ def stops_gracefully(operation: Operation) -> bool:
     return job is not None and job.job_parameters.HasField("graceful_shutdown_parameters")
 
 
+def has_stopped(operation: Operation, *, graceful: bool) -> bool:
+    """Tell whether the program of a job ended as it was asked to, though the job was not cancelled.
+
+    Args:
+        operation: What has ended after it was to be cancelled.
+        graceful: Whether it was asked to stop by itself, however it was started.
+    """
+    if job_of(operation) is None:
+        return False
+    failure = operation.failure
+    by_signal = failure is not None and failure.code is not None and (failure.code > 128 or failure.code < 0)
+    return by_signal or graceful or stops_gracefully(operation)
+
+
 def cancel_call(operation: Operation, options: CancelOptions) -> Call | None:
     """Return the call that cancels a job; None for an operation that is none.
 

@@ -12,6 +12,7 @@ from ds_ops_magic import CancelNotSupported, Status
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.sources import CancelOptions
 from ds_ops_magic.services import jobs
+from tests.support.messages import job_response
 from tests.support.project_jobs import executing, job
 from tests.support.scripted import message
 
@@ -98,6 +99,29 @@ def test_how_a_job_is_cancelled(started_gracefully: bool, options: CancelOptions
     assert (call.service, call.method) == ("datasphere", "/yandex.cloud.datasphere.v2.jobs.ProjectJobService/Cancel")
     sent = CancelProjectJobRequest.FromString(call.request)
     assert (sent.job_id, sent.reason, sent.graceful) == ("j1", "too slow", graceful)
+
+
+@pytest.mark.parametrize(
+    ("code", "started_gracefully", "graceful", "stopped"),
+    [
+        (0, False, False, False),
+        (1, False, False, False),
+        (143, False, False, True),
+        (137, False, False, True),
+        (-15, False, False, True),
+        (0, False, True, True),
+        (0, True, False, True),
+        (3, True, False, True),
+    ],
+)
+def test_a_program_that_stopped_when_it_was_asked(
+    code: int, started_gracefully: bool, graceful: bool, stopped: bool
+) -> None:
+    what = job("j1", graceful=started_gracefully)
+    operation = Operation(executing("a", what, done=True, response=job_response(code)))
+    assert jobs.has_stopped(operation, graceful=graceful) is stopped
+    no_job = Operation(message("a", done=True, response=job_response(code)))
+    assert not jobs.has_stopped(no_job, graceful=graceful)
 
 
 def test_what_is_no_job_is_not_stopped_gracefully() -> None:

@@ -16,6 +16,7 @@ from ds_ops_magic.model.outcome_errors import not_cancelled
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Collection
 
     from ds_ops_magic.magics.invocation import Invocation
     from ds_ops_magic.watch import Watch
@@ -49,17 +50,22 @@ def _run(invocation: Invocation) -> Any:
         return invocation.assign(targets.result(operations))
     watch = client.watch(*targets.ids)
     callbacks = invocation.callbacks()
-    return invocation.wait_for_result(targets, watch, lambda: _wait_for_cancelled(invocation, watch), callbacks)
+    before = {operation.id for operation in operations if operation.done}
+    return invocation.wait_for_result(targets, watch, lambda: _wait_for_cancelled(invocation, watch, before), callbacks)
 
 
-def _wait_for_cancelled(invocation: Invocation, watch: Watch) -> None:
+def _wait_for_cancelled(invocation: Invocation, watch: Watch, ended_before: Collection[str]) -> None:
+    from ds_ops_magic.services.jobs import has_stopped
+
     # Whoever waits for a result takes cancelled for a failure; here it is what was asked for.
     with contextlib.suppress(OperationFailed, OperationsFailed):
         wait_and_show(watch, invocation.shell, invocation.display_mode, invocation.options.timeout)
     for entry in watch.view().entries:
-        failure = entry.failure
-        if entry.operation is not None and entry.ended and (failure is None or isinstance(failure, ProgramFailed)):
-            raise not_cancelled(entry.operation)
+        failure, operation = entry.failure, entry.operation
+        if operation is not None and entry.ended and (failure is None or isinstance(failure, ProgramFailed)):
+            if operation.id not in ended_before and has_stopped(operation, graceful=invocation.options.graceful):
+                continue
+            raise not_cancelled(operation)
         if failure is not None and not isinstance(failure, OperationCancelled):
             raise failure
 

@@ -19,7 +19,8 @@ from ds_ops_magic import (
 )
 from tests.magics import Op
 from tests.support.messages import job_response
-from tests.support.scripted import ScriptedServer, message
+from tests.support.project_jobs import ProjectJobs, executing, job
+from tests.support.scripted import Call, ScriptedServer, message
 
 
 def test_it_returns_the_answer_and_with_wait_the_end(op: Op, begin: Op, shell: Any) -> None:
@@ -87,6 +88,30 @@ def test_wait_raises_when_it_succeeds_or_fails(shell: Any, run: Op) -> None:
         with pytest.raises(OperationNotFound):
             run("cancel stopped forgotten --wait -o x")
         assert [found and found.status for found in shell.user_ns["x"]] == [Status.CANCELLED, None]
+
+
+def test_a_job_that_stops_by_itself_was_cancelled_as_asked(run: Op) -> None:
+    jobs = ProjectJobs()
+    graceful = job("j1", graceful=True)
+
+    def get(call: Call) -> Any:
+        stopped = call.id == "a" and call.number > 3  # those before the cancel and after it, and one of the wait
+        return executing(call.id, graceful, done=stopped or call.id == "b", response=job_response(0))
+
+    with ScriptedServer(get, more=[jobs.add]) as server:
+        run(f"connect {server.address};")
+        assert run("cancel a --wait --reason 'too slow'").status is Status.SUCCEEDED
+        assert [(one.job_id, one.reason, one.graceful) for one in jobs.cancels] == [("j1", "too slow", True)]
+        with pytest.raises(NotCancelled):  # it had ended before
+            run("cancel b --wait")
+        run("cancel c --force")
+        run("cancel c --graceful")
+        assert [one.graceful for one in jobs.cancels[1:]] == [False, True]
+
+
+def test_ways_to_cancel_that_do_not_go_together(op: Op) -> None:
+    with pytest.raises(UsageError, match="not allowed with argument"):
+        op("cancel a --force --graceful")
 
 
 def test_a_timeout_without_wait_is_refused(op: Op) -> None:
