@@ -14,8 +14,10 @@ from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.model.view import Entry
+from ds_ops_magic.services.jobs import operation_of
 from tests.support.messages import job_response
 from tests.support.panels import panel, snapshot
+from tests.support.project_jobs import executing, job
 
 
 def row_of(shown: Operation | Entry, **facts: Any) -> Row:
@@ -133,3 +135,18 @@ def test_the_usual_time() -> None:
     assert "usually" not in row_of(snapshot(percent=50), durations=durations).note
     assert "usually" not in row_of(snapshot(percent=0), durations={"other": durations[kind]}).note
     assert "usually" not in row_of(snapshot(done=True), durations={"": durations[kind]}).note
+
+
+def test_the_link_of_a_job() -> None:
+    running = Operation(executing("op1", job("j1")))
+    project = "https://datasphere.yandex.cloud/communities/c1/projects/project1"
+    assert row_of(running).link is None
+    assert row_of(running, project_links={"project1": ""}).link is None
+    assert row_of(running, project_links={"project1": project}).link == f"{project}/job/j1"
+
+
+def test_an_operation_that_turned_out_to_be_a_job() -> None:
+    by_id = operation_of(job("j1", status_details="epoch 3"))
+    assert row_of(Entry("j1", by_id)).note.endswith(" · a job, by its own id")
+    assert row_of(Entry("j1", by_id)).note.startswith("epoch 3 · ")
+    assert "by its own id" not in row_of(by_id).note

@@ -10,8 +10,10 @@ import pytest
 
 from ds_ops_magic.display.panel import Panel
 from ds_ops_magic.display.widget import MAX_SPARE_BUTTONS, WidgetPanel
+from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.view import Entry
 from tests.support.panels import panel, press, snapshot
+from tests.support.project_jobs import executing, job
 
 
 @pytest.fixture
@@ -22,7 +24,7 @@ def pressed() -> list[str | None]:
 
 @pytest.fixture
 def widget(sent: list[str], pressed: list[str | None]) -> Iterator[WidgetPanel]:
-    widget = WidgetPanel(pressed.append, lambda: pressed.append("redraw"))
+    widget = WidgetPanel(pressed.append, lambda: pressed.append("redraw"), lambda name: pressed.append(f"force {name}"))
     yield widget
     widget.close()
     assert sent.count("comm_open") == sent.count("comm_close")
@@ -72,6 +74,42 @@ def test_presses_while_rows_change(widget: WidgetPanel, pressed: list[str | None
     widget.draw(running("a"))
     press(buttons(widget)[0])
     assert pressed[6:] == ["a"]
+
+
+def force_buttons(widget: WidgetPanel) -> tuple[Any, ...]:
+    """Return what stands in the column of the buttons that force, from the top."""
+    children: tuple[Any, ...] = widget.box.children[2].children[2].children
+    return children
+
+
+def stopping(watched_for: float, **how: Any) -> Panel:
+    """Return a panel of an operation and of a job that was asked to stop gracefully a second after its watch began."""
+    made = Operation(executing("b", job("j1", graceful=True)))
+    return panel(snapshot("a"), Entry("b", made, **how), watched_for=watched_for)
+
+
+def test_forcing_is_a_button_of_its_own(widget: WidgetPanel, sent: list[str], pressed: list[str | None]) -> None:
+    widget.draw(stopping(0.5))
+    assert force_buttons(widget) == ()
+    asked = {"cancelling": True, "cancelling_since": 1.0}
+    widget.draw(stopping(1.1, **asked))
+    empty, force = force_buttons(widget)
+    assert (force.description, force.disabled) == ("Force", True)  # a hand that presses twice would force
+    assert (buttons(widget)[1].description, buttons(widget)[1].disabled) == ("cancelling…", True)
+    assert messages_of(widget, sent, stopping(3.9, **asked)) == {}
+    assert messages_of(widget, sent, stopping(4.0, **asked)) == {"comm_msg": 1}
+    assert not force.disabled
+    press(force)
+    assert pressed == ["force b"]
+    widget.draw(stopping(5.0, **asked, forced=True))
+    assert force_buttons(widget) == ()
+    assert empty.comm is not None
+    assert force.comm is None
+
+
+def test_what_is_not_stopped_gracefully_has_no_such_button(widget: WidgetPanel) -> None:
+    widget.draw(panel(Entry("a", snapshot("a"), cancelling=True), watched_for=10.0))
+    assert force_buttons(widget) == ()
 
 
 def test_spare_buttons(widget: WidgetPanel, sent: list[str]) -> None:
