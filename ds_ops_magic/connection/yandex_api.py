@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ds_ops_magic.connection.addresses import channel_options, check_host, is_address
 from ds_ops_magic.connection.background import in_background
 from ds_ops_magic.connection.redaction import redacted
-from ds_ops_magic.connection.tokens import NoToken, Token
+from ds_ops_magic.connection.tokens import API_KEY, NoToken, Token
 from ds_ops_magic.model.grpc_codes import (
     OnGet,
     accepts_probe,
@@ -22,7 +22,7 @@ from ds_ops_magic.model.grpc_codes import (
 )
 from ds_ops_magic.model.ids import OPERATION
 from ds_ops_magic.util.public_names import PickledByName
-from ds_ops_magic.util.text import one_line
+from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,9 +144,15 @@ class Cloud(PickledByName):
                 # No operation has an empty id: a service that accepts the token can only refuse the request.
                 OperationServiceStub(channel).Get(GetOperationRequest(), timeout=left, metadata=token.metadata)
             except grpc.RpcError as error:
-                code = _code(error)
+                code, message = _code(error), _message(error, address, token.value)
+                # What a service says that takes no API keys, or none with this key's scopes.
+                if token.scheme == API_KEY and code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+                    raise NoToken(
+                        f"{tidy(address, 100)} does not take this API key ({message}): "
+                        "use YC_IAM_TOKEN, --sa-key or --profile"
+                    ) from None
                 if code == "UNAUTHENTICATED":
-                    raise NoToken(f"refused: {_message(error, address, token.value)}") from None
+                    raise NoToken(f"refused: {message}") from None
                 if code in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
                     raise unavailable(_status(error, token.value), address) from None
                 return accepts_probe(error_for(code, error.details() or "", ""))

@@ -24,6 +24,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--discovery", metavar="HOST", help="where another region says what its endpoints are")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--iam-token-env", metavar="NAME", help="environment variable that holds the token")
+    source.add_argument("--api-key-env", metavar="NAME", help="environment variable that holds an API key")
     source.add_argument("--sa-key", metavar="FILE", type=unquoted, help="authorized key of a service account, JSON")
     source.add_argument("--profile", metavar="NAME", type=unquoted, help="profile of yc, which gives the token")
     parser.add_argument("--ca", metavar="FILE", type=unquoted, help="PEM file of the certificates to trust")
@@ -35,6 +36,7 @@ def _run(invocation: Invocation) -> OperationClient:
         connection_target(options.target, invocation.scope),
         rate=invocation.settings.rate,
         token_env=options.iam_token_env,
+        api_key_env=options.api_key_env,
         sa_key=options.sa_key,
         profile=options.profile,
         discovery=options.discovery,
