@@ -12,7 +12,7 @@ from ds_ops_magic.connection.credentials import read_variable
 from ds_ops_magic.connection.files import UnreadableFile, read_file
 from ds_ops_magic.connection.redaction import redacted
 from ds_ops_magic.connection.tokens import API_KEY, BEARER, NoToken, Token, Tokens, kind_of
-from ds_ops_magic.model.errors import AuthenticationError, NotConnected
+from ds_ops_magic.model.errors import AuthenticationError, NotConnected, OperationsError
 from ds_ops_magic.model.ids import OPERATION
 from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import one_line, tidy
@@ -174,6 +174,13 @@ class EndpointConnection(TokenConnection):
             )
         self._tokens.use(fresh)
         _log.debug("took another token from %s", self.source)
+
+
+def no_such_service(service: str, where: str = "Yandex Cloud") -> OperationsError:
+    """Make the error for a service, by its id in endpoint discovery, that has no address there."""
+    where = where[0].upper() + where[1:]
+    shown = one_line(service, 60)
+    return OperationsError(f"{where} names no service {shown!r}: check what stands before the colon of the id.")
 
 
 def _read_token(variable: str, scheme: str) -> Token:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.connection.addresses import channel_options
 from ds_ops_magic.connection.background import in_background
-from ds_ops_magic.connection.connection import Options, TokenConnection
+from ds_ops_magic.connection.connection import Options, TokenConnection, no_such_service
 from ds_ops_magic.connection.tokens import (
     API_KEY,
     BEARER,
@@ -63,11 +63,20 @@ class YandexConnection(TokenConnection):
         self._tokens = Tokens(token)
         self._renew_at = self._renewal_time(token)
 
+    def address_of(self, service: str) -> str:
+        if service == OPERATION:
+            return self.endpoint
+        try:
+            return self._cloud.address(service, 0.0)
+        except DiscoveryFailed:  # it has answered while connecting
+            raise no_such_service(service) from None
+
     def channel(self, options: Options, service: str = OPERATION) -> grpc.aio.Channel:
         import grpc
 
-        options = (*options, *channel_options(self.endpoint))
-        return grpc.aio.secure_channel(self.endpoint, self._cloud.credentials(), options=options)
+        address = self.address_of(service)
+        options = (*options, *channel_options(address))
+        return grpc.aio.secure_channel(address, self._cloud.credentials(), options=options)
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Return the token as call metadata; when it is time for the next one, fetch that in the background."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.util.pending import Pending
 
 DISCOVERY = "api.cloud.yandex.net:443"
-IAM = "iam"  # its id in endpoint discovery
+IAM, DATASPHERE = "iam", "datasphere"  # ids in endpoint discovery
 
 _log = logging.getLogger(__name__)
 
