@@ -1,4 +1,4 @@
-"""Connects to what a user names: Yandex Cloud, an address, the service of this process, a ``yandexcloud.SDK``."""
+"""Connects to what a user names: Yandex Cloud, an address, the service of this process, an object of an SDK."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.client import DEFAULT_RATE, OperationClient
-from ds_ops_magic.connection import sdk, yandex
+from ds_ops_magic.connection import sdk, sdk_ai_studio, sdk_datasphere, yandex
 from ds_ops_magic.connection.addresses import check_no_scheme, is_address, normalized
 from ds_ops_magic.connection.connection import Connection, EndpointConnection, read_certificates
 from ds_ops_magic.connection.credentials import (
@@ -26,7 +26,7 @@ from ds_ops_magic.util.public_names import set_home
 from ds_ops_magic.util.text import masked, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,8 @@ def connect(
     Args:
         target: ``"local"``: the service of this process, started when needed, which no client's ``close`` stops.
             None or ``"yandex"``: Yandex Cloud. ``"host:port"`` or ``"unix:/path"``: that address, in plaintext on this
-            host and with TLS elsewhere; nothing is sent yet. A ``yandexcloud.SDK``, which brings all of this itself.
+            host and with TLS elsewhere; nothing is sent yet. An object of an SDK, which brings all of this itself: a
+            ``yandexcloud.SDK``, an ``AIStudio`` or ``AsyncAIStudio``, or the ``SDK`` of ``datasphere``.
         token_env: Name of the environment variable with an IAM token; at an address, with any bearer token.
         api_key_env: Name of the environment variable with an API key, which not every service takes.
         sa_key: Path of the authorized key of a service account, as ``yc iam key create`` writes it.
@@ -107,12 +108,24 @@ def _connection(target: object, options: Mapping[str, Any]) -> Connection:
             _check_options(options, ("token_env", "api_key_env", "ca"), "an address")
             address = normalized(target)
             return threads.uninterrupted(lambda: EndpointConnection(address, **options))
-    elif hasattr(target, "client") and hasattr(target, "waiter"):
+    elif (by_sdk := _sdk_connect(target)) is not None:
         _check_options(options, (), "an SDK, which has credentials of its own")
-        return threads.uninterrupted(lambda: sdk.connect(target))
+        return threads.uninterrupted(lambda: by_sdk(target))
     shown = one_line(target if isinstance(target, str) else type(target).__name__, 60)
-    hint = "Give local, yandex, an address (host:port or unix:/path) or a yandexcloud.SDK."
+    hint = (
+        "Give local, yandex, an address (host:port or unix:/path) or an SDK object: of yandexcloud, "
+        "yandex-ai-studio-sdk or datasphere."
+    )
     raise NotConnected(f"{shown!r} is nothing to connect to.", hint)
+
+
+def _sdk_connect(target: object) -> Callable[[Any], Connection] | None:
+    """Return what connects by an object of an SDK, None for any other object."""
+    if sdk_ai_studio.is_ai_studio(target):
+        return sdk_ai_studio.connect
+    if sdk_datasphere.is_datasphere(target):
+        return sdk_datasphere.connect
+    return sdk.connect if hasattr(target, "client") and hasattr(target, "waiter") else None
 
 
 def _to_yandex(options: Mapping[str, Any]) -> Connection:

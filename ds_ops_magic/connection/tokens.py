@@ -53,7 +53,7 @@ class Token:
     """What goes along with each call. Its repr does not show it.
 
     Attributes:
-        value: The token itself.
+        value: The token itself; empty where calls go without one.
         lifetime: Seconds that were left of it when it was fetched; None where its source does not say.
         account: Whose it is, for example ``service account aje…``; empty where that is not known.
         scheme: `BEARER` or `API_KEY`: what stands before it in the authorization header.
@@ -75,7 +75,7 @@ class Token:
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        return (("authorization", f"{self.scheme} {self.value}"),)
+        return (("authorization", f"{self.scheme} {self.value}"),) if self.value else ()
 
 
 def kind_of(scheme: str) -> str:

@@ -8,7 +8,6 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.connection.addresses import channel_options
 from ds_ops_magic.connection.background import in_background
 from ds_ops_magic.connection.connection import Options, TokenConnection, no_such_service
 from ds_ops_magic.connection.tokens import (
@@ -21,10 +20,10 @@ from ds_ops_magic.connection.tokens import (
     Tokens,
     kind_of,
 )
-from ds_ops_magic.connection.yandex_api import Cloud, DiscoveryFailed
+from ds_ops_magic.connection.yandex_api import Cloud, DiscoveryFailed, NoSuchService
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected, OperationsError
 from ds_ops_magic.model.ids import OPERATION
-from ds_ops_magic.util.text import duration, tidy
+from ds_ops_magic.util.text import duration, one_line, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -67,16 +66,18 @@ class YandexConnection(TokenConnection):
         if service == OPERATION:
             return self.endpoint
         try:
-            return self._cloud.address(service, 0.0)
-        except DiscoveryFailed:  # it has answered while connecting
-            raise no_such_service(service) from None
+            return self._cloud.address(service, 0.0)  # discovery has answered while connecting
+        except NoSuchService:
+            raise no_such_service(service, self._cloud.name) from None
+        except DiscoveryFailed as error:
+            shown = one_line(service, 60)
+            raise OperationsError(
+                f"The address of the service {shown!r} is not known: endpoint discovery at "
+                f"{tidy(self._cloud.discovery, 100)} did not answer ({error})."
+            ) from None
 
     def channel(self, options: Options, service: str = OPERATION) -> grpc.aio.Channel:
-        import grpc
-
-        address = self.address_of(service)
-        options = (*options, *channel_options(address))
-        return grpc.aio.secure_channel(address, self._cloud.credentials(), options=options)
+        return self._cloud.open_channel(self.address_of(service), options)
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Return the token as call metadata; when it is time for the next one, fetch that in the background."""

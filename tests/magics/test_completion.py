@@ -18,6 +18,8 @@ from tests.magics import Op
 from tests.support import sdk_objects
 from tests.support.following import until
 from tests.support.scripted import message
+from tests.support.sdk_clients import SDK as DataSphere
+from tests.support.sdk_clients import AIStudio, AsyncAIStudio
 
 SDK = type("SDK", (), {})()  # as one of yandexcloud, which is found by its name so that nothing has to be imported
 OPERATION = Operation.from_proto(message("a"))
@@ -89,6 +91,12 @@ def test_objects_of_other_sdks_are_offered_too() -> None:
         "tuning",
         "wrapper",
     ]
+
+
+def test_objects_that_connect_are_offered() -> None:
+    namespace = {"studio": AIStudio(), "later": AsyncAIStudio(), "jobs": DataSphere(), "sdk": SDK, "number": 3}
+    offered = complete(SUBCOMMANDS, "%op connect ", "", namespace, [])
+    assert offered == ["local", "yandex", "jobs", "later", "sdk", "studio"]
 
 
 def test_ids_that_earlier_kernels_have_used(shell: Any) -> None:

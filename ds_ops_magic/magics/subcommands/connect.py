@@ -19,7 +19,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target",
         nargs="?",
-        help="local, yandex, HOST:PORT, unix:/PATH, or a variable or {an expression} with an address or an SDK",
+        help="local, yandex, HOST:PORT, unix:/PATH, or a variable or {an expression} with an address or an SDK "
+        "object (yandexcloud, yandex-ai-studio-sdk, datasphere)",
     )
     parser.add_argument("--discovery", metavar="HOST", help="where another region says what its endpoints are")
     source = parser.add_mutually_exclusive_group()
@@ -55,5 +56,5 @@ CONNECT = Subcommand(
     description="Connect to an OperationService.",
     add_arguments=_add_arguments,
     run=_run,
-    complete=lambda namespace, ids: ["local", "yandex", *variables(namespace, {"SDK"})],
+    complete=lambda namespace, ids: ["local", "yandex", *variables(namespace, {"AIStudio", "AsyncAIStudio", "SDK"})],
 )
