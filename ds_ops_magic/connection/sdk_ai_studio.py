@@ -30,7 +30,16 @@ if TYPE_CHECKING:
 SOURCE = "the given AIStudio SDK"
 
 _LAST_EVENTS = 0.05  # seconds: see the channel of the poller
-_NAMES = ("_endpoint", "_service_map_override", "_verify", "_auth_provider", "_get_auth_provider", "_new_channel")
+_SECRETS = ("_api_key", "_oauth_token", "_token")  # of its auth classes
+_NAMES = (
+    "_auth",
+    "_endpoint",
+    "_service_map_override",
+    "_verify",
+    "_auth_provider",
+    "_get_auth_provider",
+    "_new_channel",
+)
 
 
 def is_ai_studio(value: object) -> bool:
@@ -142,7 +151,8 @@ class _Auth(Source):
         except OperationsError as error:
             raise NoToken(str(error.args[0]).rstrip(".")) from None
         except Exception as error:  # of its auth class
-            raise no_token(error) from None
+            kept = vars(self._provider) if hasattr(self._provider, "__dict__") else {}
+            raise no_token(error, self._client._auth, *map(kept.get, _SECRETS)) from None
         token = Token("") if header is None else token_of(*header)  # its NoAuth sends none
         self._has_given = True
         return token

@@ -81,6 +81,8 @@ class _Auth(Source):
             headers = pending.result(timeout)
         except TimeoutError:
             raise NoToken(f"no answer within {duration(timeout)}", retryable=True) from None
+        except AssertionError:  # of a `yc` that printed nothing, for one
+            raise NoToken("it found no token") from None
         except Exception as error:
-            raise no_token(error) from None
+            raise no_token(error, getattr(self._client, "oauth_token", None)) from None
         return token_of("authorization", headers.get("authorization"))

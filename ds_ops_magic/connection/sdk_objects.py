@@ -70,8 +70,8 @@ def token_of(name: object, value: object) -> Token:
     return Token.checked(secret, scheme=scheme)
 
 
-def no_token(error: Exception) -> NoToken:
-    """Make the error for whatever an SDK raised in place of a token."""
+def no_token(error: Exception, *secrets: object) -> NoToken:
+    """Make the error for whatever an SDK raised in place of a token; it may repeat the secrets it was made with."""
     import grpc
 
     message = str(error)
@@ -80,7 +80,8 @@ def no_token(error: Exception) -> NoToken:
         code = error.code().name
         message = f"{code}: {error.details() or ''}"
         retryable = meaning_of(code).get in (OnGet.RETRY, OnGet.BACK_OFF)
-    return NoToken(one_line(redacted(f"{type(error).__name__}: {message}"), 200), retryable=retryable)
+    message = redacted(f"{type(error).__name__}: {message}", *(text for text in secrets if isinstance(text, str)))
+    return NoToken(one_line(message, 200), retryable=retryable)
 
 
 def unusable(what: str, missing: object, package: str) -> NotConnected:

@@ -161,7 +161,7 @@ def test_plaintext_on_this_host_alone(cloud: CloudStandIn) -> None:
     ("auth", "said"),
     [
         (None, "RuntimeError: no authorization data was found at environment"),
-        (OAuthTokenAuth("y0_unknown-s3cr3t"), "UNAUTHENTICATED: OAuth token is invalid (token)"),
+        (OAuthTokenAuth("s3cr3t"), "UNAUTHENTICATED: OAuth token is invalid (token)"),
         (ApiKeyAuth("two words"), "what it gave is no API key"),
     ],
     ids=["none", "unknown", "no key"],

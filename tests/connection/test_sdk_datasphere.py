@@ -61,6 +61,19 @@ def test_no_credentials() -> None:
         connect(SDK("two words"))
 
 
+@pytest.mark.parametrize(
+    ("error", "said"), [(ValueError, r"ValueError: no such token: \(token\)"), (AssertionError, "it found no token")]
+)
+def test_an_error_in_place_of_a_token(error: type[Exception], said: str, environment: pytest.MonkeyPatch) -> None:
+    def md(client: Client) -> None:
+        raise error(f"no such token: {client.oauth_token}")
+
+    environment.setattr(Client, "md", property(md))
+    with pytest.raises(NotConnected, match=f"Not connected by the given datasphere SDK: {said}\\.") as caught:
+        connect(SDK("opaque"))
+    assert "opaque" not in str(caught.value)
+
+
 def test_credentials_that_do_not_come(environment: pytest.MonkeyPatch) -> None:
     environment.setattr(sdk_objects, "REFRESH_TIMEOUT", 0.5)
     end = threading.Event()

@@ -15,11 +15,9 @@ from ds_ops_magic.magics.completion import complete
 from ds_ops_magic.magics.recent import recent_ids
 from ds_ops_magic.magics.subcommands import SUBCOMMANDS
 from tests.magics import Op
-from tests.support import sdk_objects
+from tests.support import sdk_clients, sdk_objects
 from tests.support.following import until
 from tests.support.scripted import message
-from tests.support.sdk_clients import SDK as DataSphere
-from tests.support.sdk_clients import AIStudio, AsyncAIStudio
 
 SDK = type("SDK", (), {})()  # as one of yandexcloud, which is found by its name so that nothing has to be imported
 OPERATION = Operation.from_proto(message("a"))
@@ -94,7 +92,13 @@ def test_objects_of_other_sdks_are_offered_too() -> None:
 
 
 def test_objects_that_connect_are_offered() -> None:
-    namespace = {"studio": AIStudio(), "later": AsyncAIStudio(), "jobs": DataSphere(), "sdk": SDK, "number": 3}
+    namespace = {
+        "studio": sdk_clients.AIStudio(),
+        "later": sdk_clients.AsyncAIStudio(),
+        "jobs": sdk_clients.SDK(),
+        "sdk": SDK,
+        "number": 3,
+    }
     offered = complete(SUBCOMMANDS, "%op connect ", "", namespace, [])
     assert offered == ["local", "yandex", "jobs", "later", "sdk", "studio"]
 
