@@ -70,7 +70,8 @@ def connect(
         rate: The most calls per second, over all operations.
 
     Raises:
-        NotConnected: The target is none of these, an option does not fit it, or no credentials are accepted in 2 s.
+        NotConnected: The target is none of these, an option does not fit it, or no credentials are accepted in 2 s (had
+            in 10 s, for an object of an SDK).
         ServiceUnavailable: Yandex Cloud's operation service does not answer.
     """
     options = {

@@ -33,7 +33,7 @@ class ObjectConnection(YandexConnection):
 def is_of(value: object, package: str, name: str) -> bool:
     """Tell whether a value is of a class of a package, which is not imported for that."""
     kinds = type(value).__mro__
-    return any(kind.__name__ == name and kind.__module__.partition(".")[0] == package for kind in kinds)
+    return any(kind.__name__ == name and str(kind.__module__).partition(".")[0] == package for kind in kinds)
 
 
 def connect(cloud: Cloud, source: Source) -> ObjectConnection:

@@ -37,7 +37,23 @@ class Holder(Protocol):
     def operation(self) -> Any: ...
 
 
-Reference: TypeAlias = str | bytes | Snapshot | Job | Holder | Mapping[str, Any]
+class ResultHolder(Protocol):
+    """An ``OperationError`` of yandexcloud."""
+
+    @property
+    def operation_result(self) -> Any: ...
+
+
+class SdkOperation(Protocol):
+    """An operation of AI Studio's SDK."""
+
+    @property
+    def id(self) -> Any: ...
+
+    def get_status(self, *, timeout: float = ...) -> Any: ...
+
+
+Reference: TypeAlias = str | bytes | Snapshot | Job | Holder | ResultHolder | SdkOperation | Mapping[str, Any]
 """What stands for one operation: see `id_of`."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
