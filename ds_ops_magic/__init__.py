@@ -101,7 +101,7 @@ __all__ = [
 _HOMES = {
     "client": ("OperationClient",),
     "connection.connection": ("EndpointConnection",),
-    "connection.credentials": ("CommandLine", "EnvironmentToken", "KeyFile", "MetadataService"),
+    "connection.credentials": ("ApiKey", "CommandLine", "EnvironmentToken", "KeyFile", "MetadataService"),
     "connection.tokens": ("Tokens",),
     "connection.yandex": ("YandexConnection",),
     "connection.yandex_api": ("Cloud",),

@@ -59,6 +59,7 @@ VALUES = [
 ERRORS = list({type(problem): problem for problem in every_error("op")}.values())
 SOURCES = [
     credentials.EnvironmentToken("YC_TOKEN", is_iam=False),
+    credentials.ApiKey("YC_API_KEY"),
     credentials.MetadataService(),
     credentials.CommandLine("profile"),
     credentials.KeyFile("key.json"),

@@ -11,8 +11,8 @@ from ds_ops_magic.connection.addresses import channel_options, console_of, is_on
 from ds_ops_magic.connection.credentials import read_variable
 from ds_ops_magic.connection.files import UnreadableFile, read_file
 from ds_ops_magic.connection.redaction import redacted
-from ds_ops_magic.connection.tokens import NoToken, Token, Tokens
-from ds_ops_magic.model.errors import AuthenticationError, NotConnected
+from ds_ops_magic.connection.tokens import API_KEY, BEARER, NoToken, Token, Tokens, kind_of
+from ds_ops_magic.model.errors import AuthenticationError, NotConnected, OperationsError
 from ds_ops_magic.model.ids import OPERATION
 from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import one_line, tidy
@@ -121,20 +121,31 @@ class EndpointConnection(TokenConnection):
     Args:
         address: ``host:port`` or ``unix:/path``.
         token_env: Name of the environment variable that holds a bearer token; read again at each refresh.
+        api_key_env: Name of the variable that holds an API key, in place of a token.
         ca: Path of a PEM file with the certificates to trust, for TLS; it also asks for TLS on loopback.
 
     Raises:
         NotConnected: The variable is unset or holds no token, or the file cannot be read.
     """
 
-    def __init__(self, address: str, *, token_env: str | None = None, ca: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        token_env: str | None = None,
+        api_key_env: str | None = None,
+        ca: str | os.PathLike[str] | None = None,
+    ) -> None:
         self.endpoint = address
-        self.identity = f"the bearer of ${token_env}" if token_env else "nobody in particular"
-        self.source = f"${token_env}" if token_env else ""
-        self._token_env = token_env
+        self._variable, self._scheme = (api_key_env, API_KEY) if api_key_env else (token_env, BEARER)
+        self.source = f"${self._variable}" if self._variable else ""
+        bearer = (
+            f"the service account of the API key in {self.source}" if api_key_env else f"the bearer of {self.source}"
+        )
+        self.identity = bearer if self.source else "nobody in particular"
         self._roots = read_certificates(ca) if ca is not None else None
         self._tls = self._roots is not None or not is_on_this_host(address)
-        self._tokens = Tokens(_read_token(token_env) if token_env else None)
+        self._tokens = Tokens(_read_token(self._variable, self._scheme) if self._variable else None)
 
     def channel(self, options: Options, service: str = OPERATION) -> grpc.aio.Channel:
         import grpc
@@ -150,28 +161,41 @@ class EndpointConnection(TokenConnection):
         if current != token_generation:
             return
         shown = tidy(self.endpoint, 100)
-        if self._token_env is None:
+        if self._variable is None:
             hint = f"Put the token into an environment variable, then: %op connect {shown} --iam-token-env NAME"
             raise AuthenticationError(f"{shown} wants credentials, and none were given.", hint)
+        kind = kind_of(self._scheme)
         try:
-            fresh = _read_token(self._token_env)
+            fresh = _read_token(self._variable, self._scheme)
         except NotConnected as error:
-            raise AuthenticationError(f"{shown} refused the token it was given.", *map(str, error.args)) from None
+            raise AuthenticationError(f"{shown} refused the {kind} it was given.", *map(str, error.args)) from None
         if token is not None and fresh.value == token.value:
+            why = "it has run out, or is not valid there"
+            if self._scheme == API_KEY:
+                why = "it is not valid there, or no API key is: a token may be, by --iam-token-env NAME"
             raise AuthenticationError(
-                f"{shown} refused the token in ${self._token_env}: it has run out, or is not valid there.",
-                f"Put a valid one into ${self._token_env}; operations go on by themselves, so wait again afterwards.",
+                f"{shown} refused the {kind} in ${self._variable}: {why}.",
+                f"Put a valid one into ${self._variable}; operations go on by themselves, so wait again afterwards.",
             )
         self._tokens.use(fresh)
         _log.debug("took another token from %s", self.source)
 
 
-def _read_token(variable: str) -> Token:
+def no_such_service(service: str, where: str = "Yandex Cloud") -> OperationsError:
+    """Make the error for a service, by its id in endpoint discovery, that has no address there."""
+    where = where[0].upper() + where[1:]
+    shown = one_line(service, 60)
+    return OperationsError(f"{where} names no service {shown!r}: check what stands before the colon of the id.")
+
+
+def _read_token(variable: str, scheme: str) -> Token:
     try:
-        return read_variable(variable)
+        return read_variable(variable, scheme)
     except NoToken as error:
         shown = one_line(variable, 100)
-        raise NotConnected(f"${shown} is {error}.", "Set it to the token alone, then connect again.") from None
+        raise NotConnected(
+            f"${shown} is {error}.", f"Set it to the {kind_of(scheme)} alone, then connect again."
+        ) from None
 
 
 def read_certificates(path: str | os.PathLike[str]) -> bytes:

@@ -1,4 +1,4 @@
-"""Sources of credentials for Yandex Cloud: environment variables, the metadata service, ``yc``, a key file.
+"""Sources of credentials for Yandex Cloud: environment variables, the metadata service, ``yc``, keys.
 
 To add one, write a subclass of `Source` with a `name`, an `identity` and `fetch`, and give it its place in
 `default_sources`: they are tried in that order until the cloud accepts a token.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ds_ops_magic.connection import programs, web
 from ds_ops_magic.connection.files import UnreadableFile, read_file
 from ds_ops_magic.connection.redaction import redacted
-from ds_ops_magic.connection.tokens import NoToken, SourceAbsent, Token
+from ds_ops_magic.connection.tokens import API_KEY, BEARER, NoToken, SourceAbsent, Token, kind_of
 from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import duration, one_line, tidy
 
@@ -27,6 +27,7 @@ _METADATA_TIMEOUT = 1.0  # seconds
 
 # The first holds an IAM token; the others either kind, as yc and Yandex's AI SDK use them.
 _VARIABLES = ("YC_IAM_TOKEN", "YC_TOKEN", "YC_OAUTH_TOKEN")
+_API_KEY_VARIABLE = "YC_API_KEY"  # as for Yandex's AI SDK
 
 # What gRPC for Go, in which yc is written, says of a service that does not answer.
 _YC_RETRYABLE = ("code = Unavailable", "code = DeadlineExceeded")
@@ -44,6 +45,11 @@ class Source(PickledByName):
     name: str
     identity: str
     is_static = False
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether it has a token already, and would only have to be asked for it."""
+        return False
 
     def fetch(self, cloud: Cloud, timeout: float) -> Token:
         """Get a token, in so many seconds at most, however much the source answers and however slowly. Blocks.
@@ -79,6 +85,27 @@ class EnvironmentToken(Source):
         from yandex.cloud.iam.v1.iam_token_service_pb2 import CreateIamTokenRequest
 
         return cloud.iam_token(CreateIamTokenRequest(yandex_passport_oauth_token=token.value), timeout)
+
+
+class ApiKey(Source):
+    """An API key of a service account in an environment variable, which is read anew each time. It does not expire.
+
+    Not every service of the cloud takes API keys.
+    """
+
+    is_static = True
+
+    def __init__(self, variable: str) -> None:
+        self.name = f"${one_line(variable, 100)}"
+        self.identity = f"the service account of the API key in {self.name}"
+        self._variable = variable
+
+    @property
+    def is_at_hand(self) -> bool:
+        return bool(os.environ.get(self._variable, "").strip())
+
+    def fetch(self, cloud: Cloud, timeout: float) -> Token:
+        return read_variable(self._variable, API_KEY)
 
 
 class MetadataService(Source):
@@ -176,23 +203,27 @@ class KeyFile(Source):
 
 
 def default_sources() -> list[Source]:
-    """Return the sources that are tried, in the order of DataSphere's own command line."""
+    """Return the sources that are tried: in the order of DataSphere's own command line, and an API key at last.
+
+    It is set for calls of models, and must not displace the identity that jobs need.
+    """
     return [
         *(EnvironmentToken(name, is_iam=name == "YC_IAM_TOKEN") for name in _VARIABLES),
         MetadataService(),
         CommandLine(),
+        ApiKey(_API_KEY_VARIABLE),
     ]
 
 
-def read_variable(name: str) -> Token:
-    """Return the token that an environment variable holds; raise NoToken where it holds none that can be sent."""
+def read_variable(name: str, scheme: str = BEARER) -> Token:
+    """Return what an environment variable holds for a scheme; raise NoToken where it holds nothing that can be sent."""
     value = os.environ.get(name, "").strip()
     if not value:
         raise SourceAbsent("unset or empty")
     try:
-        return Token.checked(value)
+        return Token.checked(value, scheme=scheme)
     except NoToken:
-        raise NoToken("set to what is no token") from None
+        raise NoToken(f"set to what is no {kind_of(scheme)}") from None
 
 
 def _json_object(data: bytes) -> dict[str, Any]:

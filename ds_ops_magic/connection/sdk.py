@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ds_ops_magic.connection.addresses import channel_options
 from ds_ops_magic.connection.background import in_background
-from ds_ops_magic.connection.connection import Connection, Options
+from ds_ops_magic.connection.connection import Connection, Options, no_such_service
 from ds_ops_magic.connection.redaction import redacted
+from ds_ops_magic.connection.sdk_stubs import StubChannel
 from ds_ops_magic.connection.tokens import Token, Tokens
-from ds_ops_magic.connection.yandex_api import IAM
-from ds_ops_magic.model.errors import NotConnected, OperationsError, thread_limit
+from ds_ops_magic.connection.yandex_api import DATASPHERE, IAM
+from ds_ops_magic.model.errors import NotConnected, OperationsError
 from ds_ops_magic.model.ids import OPERATION
 from ds_ops_magic.util.text import duration, one_line, tidy
-from ds_ops_magic.util.threads import DaemonThreads, ThreadLimitReached
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     import grpc
-    from google.protobuf.message import Message
 
 DISCOVERY_TIMEOUT = 2.0
 """Seconds that endpoint discovery may take; the SDK itself would wait for ever."""
 SOURCE = "the given SDK"
-
-_THREADS = 16
 
 _log = logging.getLogger(__name__)
 
@@ -49,17 +45,25 @@ class SdkConnection(_BySdk):
 
     def __init__(self, sdk: Any) -> None:
         channels = sdk._channels
-        endpoints = _endpoints(channels)
+        self._endpoints = endpoints = _endpoints(channels)
         self._tokens = Tokens()
         self._credentials = _credentials(channels, endpoints[IAM], lambda token: self._tokens.use(Token(token)))
-        self._address = endpoints[OPERATION]
-        self.endpoint = tidy(self._address)
+        self.endpoint = tidy(endpoints[OPERATION])
+
+    def address_of(self, service: str) -> str:
+        return tidy(self._address(service))
 
     def channel(self, options: Options, service: str = OPERATION) -> grpc.aio.Channel:
         import grpc
 
-        options = (*options, *channel_options(self._address))
-        return grpc.aio.secure_channel(self._address, self._credentials, options=options)
+        address = self._address(service)
+        options = (*options, *channel_options(address))
+        return grpc.aio.secure_channel(address, self._credentials, options=options)
+
+    def _address(self, service: str) -> str:
+        if not (address := self._endpoints.get(service)):
+            raise no_such_service(service, SOURCE)
+        return address
 
     def redacted(self, message: str) -> str:
         return self._tokens.redacted(message)
@@ -82,72 +86,18 @@ class StubConnection(_BySdk):
         pending = in_background(lambda: sdk.client(OperationServiceStub))
         if not pending.ended_within(DISCOVERY_TIMEOUT):
             raise TimeoutError(f"no answer within {duration(DISCOVERY_TIMEOUT)}")
-        self._stub = pending.result()
+        self._client, self._stub = sdk.client, pending.result()
+
+    def address_of(self, service: str) -> str:
+        if service == OPERATION:
+            return self.endpoint
+        if service == DATASPHERE:
+            return f"the datasphere service of {SOURCE}"
+        raise no_such_service(service, SOURCE)
 
     def channel(self, options: Options, service: str = OPERATION) -> Any:
-        return _StubChannel(self._stub)  # whose options are the SDK's own
-
-
-class _StubChannel:
-    """The part of ``grpc.aio.Channel`` that is used: calls of raw bytes, and closing."""
-
-    def __init__(self, stub: Any) -> None:
-        self._stub = stub
-        self._threads = DaemonThreads("ds_ops_magic stub", _THREADS)
-        self._calls: set[asyncio.Future[bytes]] = set()
-
-    def unary_unary(self, path: str) -> Callable[..., asyncio.Future[bytes]]:
-        import grpc
-        from yandex.cloud.operation import operation_service_pb2 as messages
-
-        name = path.rpartition("/")[2]
-        method, request_type = getattr(self._stub, name), getattr(messages, f"{name}OperationRequest")
-
-        def call(
-            data: bytes, *, timeout: float, metadata: Sequence[tuple[str, str]], wait_for_ready: bool
-        ) -> asyncio.Future[bytes]:
-            def blocking() -> bytes:
-                request: Message = request_type.FromString(data)
-                try:
-                    answer: Message = method(request, timeout=timeout, wait_for_ready=wait_for_ready)
-                    return answer.SerializeToString()
-                except grpc.RpcError:
-                    raise
-                except BaseException as error:  # asyncio passes on no StopIteration, and takes some others for its own
-                    raise RuntimeError(f"{type(error).__name__} in the given SDK") from None
-
-            loop = asyncio.get_running_loop()
-            try:
-                future = loop.run_in_executor(self._threads, blocking)
-            except ThreadLimitReached as error:
-                future = loop.create_future()
-                future.set_exception(_unavailable(thread_limit(error)))
-            self._calls.add(future)
-            future.add_done_callback(self._calls.discard)
-            return future
-
-        return call
-
-    async def close(self, grace: float | None) -> None:
-        self._threads.shutdown(wait=False)
-        for call in list(self._calls):  # nobody waits for a call that blocks
-            call.cancel()
-
-
-def _unavailable(error: OperationsError) -> grpc.RpcError:
-    import grpc
-
-    class Unavailable(grpc.RpcError):
-        def code(self) -> grpc.StatusCode:
-            return grpc.StatusCode.UNAVAILABLE
-
-        def details(self) -> str:
-            return str(error)
-
-        def trailing_metadata(self) -> tuple[()]:
-            return ()
-
-    return Unavailable()
+        self.address_of(service)  # raises where it has none
+        return StubChannel(self._client, self._stub)  # whose options are the SDK's own
 
 
 def _endpoints(channels: Any) -> Mapping[str, str]:

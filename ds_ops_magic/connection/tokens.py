@@ -14,6 +14,9 @@ from ds_ops_magic.util.public_names import restore
 if TYPE_CHECKING:
     from ds_ops_magic.model.errors import OperationsError
 
+BEARER, API_KEY = "Bearer", "Api-Key"
+"""The schemes of the authorization header: of IAM tokens and any other token, and of API keys."""
+
 _REMEMBERED = 8  # tokens: a call lasts for seconds, and a token for longer
 
 
@@ -50,27 +53,34 @@ class Token:
     """What goes along with each call. Its repr does not show it.
 
     Attributes:
-        value: The token itself.
+        value: The token itself; empty where calls go without one.
         lifetime: Seconds that were left of it when it was fetched; None where its source does not say.
         account: Whose it is, for example ``service account aje…``; empty where that is not known.
+        scheme: `BEARER` or `API_KEY`: what stands before it in the authorization header.
     """
 
     value: str = field(repr=False)
     lifetime: float | None = None
     account: str = ""
+    scheme: str = BEARER
 
     @classmethod
-    def checked(cls, value: object, lifetime: object = None) -> Token:
+    def checked(cls, value: object, lifetime: object = None, scheme: str = BEARER) -> Token:
         """Make a token of what a source gave, whatever that is; raise NoToken if it cannot be sent in a header."""
         value = value.strip() if isinstance(value, str) else ""
         if not value or not (value.isascii() and value.isprintable()) or " " in value:
-            raise NoToken("what it gave is no token" if value else "it gave an empty token")
+            raise NoToken(f"what it gave is no {kind_of(scheme)}" if value else f"it gave an empty {kind_of(scheme)}")
         known = float(lifetime) if isinstance(lifetime, (int, float)) and math.isfinite(lifetime) else None
-        return cls(value, known)
+        return cls(value, known, scheme=scheme)
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        return (("authorization", f"Bearer {self.value}"),)
+        return (("authorization", f"{self.scheme} {self.value}"),) if self.value else ()
+
+
+def kind_of(scheme: str) -> str:
+    """Return what goes along in a scheme, in words."""
+    return "API key" if scheme == API_KEY else "token"
 
 
 class Tokens:

@@ -8,14 +8,22 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from ds_ops_magic.connection.addresses import channel_options
 from ds_ops_magic.connection.background import in_background
-from ds_ops_magic.connection.connection import Options, TokenConnection
-from ds_ops_magic.connection.tokens import NoToken, SourceAbsent, TemporarilyUnavailable, Token, Tokens
-from ds_ops_magic.connection.yandex_api import Cloud, DiscoveryFailed
+from ds_ops_magic.connection.connection import Options, TokenConnection, no_such_service
+from ds_ops_magic.connection.tokens import (
+    API_KEY,
+    BEARER,
+    NoToken,
+    SourceAbsent,
+    TemporarilyUnavailable,
+    Token,
+    Tokens,
+    kind_of,
+)
+from ds_ops_magic.connection.yandex_api import Cloud, DiscoveryFailed, NoSuchService
 from ds_ops_magic.model.errors import AuthenticationError, NotConnected, OperationsError
 from ds_ops_magic.model.ids import OPERATION
-from ds_ops_magic.util.text import duration, tidy
+from ds_ops_magic.util.text import duration, one_line, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +39,7 @@ REFRESH_TIMEOUT = 10.0
 """Seconds that getting a fresh token may take."""
 
 _HEAD_START = 0.3  # seconds that a source has for itself before the next one is asked as well
+_RESERVE = 0.5  # seconds that are kept for a later source whose token is at hand: yc may wait for a browser
 _RENEWAL_INTERVAL = 3600.0  # a token lives 12 hours at most, and Yandex Cloud advises to get one every hour
 _RENEWAL_FRACTION = 0.9  # of a shorter lifetime
 _RENEWAL_RETRY_INTERVAL = 30.0
@@ -53,11 +62,22 @@ class YandexConnection(TokenConnection):
         self._tokens = Tokens(token)
         self._renew_at = self._renewal_time(token)
 
-    def channel(self, options: Options, service: str = OPERATION) -> grpc.aio.Channel:
-        import grpc
+    def address_of(self, service: str) -> str:
+        if service == OPERATION:
+            return self.endpoint
+        try:
+            return self._cloud.address(service, 0.0)  # discovery has answered while connecting
+        except NoSuchService:
+            raise no_such_service(service, self._cloud.name) from None
+        except DiscoveryFailed as error:
+            shown = one_line(service, 60)
+            raise OperationsError(
+                f"The address of the service {shown!r} is not known: endpoint discovery at "
+                f"{tidy(self._cloud.discovery, 100)} did not answer ({error})."
+            ) from None
 
-        options = (*options, *channel_options(self.endpoint))
-        return grpc.aio.secure_channel(self.endpoint, self._cloud.credentials(), options=options)
+    def channel(self, options: Options, service: str = OPERATION) -> grpc.aio.Channel:
+        return self._cloud.open_channel(self.address_of(service), options)
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Return the token as call metadata; when it is time for the next one, fetch that in the background."""
@@ -76,7 +96,8 @@ class YandexConnection(TokenConnection):
         except (NoToken, DiscoveryFailed) as error:
             _log.debug("no fresh token from %s: %s", self.source, error)
             refused = AuthenticationError(
-                f"Yandex Cloud refused the token, and there is no fresh one from {self.source}.",
+                f"Yandex Cloud refused the {kind_of(token.scheme if token else BEARER)}, "
+                f"and there is no fresh one from {self.source}.",
                 str(error),
                 "The operations go on by themselves. When that is mended: %op connect, and wait again.",
             )
@@ -88,10 +109,16 @@ class YandexConnection(TokenConnection):
         if self.token_generation != token_generation:  # the renewal in the background was quicker
             return
         if token is not None and fresh.value == token.value:
-            raise self._same_token()
+            raise self._same_token(fresh)
         self._use(fresh)
 
-    def _same_token(self) -> AuthenticationError:
+    def _same_token(self, token: Token) -> AuthenticationError:
+        if token.scheme == API_KEY:
+            return AuthenticationError(
+                f"Yandex Cloud refused the API key in {self.source}: it was deleted, or this service takes none.",
+                "Use YC_IAM_TOKEN instead, or: %op connect --sa-key FILE, or %op connect --profile NAME",
+                "The operations go on by themselves; then wait again.",
+            )
         if not self._source.is_static:
             return AuthenticationError(
                 f"Yandex Cloud refused the token from {self.source}, which has no other one.",
@@ -147,9 +174,10 @@ def connect(
     cloud.discover(timeout)
     tried: list[str] = []
     rejected_sources: list[str] = []
-    for source, pending in _fetch_in_turn(cloud, sources, deadline):
+    for number, (source, pending) in enumerate(_fetch_in_turn(cloud, sources, deadline)):
+        reserve = _RESERVE if any(later.is_at_hand for later in sources[number + 1 :]) else 0.0
         try:
-            token = pending.result(deadline - time.monotonic())
+            token = pending.result(deadline - reserve - time.monotonic())
             verified = cloud.check(token, deadline - time.monotonic())
         except DiscoveryFailed as error:
             raise _no_discovery(cloud, source, str(error)) from None
@@ -209,5 +237,6 @@ def _nothing_accepted(tried: Sequence[str]) -> NotConnected:
     return NotConnected(
         "Not connected to Yandex Cloud: none of its credentials were accepted. In this order:",
         "; ".join(tried) + ".",
-        "Set YC_IAM_TOKEN, or name a key: %op connect --sa-key FILE; without a cloud at hand: %op connect local",
+        "Set YC_IAM_TOKEN, or name a key or a profile of yc: %op connect --sa-key FILE, %op connect --profile NAME; "
+        "without a cloud at hand: %op connect local",
     )

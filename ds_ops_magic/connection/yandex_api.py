@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ds_ops_magic.connection.addresses import channel_options, check_host, is_address
 from ds_ops_magic.connection.background import in_background
 from ds_ops_magic.connection.redaction import redacted
-from ds_ops_magic.connection.tokens import NoToken, Token
+from ds_ops_magic.connection.tokens import API_KEY, NoToken, Token
 from ds_ops_magic.model.grpc_codes import (
     OnGet,
     accepts_probe,
@@ -22,10 +22,10 @@ from ds_ops_magic.model.grpc_codes import (
 )
 from ds_ops_magic.model.ids import OPERATION
 from ds_ops_magic.util.public_names import PickledByName
-from ds_ops_magic.util.text import one_line
+from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import grpc
     from yandex.cloud.endpoint.api_endpoint_service_pb2 import ListApiEndpointsResponse
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.util.pending import Pending
 
 DISCOVERY = "api.cloud.yandex.net:443"
-IAM = "iam"  # its id in endpoint discovery
+IAM, DATASPHERE = "iam", "datasphere"  # ids in endpoint discovery
 
 _log = logging.getLogger(__name__)
 
@@ -43,11 +43,21 @@ class DiscoveryFailed(Exception):
     """Endpoint discovery did not give the address of a service; internal, its message is safe to print."""
 
 
+class NoSuchService(DiscoveryFailed):
+    """Endpoint discovery has answered, and does not name the service."""
+
+
 class Cloud(PickledByName):
     """One installation of Yandex Cloud, by the host of its endpoint discovery; over TLS only.
 
     Raises NotConnected where that is no host. The roots are PEM; gRPC's own when None.
+
+    Attributes:
+        name: What it is called in a sentence.
+        discovery: That host.
     """
+
+    name = "Yandex Cloud"
 
     def __init__(self, discovery: str, roots: bytes | None = None) -> None:
         self.discovery = check_host(discovery)
@@ -81,7 +91,8 @@ class Cloud(PickledByName):
         """Return the address of a service by its id in endpoint discovery; `discover` was called before.
 
         Raises:
-            DiscoveryFailed: Discovery does not answer within the timeout, in seconds, or knows no such service.
+            DiscoveryFailed: Discovery does not answer within the timeout, in seconds.
+            NoSuchService: It has answered, and names no address of that service.
         """
         import grpc
 
@@ -96,8 +107,15 @@ class Cloud(PickledByName):
             _log.debug("endpoint discovery at %s gave %d addresses", self.discovery, len(self._endpoints))
         address = self._endpoints.get(service, "")
         if not is_address(address):
-            raise DiscoveryFailed(f"it names no address of the service {service!r}")
+            raise NoSuchService(f"it names no address of the service {one_line(service, 60)!r}")
         return address
+
+    def open_channel(self, address: str, options: Sequence[tuple[str, Any]]) -> grpc.aio.Channel:
+        """Open a channel to a service for the event loop that this is called on."""
+        import grpc
+
+        options = (*options, *channel_options(address))
+        return grpc.aio.secure_channel(address, self.credentials(), options=options)
 
     def iam_token(self, request: CreateIamTokenRequest, timeout: float) -> Token:
         """Get an IAM token in exchange for an OAuth token or a signed JSON Web Token, within the timeout in seconds.
@@ -144,9 +162,15 @@ class Cloud(PickledByName):
                 # No operation has an empty id: a service that accepts the token can only refuse the request.
                 OperationServiceStub(channel).Get(GetOperationRequest(), timeout=left, metadata=token.metadata)
             except grpc.RpcError as error:
-                code = _code(error)
+                code, message = _code(error), _message(error, address, token.value)
+                # What a service says that takes no API keys, or none with this key's scopes.
+                if token.scheme == API_KEY and code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+                    raise NoToken(
+                        f"{tidy(address, 100)} does not take this API key ({message}): "
+                        "use YC_IAM_TOKEN, --sa-key or --profile"
+                    ) from None
                 if code == "UNAUTHENTICATED":
-                    raise NoToken(f"refused: {_message(error, address, token.value)}") from None
+                    raise NoToken(f"refused: {message}") from None
                 if code in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
                     raise unavailable(_status(error, token.value), address) from None
                 return accepts_probe(error_for(code, error.details() or "", ""))

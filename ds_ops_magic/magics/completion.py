@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.magics.command_line import Subcommand
 
-_TARGET_TYPES = {"Listing", "Operation", "OperationResult", "Operations", "Watch"}
+_TARGET_TYPES = {"Job", "Listing", "Operation", "OperationResult", "Operations", "Watch"}
+# Of the SDKs of DataSphere and AI Studio.
+_TARGET_TYPES |= {"AsyncOperation", "AsyncTuningTask", "JobWrapper", "TuningTask"}
 
 
 def complete(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.history.history import History
 
 _MAX_COMPLETIONS = 100
-_TYPEABLE_ID = re.compile(r"[\w.:-]{1,50}")  # as one word
+_TYPEABLE_ID = re.compile(r"(?:[a-z0-9-]{1,50}:)?[\w.:-]{1,50}")  # as one word, with a service before it or without
 
 
 def required(history: History | None) -> History:

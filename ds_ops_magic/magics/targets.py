@@ -13,6 +13,7 @@ from IPython.core.error import UsageError
 
 from ds_ops_magic.model import references
 from ds_ops_magic.model.errors import NotAnOperation, WaitInterrupted
+from ds_ops_magic.model.sdk_references import key_in_url
 from ds_ops_magic.util.text import counted, duration, one_line
 
 if TYPE_CHECKING:
@@ -123,6 +124,11 @@ def _resolve_word(word: str, scope: Scope, ids_read: list[str]) -> Targets:
     if root is not None and word != root:
         raise UsageError(f"%op: there is no variable {root!r}. Give an id, a variable or {{an expression}}.")
     operation_id = word.strip("'\"")
+    try:
+        if (key := key_in_url(operation_id)) is not None:
+            return Targets((key,), single=True)
+    except NotAnOperation as error:
+        raise UsageError(f"%op: {error}") from None
     if _NO_ID.search(operation_id):
         shown = one_line(operation_id, 80)
         raise UsageError(f"%op: {shown} is neither an id nor a variable. An expression stands in braces: {{{shown}}}")

@@ -1,4 +1,4 @@
-"""Ids of what stands for operations: snapshots, messages, dictionaries and their JSON text, and collections."""
+"""Keys of what stands for operations: snapshots, messages, dictionaries and their JSON text, and collections."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from ds_ops_magic.model.errors import InvalidOperationId, NotAnOperation
-from ds_ops_magic.model.ids import MAX_ID_LENGTH
+from ds_ops_magic.model.ids import JOB, MAX_ID_LENGTH, OPERATION, Job, split_key
+from ds_ops_magic.model.sdk_references import (
+    attribute,
+    has_attribute,
+    key_in_fields,
+    key_in_url,
+    key_of_object,
+    operation_within,
+)
 from ds_ops_magic.util.text import one_line
 
 
@@ -29,7 +37,23 @@ class Holder(Protocol):
     def operation(self) -> Any: ...
 
 
-Reference: TypeAlias = str | bytes | Snapshot | Holder | Mapping[str, Any]
+class ResultHolder(Protocol):
+    """An ``OperationError`` of yandexcloud."""
+
+    @property
+    def operation_result(self) -> Any: ...
+
+
+class SdkOperation(Protocol):
+    """An operation of AI Studio's SDK."""
+
+    @property
+    def id(self) -> Any: ...
+
+    def get_status(self, *, timeout: float = ...) -> Any: ...
+
+
+Reference: TypeAlias = str | bytes | Snapshot | Job | Holder | ResultHolder | SdkOperation | Mapping[str, Any]
 """What stands for one operation: see `id_of`."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -38,23 +62,30 @@ _JSON = re.compile(r"\s*[{\[]")
 
 
 def id_of(value: object) -> str | None:
-    """Return the id of what stands for one operation, None for anything else.
+    """Return the key of what stands for one operation, None for anything else.
 
-    That is an id, with or without white space around it; an operation (ours or the protobuf message); a dictionary of
-    one, as REST answers and ``yc --format json`` prints, or the text of it; or what has an ``operation`` that is one
-    of these. Raises NotAnOperation for text that begins as JSON does, and is none.
+    That is an id or a key, with or without white space around it; the URL of a job in the console; an operation (ours
+    or the protobuf message); a `Job`, or the protobuf message of one; an operation of an SDK of Yandex's; a dictionary
+    of one, as REST answers, ``yc --format json`` and ``datasphere`` print, or the text of it; or what has an
+    ``operation`` that is one of these.
+
+    Raises:
+        NotAnOperation: It is text that begins as JSON or a URL does and is none of these, or what an SDK has for
+            something else than an operation.
     """
     value = _read(value)
     if isinstance(value, str):
-        return value.strip()  # what a command printed ends with a line break
+        text = value.strip()  # what a command printed ends with a line break
+        return key_in_url(text) or text
     if isinstance(value, Mapping):
-        one = value.get("id")
-        return one.strip() if isinstance(one, str) else None
-    one = getattr(value, "id", None)
-    if isinstance(one, str) and hasattr(value, "done"):
+        return key_in_fields(value) or (one.strip() if isinstance(one := value.get("id"), str) else None)
+    if (key := key_of_object(value)) is not None:
+        return key
+    one = attribute(value, "id")
+    if isinstance(one, str) and has_attribute(value, "done"):
         return one
-    inner = getattr(value, "operation", None)
-    return id_of(inner) if inner is not None and not callable(inner) else None
+    inner = operation_within(value)
+    return id_of(inner) if inner is not None else None
 
 
 def only_id_of(value: object) -> str:
@@ -78,7 +109,7 @@ def ids_in(value: object, name: str) -> Iterator[str]:
     elif (several := _several(value)) is not None:
         value = several
     # A table would give the names of its columns.
-    is_table = getattr(value, "ndim", 1) != 1
+    is_table = attribute(value, "ndim") not in (None, 1)
     if is_table or isinstance(value, (str, bytes, bytearray)) or not isinstance(value, Iterable):
         raise NotAnOperation(_not_one(value, name))
     for number, member in enumerate(value):
@@ -102,27 +133,33 @@ def ids_of(*values: object) -> Iterator[str]:
             yield from ids_in(value, "what was given" if len(values) == 1 else f"argument {number}")
 
 
-def check_id(operation_id: str) -> str:
-    """Return an id that may be sent; InvalidOperationId for one that is empty, too long or not text."""
-    if not operation_id:
+def check_id(key: str) -> str:
+    """Return a key that may be asked about; InvalidOperationId where the id in it is empty, too long or not text."""
+    if not key:
         raise InvalidOperationId("An operation id cannot be empty.", "Name the operation: %op wait ID")
-    if len(operation_id) > MAX_ID_LENGTH:
+    service, bare_id = split_key(key)
+    if service == OPERATION and key.startswith(f"{JOB}:"):
         raise InvalidOperationId(
-            f"{one_line(operation_id, 30)!r} is no operation id: it has {len(operation_id):,} characters, "
+            f"{one_line(key, 60)!r} names no job: its id, of letters, digits, - and _, has to follow {JOB}: at once.",
+            f"Give the id that the console shows, for example %op wait {JOB}:bt1k9s3c2nq8r5v7m0fd",
+        )
+    if len(bare_id) > MAX_ID_LENGTH:
+        raise InvalidOperationId(
+            f"{one_line(key, 30)!r} is no operation id: it has {len(bare_id):,} characters, "
             f"ids have at most {MAX_ID_LENGTH}.",
             _EXAMPLE,
         )
-    if _SURROGATE.search(operation_id):  # no message can carry a lone one
-        raise InvalidOperationId(f"{one_line(operation_id)!r} is no operation id: it is not text.", _EXAMPLE)
-    return operation_id
+    if _SURROGATE.search(key):  # no message can carry a lone one
+        raise InvalidOperationId(f"{one_line(key)!r} is no operation id: it is not text.", _EXAMPLE)
+    return key
 
 
 def _several(value: object) -> Iterable[Any] | None:
     """Return the ids of a watch, or the operations of an object that has several; None for anything else."""
-    ids = getattr(value, "ids", None)
-    if isinstance(ids, tuple) and hasattr(value, "view"):
+    ids = attribute(value, "ids")
+    if isinstance(ids, tuple) and has_attribute(value, "view"):
         return ids
-    operations = getattr(value, "operations", None)
+    operations = attribute(value, "operations")
     return operations if isinstance(operations, Iterable) and not isinstance(value, Mapping) else None
 
 
@@ -152,7 +189,7 @@ def _joined(lines: list[str]) -> object:
     """Return the data in lines of output (``out = !yc ... --format json``); other texts are ids, and stay a list."""
     # IPython's own list may begin with what the command said on stderr.
     first = next((number for number, line in enumerate(lines) if _JSON.match(line)), None)
-    if first is None or (first and not hasattr(lines, "nlstr")):
+    if first is None or (first and not has_attribute(lines, "nlstr")):
         return lines
     try:
         return _documents("\n".join(lines[first:]))
@@ -174,8 +211,8 @@ def _not_one(value: object, name: str) -> str:
     kind = one_line(type(value).__name__, 60)
     article = "an" if kind[:1].lower() in "aeiou" else "a"
     what = f"{one_line(name, 80)} is no operation but {'None' if value is None else f'{article} {kind}'}"
-    if getattr(value, "ndim", 1) == 2:
+    if attribute(value, "ndim") == 2:
         return f"{what}. Give the column that has the ids."
-    if hasattr(value, "__await__"):
+    if has_attribute(value, "__await__"):
         return f"{what}. Await it, and give what it returns."
     return f"{what}. Give an operation or its id."

@@ -36,11 +36,12 @@ _WRITTEN = re.compile(
 _MOST_MARKS = 5  # on one character; Hebrew with vowels and accents has that many
 _PILED = re.compile(rf"[^\w\s\x00-\x7f]{{{_MOST_MARKS + 1},}}")
 _SPACE = re.compile(r"[ \t\r\n]+")
-# IAM tokens and OAuth tokens by their prefixes (IAM: the format that Yandex Cloud documents, with room for a change of
-# its lengths), JSON Web Tokens, whatever follows the word of an authorization header, and what was overwritten with as
-# many characters.
+# IAM tokens, OAuth tokens and API keys by their prefixes (IAM: the format that Yandex Cloud documents, with room for a
+# change of its lengths; AQVN begins an API key, AQA an old OAuth token), JSON Web Tokens, whatever follows the word of
+# an authorization header, and what was overwritten with as many characters.
 _TOKENS = re.compile(
     r"\bt1\.[\w.=+/-]{6,}|\by[0-9]_[\w-]{10,}|\bAQ[\w-]{30,}|\beyJ[\w-]+\.[\w.-]+|(?<=Bearer )[\w.=+/-]{16,}"
+    r"|(?<=Api-Key )[\w.=+/-]{16,}"
     r"|\(token\)\*+",
     re.ASCII | re.IGNORECASE,
 )

@@ -28,6 +28,7 @@ from tests.support.stand_ins import CloudStandIn, CommandLineStandIn, MetadataSt
 OPAQUE = "opaque/of=no+shape~s3cr3t"
 SHORT = "hunt3r"
 IAM, OAUTH, OF_YC, BEARER = "t1.iam.s3cr3t", "y0_oauth-s3cr3t", "t1.yc.s3cr3t", "plain-s3cr3t"
+API_KEY = "opaque-api-key-s3cr3t"
 SETUP = """
 import logging, pickle, sys
 logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
@@ -58,11 +59,14 @@ def test_any_failure(
         "YC_METADATA_ADDR": metadata.address,
         "PATH": path_with(yc.folder),
         "BEARER": BEARER,
+        "YC_API_KEY": API_KEY,
         "IPYTHONDIR": str(tmp_path / "ipython"),
     }
     sdk = f"SDK(iam_token=os.environ['YC_IAM_TOKEN'], endpoint={cloud.address!r}, root_certificates=ca)"
     failures = {
         f"%op connect {where}": "yc iam create-token: refused: UNAUTHENTICATED: bad token (token)",
+        f"%op connect {where} --api-key-env YC_API_KEY": "use YC_IAM_TOKEN, --sa-key or --profile",
+        f"%op connect {cloud.address} --ca '{cloud.ca}' --api-key-env YC_API_KEY": "refused the API key in $YC_API_KEY",
         f"%op connect {where} --iam-token-env BEARER": "$BEARER: refused: UNAUTHENTICATED: bad token (token)",
         f"%op connect {where} --profile mine": "refused: UNAUTHENTICATED: bad token (token)",
         f"%op connect {where} --sa-key {bad}": "JWT: unknown key",
@@ -96,6 +100,12 @@ def test_any_failure(
         assert secret.encode() not in kept
 
 
+@pytest.fixture(params=["token_env", "api_key_env"])
+def option(request: pytest.FixtureRequest) -> str:
+    """How the secret is given."""
+    return str(request.param)
+
+
 @pytest.fixture(params=[OPAQUE, SHORT])
 def secret(request: pytest.FixtureRequest, environment: pytest.MonkeyPatch) -> str:
     environment.setenv("TOKEN", request.param)
@@ -107,8 +117,8 @@ def server(secret: str) -> Iterator[ScriptedServer]:
     """A service that repeats the token that it was given; the kind of an operation is its id."""
 
     def answer(call: Call) -> OperationMessage:
-        token = call.metadata["authorization"].removeprefix("Bearer ")
-        assert token == secret
+        scheme, _, token = call.metadata["authorization"].partition(" ")
+        assert (scheme in ("Bearer", "Api-Key"), token) == (True, secret)
         return echo(call.id.partition("-")[0], call.id, token)
 
     with ScriptedServer(answer, answer) as started:
@@ -128,8 +138,8 @@ def refused(ask: Callable[[], object]) -> str:
     return "\n".join(told)
 
 
-def test_nothing_of_it_reaches_python(secret: str, server: ScriptedServer) -> None:
-    with client_of(server, token_env="TOKEN") as client:
+def test_nothing_of_it_reaches_python(secret: str, option: str, server: ScriptedServer) -> None:
+    with client_of(server, **{option: "TOKEN"}) as client:
         operations = client.wait_all([f"{kind}" for kind in KINDS if kind in ("done", "odd")])
         operations += [client.get(kind) for kind in KINDS] + [client.cancel("failing")]
         told = [refused(lambda: client.wait("failed")), refused(lambda: client.wait_all(["failed", "done"]))]
@@ -150,10 +160,10 @@ def test_nothing_of_it_reaches_python(secret: str, server: ScriptedServer) -> No
 
 
 def test_nothing_of_it_reaches_a_page_or_the_history(
-    secret: str, server: ScriptedServer, shell: Any, capsys: pytest.CaptureFixture[str]
+    secret: str, option: str, server: ScriptedServer, shell: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     op = lambda line: shell.run_line_magic("op", line)  # noqa: E731
-    op(f"connect {server.address} --iam-token-env TOKEN")
+    op(f"connect {server.address} --{'iam-' if option == 'token_env' else ''}{option.replace('_', '-')} TOKEN")
     told = []
     for found in (op(f"get {' '.join(KINDS)}"), op("wait done odd"), op("list --all")):
         told += map(str, shell.display_formatter.format(found)[0].values())

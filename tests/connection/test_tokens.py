@@ -9,7 +9,7 @@ import pytest
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.connection.redaction import overwritten, redacted
-from ds_ops_magic.connection.tokens import Token, Tokens
+from ds_ops_magic.connection.tokens import API_KEY, NoToken, Token, Tokens
 from tests.support.echo import KINDS, echo
 
 
@@ -23,6 +23,15 @@ def test_each_token_has_a_number_of_its_own() -> None:
     tokens.use(Token("one"))
     assert tokens.current == (2, Token("one"))
     assert tokens.metadata == (("authorization", "Bearer one"),)
+
+
+def test_an_api_key_goes_along_in_a_scheme_of_its_own() -> None:
+    key = Token.checked(" opaque-s3cr3t\n", scheme=API_KEY)
+    assert key.metadata == (("authorization", "Api-Key opaque-s3cr3t"),)
+    assert "s3cr3t" not in repr(key)
+    for given, said in (("two words", "what it gave is no API key"), ("", "it gave an empty API key")):
+        with pytest.raises(NoToken, match=said):
+            Token.checked(given, scheme=API_KEY)
 
 
 def test_a_token_may_have_yet_to_come() -> None:
@@ -62,6 +71,7 @@ def test_a_text_without_tokens() -> None:
     words = "UNAUTHENTICATED: the token t1 of folder b1gd8a4q is not valid; see https://example.org/t1."
     assert redacted(words) == words
     assert redacted("a Bearer token, not Bearer 0123456789abcdef", "") == "a Bearer token, not Bearer (token)"
+    assert redacted("an Api-Key here, not Api-Key 0123456789abcdef") == "an Api-Key here, not Api-Key (token)"
     assert redacted("what s3cr3t said", "s3cr3t") == "what (token) said"
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from IPython.core.error import UsageError
 
-from ds_ops_magic.model.errors import NotConnected
+from ds_ops_magic.model.errors import AuthenticationError, NotConnected
 from tests.support.following import lasting
 from tests.support.kernels import started
+from tests.support.sdk_clients import AIStudio
 from tests.support.stand_ins import CloudStandIn, CommandLineStandIn, MetadataStandIn, ServiceAccountKey
 
 Op = Callable[[str], Any]
@@ -71,6 +72,28 @@ def test_the_first_use_connects_by_itself(cloud: CloudStandIn) -> None:
         assert cell.stdout == "passed over $YC_IAM_TOKEN: refused: UNAUTHENTICATED: bad token\n"
         assert cell.results
         assert kernel.ok("%op get a").stdout == ""
+
+
+def test_an_object_of_an_sdk(op: Op, shell: Any, cloud: CloudStandIn, capfd: Any) -> None:
+    cloud.api_keys.add("opaque-s3cr3t")
+    shell.user_ns["studio"] = AIStudio(endpoint=cloud.address, auth="opaque-s3cr3t", verify=cloud.ca)
+    for target in ("studio", "{studio}"):
+        op(f"connect {target}")
+        assert capfd.readouterr().out == f"connected to {cloud.address} as the account of the given AIStudio SDK\n"
+    assert op("wait a").done
+    cloud.api_keys.clear()
+    with pytest.raises(AuthenticationError, match="refused the API key in the given AIStudio SDK"):
+        op("connect studio")
+
+
+def test_an_api_key(op: Op, cloud: CloudStandIn, environment: pytest.MonkeyPatch, capfd: Any) -> None:
+    cloud.api_keys.add("opaque-s3cr3t")
+    environment.setenv("MINE", "opaque-s3cr3t")
+    op(f"connect --api-key-env MINE --ca '{cloud.ca}'")
+    said = f"connected to {cloud.address} as the service account of the API key in $MINE\n"
+    assert capfd.readouterr().out == said
+    with pytest.raises(UsageError, match="not allowed with argument"):
+        op("connect --api-key-env MINE --iam-token-env MINE")
 
 
 def test_only_one_source_can_be_named(op: Op) -> None:

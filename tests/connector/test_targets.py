@@ -73,6 +73,10 @@ def test_endpoint_discovery_of_the_environment(
         ("127.0.0.1:1", {"sa_key": "key.json"}, "--sa-key does not go with an address"),
         (SimpleNamespace(client=1, waiter=1), {"ca": "ca.pem"}, "--ca does not go with an SDK"),
         (None, {"sa_key": "key.json", "profile": "mine"}, "--profile and --sa-key exclude each other"),
+        (None, {"api_key_env": "A", "token_env": "B"}, "--api-key-env and --iam-token-env exclude each other"),
+        (None, {"api_key_env": "A", "profile": "B"}, "--api-key-env and --profile exclude each other"),
+        ("127.0.0.1:1", {"api_key_env": "A", "token_env": "B"}, "--api-key-env and --iam-token-env exclude each other"),
+        ("local", {"api_key_env": "A"}, "--api-key-env does not go with local"),
         (None, {"ca": __file__}, "holds no certificate"),
         (None, {"discovery": "http://api.cloud.yandex.net"}, "asks for plaintext"),
         (None, {"discovery": "https://api.cloud.yandex.net"}, "is a URL"),
@@ -125,13 +129,16 @@ def test_a_variable_without_a_token(value: str | None, why: str, monkeypatch: py
         ("t1.iam.s3cr3t", {}, "to connect to"),
         (None, {"token_env": "t1.iam.s3cr3t"}, "for --iam-token-env"),
         (None, {"sa_key": "y0_oauth-s3cr3t"}, "for --sa-key"),
+        (None, {"api_key_env": f"AQVN-s3cr3t{'x' * 29}"}, "for --api-key-env"),
+        (f"AQVN-s3cr3t{'x' * 29}", {}, "to connect to"),
         (None, {"profile": "t1.yc.s3cr3t"}, "for --profile"),
     ],
 )
 def test_a_token_where_a_name_belongs(target: str | None, options: dict[str, Any], what: str) -> None:
-    with pytest.raises(NotConnected, match=f"What was given {what} looks like a token") as caught:
+    with pytest.raises(NotConnected, match=f"What was given {what} looks like a token or a key") as caught:
         connect(target, **options)
     assert "s3cr3t" not in str(caught.value)
+    assert "to --api-key-env" in str(caught.value)
 
 
 INTERRUPTED = """

@@ -80,7 +80,7 @@ def test_the_options_of_list() -> None:
 
 def test_the_options_of_connect() -> None:
     options = parse("connect", "127.0.0.1:80", "--iam-token-env", "TOKEN", "--ca", "ca.pem")
-    others = {"discovery": None, "sa_key": None, "profile": None}
+    others = {"discovery": None, "api_key_env": None, "sa_key": None, "profile": None}
     assert vars(options) == {"target": "127.0.0.1:80", "iam_token_env": "TOKEN", "ca": "ca.pem", **others}
     assert parse("connect", "--sa-key", "'my key.json'").sa_key == "my key.json"
     assert parse("connect").target is None

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from IPython.core.completer import provisionalcompleter
 
-from ds_ops_magic import History, Operation, Operations
+from ds_ops_magic import History, Job, Operation, Operations
 from ds_ops_magic.magics import unload
 from ds_ops_magic.magics.command_line import parser_of
 from ds_ops_magic.magics.completion import complete
+from ds_ops_magic.magics.recent import recent_ids
 from ds_ops_magic.magics.subcommands import SUBCOMMANDS
 from tests.magics import Op
+from tests.support import sdk_clients, sdk_objects
 from tests.support.following import until
 from tests.support.scripted import message
 
@@ -74,12 +76,41 @@ def test_plain_collections_of_operations_are_offered_too() -> None:
     assert complete(SUBCOMMANDS, "%op wait ", "", namespace, []) == ["many", "named", "pair"]
 
 
+def test_objects_of_other_sdks_are_offered_too() -> None:
+    operation = sdk_objects.Operation[Any]("a")
+    namespace = {
+        "wrapper": sdk_objects.JobWrapper("a"),
+        "tuning": sdk_objects.TuningTask[Any]("a", None),
+        "op": operation,
+    }
+    assert complete(SUBCOMMANDS, "%op wait ", "", {**namespace, "own": Job("a")}, []) == [
+        "op",
+        "own",
+        "tuning",
+        "wrapper",
+    ]
+
+
+def test_objects_that_connect_are_offered() -> None:
+    namespace = {
+        "studio": sdk_clients.AIStudio(),
+        "later": sdk_clients.AsyncAIStudio(),
+        "jobs": sdk_clients.SDK(),
+        "sdk": SDK,
+        "number": 3,
+    }
+    offered = complete(SUBCOMMANDS, "%op connect ", "", namespace, [])
+    assert offered == ["local", "yandex", "jobs", "later", "sdk", "studio"]
+
+
 def test_ids_that_earlier_kernels_have_used(shell: Any) -> None:
     history = History(os.environ["DS_OPS_MAGIC_HISTORY"])
-    history.of("local").record_request(["earlier1"])
+    longest = f"ai-foundation-models:{'x' * 50}"
+    history.of("local").record_request(["earlier1", longest])
     assert history.flush(10.0)
     shell.run_line_magic("reload_ext", "ds_ops_magic")  # as the next kernel does, which begins to read
     until(lambda: "earlier1" in completions(shell, "%op wait ear"))
+    assert longest in recent_ids(history)
     history.close()
 
 

@@ -12,10 +12,14 @@ from google.protobuf.json_format import MessageToDict
 from IPython.core.error import UsageError
 from yandexcloud.operations import OperationResult
 
-from ds_ops_magic import Operation, Operations, connect
+from ds_ops_magic import Job, Operation, Operations, connect
+from ds_ops_magic.magics.command_line import split
 from ds_ops_magic.magics.targets import Scope, Targets, resolve, resolve_value, with_progress
 from ds_ops_magic.model.errors import WaitInterrupted
+from tests.support import sdk_objects
 from tests.support.scripted import ScriptedServer, message
+
+PAGE = "https://datasphere.yandex.cloud/communities/bt1c/projects/bt1p/job/bt1job"
 
 
 def op(name: str) -> Operation:
@@ -41,6 +45,11 @@ ONE = [
     (MessageToDict(message("a")), "a"),
     (OperationResult(message("a")), "a"),
     (SimpleNamespace(operation=op("a")), "a"),
+    (Job("a"), "job:a"),
+    (PAGE, "job:bt1job"),
+    (sdk_objects.JobWrapper("a"), "job:a"),
+    (sdk_objects.Operation[Any]("a", "ai-foundation-models"), "ai-foundation-models:a"),
+    ({"job_id": "b", "operation_id": "a"}, "a"),
 ]
 SEVERAL = [
     [op("a"), op("b")],
@@ -102,6 +111,22 @@ def test_a_variable_wins_over_an_id() -> None:
 @pytest.mark.parametrize("word", ["a-b", "123", "0abc", "a/b", "'quoted'", '"quoted"', "import", "имя", "a:b", "a b"])
 def test_anything_else_is_an_id(word: str) -> None:
     assert found(word) == Targets((word.strip("'\""),), single=True)
+
+
+@pytest.mark.parametrize("word", [PAGE, f"'{PAGE}'", f"{PAGE}?tab=[1]&x=$", f"{PAGE}#logs", f"{PAGE}/"])
+def test_the_page_of_a_job_is_a_job(word: str) -> None:
+    assert found(*split(f"{word} b")).ids == ("job:bt1job", "b")
+    assert found(word) == Targets(("job:bt1job",), single=True)
+
+
+def test_any_other_url_is_refused() -> None:
+    said = refusal("a", "https://console.yandex.cloud/folders/b1g?x=[1]")
+    assert said.startswith(
+        "%op: 'https://console.yandex.cloud/folders/b1g?x=[1]' is a URL and not that of a DataSphere"
+    )
+    task = sdk_objects.BatchTaskOperation[Any]("task1")
+    assert refusal("x", x=task).startswith("%op: The batch task task1 has no operation")
+    assert refusal("{[x]}", x=task).startswith("%op: The batch task task1 has no operation")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 def client_of(service: ScriptedServer | str, *, schedule: Schedule = QUICK, **options: Any) -> OperationClient:
     """Make a client of a scripted server, or of an address; options of the connection and of the client."""
-    how = {name: options.pop(name) for name in ("token_env", "ca") if name in options}
+    how = {name: options.pop(name) for name in ("token_env", "api_key_env", "ca") if name in options}
     address = service if isinstance(service, str) else service.address
     return OperationClient(EndpointConnection(address, **how), schedule=schedule, **options)
 

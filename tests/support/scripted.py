@@ -102,6 +102,7 @@ class ScriptedServer:
         self.get = get
         self.cancel = cancel or (lambda call: call.refuse(grpc.StatusCode.UNIMPLEMENTED, "no cancel here"))
         self.calls: Counter[tuple[str, str]] = Counter()
+        self.elsewhere: dict[str, str] = {}  # services whose address endpoint discovery says is another one, by id
         self._lock = threading.Lock()
         self._server = grpc.server(ThreadPoolExecutor(threads), options=[("grpc.so_reuseport", 0), *options])
         handlers = {
@@ -158,8 +159,9 @@ class _Discovery(ApiEndpointServiceServicer):
         self._server = server
 
     def List(self, request: Any, context: grpc.ServicerContext) -> ListApiEndpointsResponse:  # noqa: N802  # gRPC's
-        places = [ApiEndpoint(id=name, address=self._server.address) for name in ("iam", "operation", "datasphere")]
-        return ListApiEndpointsResponse(endpoints=places)
+        here = dict.fromkeys(("iam", "operation", "datasphere"), self._server.address)
+        places = {**here, **self._server.elsewhere}
+        return ListApiEndpointsResponse(endpoints=[ApiEndpoint(id=name, address=at) for name, at in places.items()])
 
 
 def message(

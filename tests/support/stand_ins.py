@@ -27,7 +27,7 @@ from yandex.cloud.iam.v1.iam_token_service_pb2_grpc import (
 from tests.support.certificates import Authority
 from tests.support.scripted import Call, ScriptedServer, message
 
-VARIABLES = ("YC_IAM_TOKEN", "YC_TOKEN", "YC_OAUTH_TOKEN", "YC_METADATA_ADDR", "YC_ENDPOINT")
+VARIABLES = ("YC_IAM_TOKEN", "YC_TOKEN", "YC_OAUTH_TOKEN", "YC_API_KEY", "YC_METADATA_ADDR", "YC_ENDPOINT")
 
 
 class ServiceAccountKey:
@@ -71,6 +71,7 @@ class CloudStandIn(IamTokenServiceServicer):
 
     Attributes:
         accepted: The IAM tokens that the operation service accepts.
+        api_keys: The API keys that it accepts.
         oauth: The OAuth tokens that the token service exchanges.
         lifetime: Seconds that the tokens it issues live.
         issued: The tokens it has issued, in order.
@@ -85,6 +86,7 @@ class CloudStandIn(IamTokenServiceServicer):
         self, authority: Authority, key: ServiceAccountKey, *more: Callable[[grpc.Server], object], get: Any = None
     ) -> None:
         self.accepted: set[str] = set()
+        self.api_keys: set[str] = set()
         self.oauth: set[str] = set()
         self.lifetime = 43_200.0
         self.issued: list[str] = []
@@ -102,8 +104,8 @@ class CloudStandIn(IamTokenServiceServicer):
         self.server.address = self.address = f"localhost:{self.server.port}"
 
     def _answer(self, call: Call) -> Any:
-        token = call.metadata.get("authorization", "").removeprefix("Bearer ")
-        if token not in self.accepted:
+        scheme, _, token = call.metadata.get("authorization", "").partition(" ")
+        if token not in {"Bearer": self.accepted, "Api-Key": self.api_keys}.get(scheme, ()):
             call.refuse(grpc.StatusCode.UNAUTHENTICATED, f"bad token{f' {token}' if self.quote else ''}")
         if not call.id:
             call.refuse(grpc.StatusCode.INVALID_ARGUMENT, "operation_id: is empty")

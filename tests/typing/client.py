@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing_extensions import assert_type
+from yandexcloud.operations import OperationError
 
 from ds_ops_magic import (
     ALL,
     FIRST,
     FIRST_FAILURE,
     History,
+    Job,
     Operation,
     OperationClient,
     Operations,
@@ -28,6 +30,8 @@ assert_type(client.get("a"), Operation)
 assert_type(client.get_all(["a"]), Operations[Operation])
 assert_type(client.cancel("a"), Operation)
 assert_type(client.wait("a", 5), Operation)
+assert_type(client.wait(Job("bt1job")), Operation)
+assert_type(client.wait_all([Job("bt1job"), "a"]), Operations[Operation])
 
 assert_type(client.wait_all(["a", "b"]), Operations[Operation])
 assert_type(client.wait_all(["a", "b"], 5), Operations[Operation])
@@ -57,6 +61,25 @@ async def in_a_loop() -> None:
     assert_type(await watch, Operations[Operation | None])
     async for change in watch:
         assert_type(change, Update)
+
+
+class TuningTask:
+    """Typed as the tasks and operations of AI Studio's SDK are."""
+
+    @property
+    def id(self):  # type: ignore[no-untyped-def]
+        return "a"
+
+    async def get_status(self, *, timeout: float = 60) -> bool:
+        return False
+
+
+def of_other_sdks(error: OperationError, task: TuningTask) -> None:
+    assert_type(client.wait(task), Operation)
+    assert_type(client.wait(error), Operation)
+
+
+connect(api_key_env="YC_API_KEY")
 
 
 def submitted(service: LocalService) -> Operations[Operation]:

@@ -163,6 +163,7 @@ def test_one_line_folds_and_cuts(text: str, line: str) -> None:
         "t1.9euelZqMyJ_6.x-Yz==",
         "y0_AgAAAABox0RxAATuwQAAAAEW",
         "AQAAAAAABox0RxAATuwQAAAAEWPLPRAAD3Qlb",
+        "AQVN0a1b2c3d4e5f6g7h8i9j0-_k1l2m3n4o5p6q",  # an API key
         "eyJhbGciOiJQUzI1NiJ9.eyJpc3MiOiJhamUifQ.c2lnbmF0dXJl",
     ],
 )

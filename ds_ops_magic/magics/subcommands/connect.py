@@ -19,11 +19,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target",
         nargs="?",
-        help="local, yandex, HOST:PORT, unix:/PATH, or a variable or {an expression} with an address or an SDK",
+        help="local, yandex, HOST:PORT, unix:/PATH, or a variable or {an expression} with an address or an SDK "
+        "object (yandexcloud, yandex-ai-studio-sdk, datasphere)",
     )
     parser.add_argument("--discovery", metavar="HOST", help="where another region says what its endpoints are")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--iam-token-env", metavar="NAME", help="environment variable that holds the token")
+    source.add_argument("--api-key-env", metavar="NAME", help="environment variable that holds an API key")
     source.add_argument("--sa-key", metavar="FILE", type=unquoted, help="authorized key of a service account, JSON")
     source.add_argument("--profile", metavar="NAME", type=unquoted, help="profile of yc, which gives the token")
     parser.add_argument("--ca", metavar="FILE", type=unquoted, help="PEM file of the certificates to trust")
@@ -35,6 +37,7 @@ def _run(invocation: Invocation) -> OperationClient:
         connection_target(options.target, invocation.scope),
         rate=invocation.settings.rate,
         token_env=options.iam_token_env,
+        api_key_env=options.api_key_env,
         sa_key=options.sa_key,
         profile=options.profile,
         discovery=options.discovery,
@@ -53,5 +56,5 @@ CONNECT = Subcommand(
     description="Connect to an OperationService.",
     add_arguments=_add_arguments,
     run=_run,
-    complete=lambda namespace, ids: ["local", "yandex", *variables(namespace, {"SDK"})],
+    complete=lambda namespace, ids: ["local", "yandex", *variables(namespace, {"AIStudio", "AsyncAIStudio", "SDK"})],
 )
