@@ -70,6 +70,7 @@ class Hosts:
         self._listeners = listeners
         self._time = asyncio.get_running_loop().time
         self._by_address: dict[str, PolledHost] = {}
+        self._by_service: dict[str, PolledHost] = {}
         self._moved: dict[str, str] = {}  # ids of operations that turned out to be jobs, to their keys
         self._absent_until: dict[str, float] = {}
         self._paused = 0
@@ -78,6 +79,8 @@ class Hosts:
 
     def at(self, service: str) -> PolledHost:
         """Return the host of a service; raises OperationsError where endpoint discovery does not know it."""
+        if service in self._by_service:
+            return self._by_service[service]
         address = self._address_of(service)
         found = self._by_address.get(address)
         if found is None:
@@ -87,6 +90,7 @@ class Hosts:
             found = PolledHost(host, Requests(host), self._track(host, self._find_elsewhere))
             self._by_address[address] = found
             self.opened = (*self.opened, found)
+        self._by_service[service] = found
         return found
 
     def of(self, key: str) -> PolledHost:

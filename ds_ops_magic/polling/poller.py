@@ -58,6 +58,7 @@ class Poller:
         self._connect_timeout = connect_timeout
         self._in_flight = in_flight
         self._services = services or Services()
+        self._looked_up: set[str] = set()
         self._listeners = Listeners(lambda work: self._background.loop.call_soon(work))
         self._background = BackgroundLoop("ds_ops_magic poller", self._open, self._shut, self._died, owner)
         self.left_in_parent = False
@@ -87,6 +88,7 @@ class Poller:
     def follow(self, ids: Iterable[str], listener: Listener) -> None:
         """Poll these until each is done; an id that is tracked already is not polled twice."""
         ids = list(ids)
+        self._look_up(ids)
         self._background.soon(self._hosts.follow, ids, self._listeners.add(listener, ids))
 
     def unfollow(self, ids: Iterable[str], listener: Listener) -> None:
@@ -103,9 +105,11 @@ class Poller:
         return _SINGLE_POLL_TIMEOUT + max(number, self._hosts.number_tracked) / self._rate
 
     def get(self, key: str) -> Pending[Operation]:
+        self._look_up([key])
         return self._background.run(lambda: _operation(self._hosts.get(key)))
 
     def cancel(self, key: str, options: CancelOptions = AS_USUAL) -> Pending[Operation]:
+        self._look_up([key])
         return self._background.run(lambda: _operation(self._hosts.cancel(key, options)))
 
     def call(self, call: Call, about: str, doing: str) -> Pending[bytes]:
@@ -141,6 +145,14 @@ class Poller:
     def after_fork_in_child(self) -> None:
         self.left_in_parent = True
         self._background.abandon()
+
+    def _look_up(self, keys: Iterable[str]) -> None:
+        """Have the connection find out where services are, which may take a moment, before the loop needs to know."""
+        for service in {self._services.source(key).service for key in keys}:
+            if service not in self._looked_up:
+                with contextlib.suppress(OperationsError):  # the loop meets it again, and tells who follows
+                    self._connection.address_of(service)
+                    self._looked_up.add(service)
 
     # Everything below runs on the loop's thread.
 
