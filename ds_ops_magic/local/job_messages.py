@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 from yandex.cloud.datasphere.v2.jobs import jobs_pb2
+from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import Job
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata, ExecuteProjectJobResponse
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.local.results import CANCELLING, clean
-from ds_ops_magic.local.simulated_job import SimulatedJob, job_of
+from ds_ops_magic.local.simulated_job import SimulatedJob, job_of, without_log
 from ds_ops_magic.local.simulation import file_errors_of, state_at
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
-    from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import Job
+    from google.protobuf.timestamp_pb2 import Timestamp
 
     from ds_ops_magic.local.store import Row
 
@@ -28,8 +30,14 @@ COMMUNITY_ID = "local-community"
 
 OPERATION_PREFIX = "loc"
 _JOB_PREFIX = "job"
+_URL = "type.googleapis.com/"
+_METADATA_URL = _URL + ExecuteProjectJobMetadata.DESCRIPTOR.full_name
 _RESPONSE_TYPE = ExecuteProjectJobResponse.DESCRIPTOR.full_name
 _MAX_DETAILS = 256
+_SECOND = 10**9
+_CACHED = 4096
+_ID_FIELD = b"\n\x14"
+"""What stands before an id of 20 characters in a serialized job, and in no progress, whose texts are of one line."""
 
 
 def job_id_of(operation_id: str) -> str:
@@ -43,9 +51,9 @@ def operation_id_of(job_id: str) -> str | None:
 
 
 def packed(message: Message) -> bytes:
-    wrapped = AnyMessage()
-    wrapped.Pack(message)
-    return wrapped.SerializeToString()
+    wrapped = AnyMessage(type_url=_URL + message.DESCRIPTOR.full_name, value=message.SerializeToString())
+    data: bytes = wrapped.SerializeToString()
+    return data
 
 
 def with_state(row: Row, now: int) -> Row:
@@ -53,23 +61,22 @@ def with_state(row: Row, now: int) -> Row:
     if row.done:
         return row
     if row.simulation is None:
-        return (
-            row
-            if row.cancel_requested is None
-            else row._replace(error=_cancelling(stored_metadata(row).job.status_details))
-        )
+        if row.cancel_requested is None:
+            return row
+        return row._replace(error=with_reason(CANCELLING, _stored_reason(row)).SerializeToString())
     job = job_of(row.simulation)
     if job.requests.waits:
         return row
     state = state_at(job.simulation, row.created_at, row.cancel_requested, now, job.requests.cancel_ends)
-    error = state.error and with_reason(state.error, job.requests.reason).SerializeToString()
-    return row._replace(
+    error = None if state.error is None else with_reason(state.error, job.requests.reason)
+    row = row._replace(
         modified_at=state.modified_at,
         done=state.done,
-        metadata=packed(state.metadata),
-        error=error,
+        error=None if error is None else error.SerializeToString(),
         response=None if state.response is None else packed(state.response),
     )
+    metadata = AnyMessage(type_url=_METADATA_URL, value=_with_job(state.metadata, row, error))
+    return row._replace(metadata=metadata.SerializeToString())
 
 
 def with_reason(status: Status, reason: str) -> Status:
@@ -79,111 +86,148 @@ def with_reason(status: Status, reason: str) -> Status:
     return Status(code=status.code, message=f"{status.message}: {reason}", details=status.details)
 
 
-def stored_metadata(row: Row) -> ExecuteProjectJobMetadata:
-    """Return the metadata as it is stored: the progress, and of the job only what nothing else says."""
-    return _unpacked(row.metadata)
-
-
 def with_stored(metadata: bytes, **job_fields: Any) -> bytes:
     """Return the metadata of a row with fields of its job set."""
     message = _unpacked(metadata)
-    message.job.MergeFrom(jobs_pb2.Job(**job_fields))
+    message.job.MergeFrom(Job(**job_fields))
     return packed(message)
+
+
+def stored_metadata(row: Row) -> ExecuteProjectJobMetadata:
+    """Return the metadata as it is stored: of the job of a callable, only what no column says."""
+    return _unpacked(row.metadata)
 
 
 def operation_message(row: Row) -> OperationMessage:
     message = OperationMessage(id=row.id, description=row.description, created_by=row.created_by, done=bool(row.done))
-    message.created_at.FromNanoseconds(row.created_at)
-    message.modified_at.FromNanoseconds(row.modified_at)
+    _set(message.created_at, row.created_at)
+    _set(message.modified_at, row.modified_at)
     if row.error is not None:
         message.error.ParseFromString(row.error)
+        if row.done and row.simulation is None:
+            message.error.CopyFrom(with_reason(message.error, _stored_reason(row)))
     elif row.response is not None:
         message.response.ParseFromString(row.response)
-    metadata = stored_metadata(row)
-    if row.done and row.simulation is None and row.error is not None:
-        message.error.CopyFrom(with_reason(message.error, metadata.job.status_details))
-    _fill(metadata.job, row, message)
-    _summarize(metadata)
-    message.metadata.Pack(metadata)
+    message.metadata.ParseFromString(row.metadata)
+    if _ID_FIELD + job_id_of(row.id).encode() not in row.metadata:
+        error = message.error if row.error is not None else None
+        message.metadata.type_url = _METADATA_URL
+        message.metadata.value = _with_job(_unpacked(row.metadata), row, error)
     return message
 
 
 def job_message(row: Row) -> Job:
-    metadata = ExecuteProjectJobMetadata()
-    operation_message(row).metadata.Unpack(metadata)
-    return metadata.job
+    return ExecuteProjectJobMetadata.FromString(operation_message(row).metadata.value).job
 
 
-def status_of(row: Row, operation: OperationMessage) -> tuple[jobs_pb2.JobStatus.ValueType, str]:
-    """Return the status of a job and its details."""
-    if row.simulation is not None and job_of(row.simulation).requests.waits:
-        return jobs_pb2.CREATING, ""
-    failed = operation.HasField("error")
-    if not row.done:
-        cancelling = failed and operation.error.code == code_pb2.CANCELLED
-        running = jobs_pb2.EXECUTING if row.started or row.simulation is not None else jobs_pb2.PREPARING
-        return (jobs_pb2.CANCELLING, _details(operation)) if cancelling else (running, "")
-    if failed:
-        cancelled = operation.error.code == code_pb2.CANCELLED
-        return (jobs_pb2.CANCELLED if cancelled else jobs_pb2.ERROR), _details(operation)
-    code = _return_code(operation.response)
-    return (jobs_pb2.ERROR, f"The program returned {code}") if code else (jobs_pb2.SUCCESS, "")
+class _Facts(NamedTuple):
+    """What the job in the metadata is made of; times are nanoseconds since the epoch."""
+
+    operation_id: str
+    name: str
+    created_by: str
+    created_at: int
+    started_at: int | None
+    finished_at: int | None
+    status: jobs_pb2.JobStatus.ValueType
+    details: str
+    simulation: str | None
+    has_response: bool
 
 
-def _fill(job: Job, row: Row, operation: OperationMessage) -> None:
-    job.id, job.name = job_id_of(row.id), row.description
-    job.project_id, job.created_by_id = PROJECT_ID, row.created_by
-    job.created_at.CopyFrom(operation.created_at)
-    if row.done:
-        job.finished_at.CopyFrom(operation.modified_at)
-    if row.simulation is not None:
-        _fill_simulated(job, job_of(row.simulation), operation)
-    job.status, job.status_details = status_of(row, operation)
+def _with_job(metadata: ExecuteProjectJobMetadata, row: Row, error: Status | None) -> bytes:
+    # Serialized. Messages that are written one after the other are merged where they are read.
+    simulated = None if row.simulation is None else job_of(row.simulation)
+    status, details = _status(row, simulated, error)
+    if simulated is not None:
+        started_at = None if simulated.requests.waits else row.created_at
+    else:
+        started_at = metadata.job.started_at.ToNanoseconds() if metadata.job.HasField("started_at") else None
+    facts = _Facts(
+        row.id,
+        row.description,
+        row.created_by,
+        row.created_at,
+        started_at,
+        row.modified_at if row.done else None,
+        status,
+        details,
+        without_log(row.simulation) if row.simulation is not None else None,
+        row.response is not None,
+    )
+    return metadata.SerializeToString() + _serialized_job(facts)
 
 
-def _fill_simulated(job: Job, simulated: SimulatedJob, operation: OperationMessage) -> None:
+@functools.lru_cache(_CACHED)
+def _serialized_job(facts: _Facts) -> bytes:
+    # While an operation runs this is mostly the same from one Get to the next.
+    message = ExecuteProjectJobMetadata()
+    job, summary = message.job, message.metadata
+    job.id, job.name, job.project_id = job_id_of(facts.operation_id), facts.name, PROJECT_ID
+    job.created_by_id, job.status, job.status_details = facts.created_by, facts.status, facts.details
+    _set(job.created_at, facts.created_at)
+    if facts.started_at is not None:
+        _set(job.started_at, facts.started_at)
+    if facts.finished_at is not None:
+        _set(job.finished_at, facts.finished_at)
+    if facts.simulation is not None:
+        _fill_simulated(job, job_of(facts.simulation), facts)
+    summary.created_at.CopyFrom(job.created_at)
+    if job.HasField("started_at"):
+        summary.started_at.CopyFrom(job.started_at)
+    if job.HasField("finished_at"):
+        summary.finished_at.CopyFrom(job.finished_at)
+    summary.id, summary.name, summary.description, summary.project_id = job.id, job.name, job.desc, PROJECT_ID
+    summary.status, summary.status_details = job.status, job.status_details
+    summary.created_by_id, summary.parent_job_id = job.created_by_id, job.parent_job_id
+    data: bytes = message.SerializeToString()
+    return data
+
+
+def _fill_simulated(job: Job, simulated: SimulatedJob, facts: _Facts) -> None:
     simulation, requests = simulated.simulation, simulated.requests
-    job.desc, job.parent_job_id = requests.desc, requests.parent
     if requests.cloned_at is not None:
-        job.created_at.FromNanoseconds(requests.cloned_at)
-    if not requests.waits:
-        job.started_at.CopyFrom(operation.created_at)
+        job.desc, job.parent_job_id = requests.desc, requests.parent
+        _set(job.created_at, requests.cloned_at)
     if simulation.graceful is not None:
         timeout = job.job_parameters.graceful_shutdown_parameters.timeout
         timeout.FromNanoseconds(simulation.graceful_length)
-    if operation.HasField("response"):
+    if facts.has_response:
         job.file_errors.extend(file_errors_of(simulation))
 
 
-def _summarize(metadata: ExecuteProjectJobMetadata) -> None:
-    job, summary = metadata.job, metadata.metadata
-    summary.id, summary.name, summary.description = job.id, job.name, job.desc
-    summary.status, summary.status_details = job.status, job.status_details
-    summary.created_by_id, summary.project_id, summary.parent_job_id = job.created_by_id, PROJECT_ID, job.parent_job_id
-    summary.created_at.CopyFrom(job.created_at)
-    for name in ("started_at", "finished_at"):
-        if job.HasField(name):
-            getattr(summary, name).CopyFrom(getattr(job, name))
+def _status(row: Row, simulated: SimulatedJob | None, error: Status | None) -> tuple[jobs_pb2.JobStatus.ValueType, str]:
+    # The status of the job, and its details.
+    if simulated is not None and simulated.requests.waits:
+        return jobs_pb2.CREATING, ""
+    cancelled = error is not None and error.code == code_pb2.CANCELLED
+    details = "" if error is None else clean(error.message, _MAX_DETAILS)
+    if not row.done and not cancelled:
+        return (jobs_pb2.EXECUTING if row.started or simulated is not None else jobs_pb2.PREPARING), ""
+    if cancelled:
+        return (jobs_pb2.CANCELLED if row.done else jobs_pb2.CANCELLING), details
+    code = 0 if row.response is None else _return_code(row.response)
+    if code:
+        return jobs_pb2.ERROR, f"The program returned {code}"
+    return (jobs_pb2.SUCCESS if error is None else jobs_pb2.ERROR), details
 
 
-def _details(operation: OperationMessage) -> str:
-    return clean(operation.error.message, _MAX_DETAILS)
-
-
-def _return_code(response: AnyMessage) -> int:
+def _return_code(response: bytes) -> int:
     # A callable that was submitted may return such a message too.
-    if response.type_url.rpartition("/")[2] != _RESPONSE_TYPE:
+    if _RESPONSE_TYPE.encode() not in response[: 2 * len(_RESPONSE_TYPE)]:
         return 0
-    return ExecuteProjectJobResponse.FromString(response.value).result.return_code
+    return ExecuteProjectJobResponse.FromString(AnyMessage.FromString(response).value).result.return_code
 
 
-def _cancelling(reason: str) -> bytes:
-    status: bytes = with_reason(CANCELLING, reason).SerializeToString()
-    return status
+def _stored_reason(row: Row) -> str:
+    return stored_metadata(row).job.status_details
 
 
 def _unpacked(metadata: bytes) -> ExecuteProjectJobMetadata:
     # Raises DecodeError where the row is damaged.
-    wrapped, message = AnyMessage.FromString(metadata), ExecuteProjectJobMetadata()
-    wrapped.Unpack(message)
-    return message
+    return ExecuteProjectJobMetadata.FromString(AnyMessage.FromString(metadata).value)
+
+
+def _set(stamp: Timestamp, nanoseconds: int) -> None:
+    # As FromNanoseconds, in a third of the time.
+    stamp.seconds, stamp.nanos = divmod(nanoseconds, _SECOND)

@@ -78,9 +78,13 @@ def text_of(job: SimulatedJob, log_text: str = "") -> str:
 def job_of(text: str) -> SimulatedJob:
     """Read what `text_of` made, without the log; raises `Damaged`."""
     try:
-        return _job_of(text.partition(_LOG_MARK)[0])
+        return _job_of(without_log(text))
     except (TypeError, ValueError, RecursionError) as error:
         raise Damaged(f"a simulated operation in it cannot be read ({one_line(str(error), 100)})") from error
+
+
+def without_log(text: str) -> str:
+    return text.partition(_LOG_MARK)[0]
 
 
 def log_text_of(text: str) -> str:
