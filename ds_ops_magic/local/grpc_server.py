@@ -11,7 +11,7 @@ import grpc
 from yandex.cloud.operation import operation_service_pb2
 from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 
-from ds_ops_magic.local import addresses, request_threads, tls
+from ds_ops_magic.local import addresses, request_threads, streams, tls
 from ds_ops_magic.local.datasphere_services import JOB_SERVICE, PROJECT_SERVICE, job_handlers, project_handlers
 from ds_ops_magic.local.endpoint_service import ENDPOINT_SERVICE, endpoint_handlers
 from ds_ops_magic.local.handlers import Calls
@@ -94,12 +94,12 @@ def start(repository: OperationRepository, listen: str, token: str | None, files
             interceptors=[TokenInterceptor(token)] if token is not None else [],
         )
         address = addresses.with_port(listen, _bind(server, listen, credentials))
-        streams = Streams()
-        for name, methods in _services(repository, address, Calls(executor, streams)).items():
+        open_calls = Streams(streams.MAX_STREAMS)
+        for name, methods in _services(repository, address, Calls(executor, open_calls)).items():
             server.add_registered_method_handlers(name, methods)
         _start(server)
         undo.pop_all()
-    return GrpcServer(address, server, executor, streams)
+    return GrpcServer(address, server, executor, open_calls)
 
 
 def _services(repository: OperationRepository, address: str, calls: Calls) -> dict[str, dict[str, Handler]]:

@@ -26,7 +26,7 @@ _STOPS = ("UNAVAILABLE", "The service stops")
 class Streams:
     """The open calls of a server, at most ``limit``."""
 
-    def __init__(self, limit: int = MAX_STREAMS) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._lock = threading.Lock()
         self._open: set[Stream] = set()

@@ -244,7 +244,9 @@ def test_wrong_page_token(jobs, token):
     assert status_of(jobs.list, token=token)[0] is grpc.StatusCode.INVALID_ARGUMENT
 
 
-@pytest.mark.parametrize("condition", ["x", "status IN ()", "status IN (FINE)", "name IN (SUCCESS)", "status = SUCCESS"])
+@pytest.mark.parametrize(
+    "condition", ["x", "status IN ()", "status IN (FINE)", "name IN (SUCCESS)", "status = SUCCESS"]
+)
 def test_wrong_filter(jobs, condition):
     assert status_of(jobs.list, condition=condition)[0] is grpc.StatusCode.INVALID_ARGUMENT
 
