@@ -111,9 +111,10 @@ class JobLogs:
             return log
 
     def _appeared(self, row: Row, log: SimulatedLog) -> _Appeared:
-        if row.simulation is None or is_waiting(row):
-            return _Appeared(0, row.done, LONGEST_PAUSE)
-        end = stops_at(job_of(row.simulation).simulation, row.created_at, row.cancel_requested)
+        with self._repository.database_status():
+            if row.simulation is None or is_waiting(row):
+                return _Appeared(0, row.done, LONGEST_PAUSE)
+            end = stops_at(job_of(row.simulation).simulation, row.created_at, row.cancel_requested)
         now = self._repository.now()
         count = log.count_at(max(0, (end if row.done else min(now, end)) - row.created_at))
         due = row.created_at + log.time_of(count) if count < len(log.lines) else end
