@@ -10,6 +10,10 @@ cancel and history::
         other = service.simulate(duration=3, steps=5, outcome="success")
         client.wait_all([operation, other])  # what still runs when the service closes is cancelled
 
+Every operation is a DataSphere job, too, of one project. The clients of DataSphere and AI Studio work against the
+service as they are: it answers ProjectJobService (also logs), ProjectService, endpoint discovery and health, and speaks
+TLS where it is given a certificate.
+
 ``python -m ds_ops_magic.local --help`` starts one in a process of its own.
 """
 

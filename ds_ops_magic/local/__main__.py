@@ -25,10 +25,18 @@ _DEMO = (
     ("no-cancel", 60.0, 12, "Copy a bucket"),
 )
 
+_DEMO_LOG: tuple[str | tuple[str, str], ...] = (
+    "loading the data set",
+    *(f"epoch {epoch} of 8, loss {2 / epoch:.2f}" for epoch in range(1, 7)),
+    (".system.log", "memory: 97% of 64 GB"),
+    ("stderr", "Killed"),
+)
+
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _ABOUT = (
-    "A yandex.cloud.operation.OperationService on a SQLite file, until SIGINT or SIGTERM. It listens on loopback or a "
-    "unix socket only, and requires a bearer token that it writes to a file."
+    "A yandex.cloud.operation.OperationService on a SQLite file, and DataSphere's ProjectJobService for the same jobs, "
+    "until SIGINT or SIGTERM. It listens on loopback or a unix socket only, and requires a bearer token that it writes "
+    "to a file."
 )
 
 
@@ -85,7 +93,11 @@ def _parser() -> _Parser:
     token.add_argument(
         "--token-file", metavar="FILE", help="where to write the token (default: FILE.token beside the database)"
     )
-    parser.add_argument("--demo", action="store_true", help="add a simulated operation of each outcome")
+    parser.add_argument("--tls-cert", metavar="FILE", help="speak TLS, with the certificate in this file (PEM)")
+    parser.add_argument("--tls-key", metavar="FILE", help="the key of the certificate (PEM, without a password)")
+    parser.add_argument(
+        "--demo", action="store_true", help="add a simulated operation of each outcome, and a job whose program fails"
+    )
     return parser
 
 
@@ -96,7 +108,14 @@ def _serve(parser: _Parser, options: argparse.Namespace) -> None:
     token = None if options.no_token else secrets.token_urlsafe()
     try:
         retention = Retention(options.keep_days, options.keep)
-        service = LocalService(options.db, listen=options.listen, token=token, retention=retention)
+        service = LocalService(
+            options.db,
+            listen=options.listen,
+            token=token,
+            retention=retention,
+            tls_cert=options.tls_cert,
+            tls_key=options.tls_key,
+        )
     except ValueError as error:
         parser.error(str(error))
     with service:
@@ -115,6 +134,9 @@ def _add_demo(service: LocalService) -> None:
     for outcome, duration, steps, description in _DEMO:
         operation = service.simulate(duration, steps, outcome, description)
         _print(f"{operation.id}  {outcome:<9}  {description}")
+    description = "Train a model that needs more memory than there is"
+    operation = service.simulate(15.0, 8, description=description, log=_DEMO_LOG, return_code=137)
+    _print(f"{operation.id}  exit-137   {description}")
 
 
 def _print(line: str) -> None:

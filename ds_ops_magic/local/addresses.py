@@ -1,4 +1,4 @@
-"""Where a service may listen: on loopback or a unix socket, because nothing here is encrypted."""
+"""Where a service may listen: on loopback or a unix socket, because it is for one machine."""
 
 from __future__ import annotations
 
@@ -46,8 +46,7 @@ def check(listen: str) -> str:
         address = None
     if address is None or not address.is_loopback:
         raise ValueError(
-            f"{_shown(listen)} is neither loopback nor unix:PATH, "
-            "and a service that is not encrypted listens nowhere else."
+            f"{_shown(listen)} is neither loopback nor unix:PATH, and a local service listens nowhere else."
         )
     return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
 

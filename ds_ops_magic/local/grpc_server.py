@@ -1,4 +1,4 @@
-"""The gRPC server of ``yandex.cloud.operation.OperationService``."""
+"""The gRPC server: ``yandex.cloud.operation.OperationService``, and what clients of DataSphere ask beside it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import grpc
-from google.protobuf.message import DecodeError
 from yandex.cloud.operation import operation_service_pb2
-from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 
-from ds_ops_magic.local import addresses, request_threads
-from ds_ops_magic.local.errors import StatusError
+from ds_ops_magic.local import addresses, request_threads, streams, tls
+from ds_ops_magic.local.datasphere_services import JOB_SERVICE, PROJECT_SERVICE, job_handlers, project_handlers
+from ds_ops_magic.local.endpoint_service import ENDPOINT_SERVICE, endpoint_handlers
+from ds_ops_magic.local.handlers import Calls
+from ds_ops_magic.local.health_service import HEALTH_SERVICE, health_handlers
 from ds_ops_magic.local.request_threads import RequestThreads
+from ds_ops_magic.local.streams import Streams
 from ds_ops_magic.model.errors import OperationsError, thread_limit
 from ds_ops_magic.util.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
+    from ds_ops_magic.local.handlers import Handler
     from ds_ops_magic.local.repository import OperationRepository
+    from ds_ops_magic.local.tls import TlsFiles
 
-_SERVICE = operation_service_pb2.DESCRIPTOR.services_by_name["OperationService"].full_name
+_OPERATION_SERVICE = operation_service_pb2.DESCRIPTOR.services_by_name["OperationService"].full_name
 _OPTIONS = (
     # Without it a second server on a port would silently take a share of the calls.
     ("grpc.so_reuseport", 0),
@@ -33,7 +37,10 @@ _OPTIONS = (
 
 
 class TokenInterceptor(grpc.ServerInterceptor):
-    """Refuses calls without ``authorization: Bearer TOKEN``, before their request has arrived."""
+    """Refuses calls without ``authorization: Bearer TOKEN``, before their request has arrived.
+
+    Endpoint discovery needs no token, as in the cloud: clients ask it before they have one.
+    """
 
     def __init__(self, token: str) -> None:
         self._expected = f"Bearer {token}".encode()
@@ -41,6 +48,8 @@ class TokenInterceptor(grpc.ServerInterceptor):
         self._refuse: grpc.RpcMethodHandler[Any, Any] = grpc.stream_unary_rpc_method_handler(_unauthenticated)
 
     def intercept_service(self, continuation: Callable[..., Any], handler_call_details: Any) -> Any:
+        if handler_call_details.method.startswith(f"/{ENDPOINT_SERVICE}/"):
+            return continuation(handler_call_details)
         given = [value for key, value in handler_call_details.invocation_metadata if key == "authorization"]
         if len(given) == 1 and hmac.compare_digest(given[0].encode(), self._expected):
             return continuation(handler_call_details)
@@ -54,9 +63,11 @@ class GrpcServer:
     address: str
     _server: grpc.Server
     _threads: RequestThreads
+    _streams: Streams
 
     def stop(self, timeout: float) -> None:
-        """Accept no more calls, and end those that are not answered after ``timeout`` seconds."""
+        """Accept no more calls, and end those that are not answered after ``timeout`` seconds; those kept open now."""
+        self._streams.close()
         try:
             self._server.stop(timeout).wait()
         except RuntimeError:
@@ -65,12 +76,14 @@ class GrpcServer:
         self._threads.shutdown()
 
 
-def start(repository: OperationRepository, listen: str, token: str | None) -> GrpcServer:
-    """Start a server at an address that `addresses.check` returned.
+def start(repository: OperationRepository, listen: str, token: str | None, files: TlsFiles | None = None) -> GrpcServer:
+    """Start a server at an address that `addresses.check` returned, with TLS where there are files for it.
 
     Raises:
-        OperationsError: The address cannot be listened on, or no thread can be started.
+        OperationsError: The address cannot be listened on, the files are no certificate and its key, or no thread can
+            be started.
     """
+    credentials = None if files is None else tls.server_credentials(files)
     addresses.check_free(listen)
     with contextlib.ExitStack() as undo:
         executor = RequestThreads("ds_ops_magic service", request_threads.REQUEST_TIMEOUT, request_threads.MAX_THREADS)
@@ -80,21 +93,35 @@ def start(repository: OperationRepository, listen: str, token: str | None) -> Gr
             options=_OPTIONS,
             interceptors=[TokenInterceptor(token)] if token is not None else [],
         )
-        methods = {
-            "Get": _method(repository.get, GetOperationRequest, executor),
-            "Cancel": _method(repository.cancel, CancelOperationRequest, executor),
-        }
-        server.add_registered_method_handlers(_SERVICE, methods)
-        port = _bind(server, listen)
+        address = addresses.with_port(listen, _bind(server, listen, credentials))
+        open_calls = Streams(streams.MAX_STREAMS)
+        for name, methods in _services(repository, address, Calls(executor, open_calls)).items():
+            server.add_registered_method_handlers(name, methods)
         _start(server)
         undo.pop_all()
-    return GrpcServer(addresses.with_port(listen, port), server, executor)
+    return GrpcServer(address, server, executor, open_calls)
 
 
-def _bind(server: grpc.Server, listen: str) -> int:
+def _services(repository: OperationRepository, address: str, calls: Calls) -> dict[str, dict[str, Handler]]:
+    operations = {
+        "Get": calls.unary(lambda request: repository.get(request.operation_id), GetOperationRequest),
+        "Cancel": calls.unary(lambda request: repository.cancel(request.operation_id), CancelOperationRequest),
+    }
+    services = {
+        _OPERATION_SERVICE: operations,
+        JOB_SERVICE: job_handlers(calls, repository),
+        PROJECT_SERVICE: project_handlers(calls),
+        ENDPOINT_SERVICE: endpoint_handlers(calls, address),
+    }
+    return services | {HEALTH_SERVICE: health_handlers(calls, services)}
+
+
+def _bind(server: grpc.Server, listen: str, credentials: grpc.ServerCredentials | None) -> int:
     try:
         with addresses.bound_privately(listen):
-            return server.add_insecure_port(listen)
+            if credentials is None:
+                return server.add_insecure_port(listen)
+            return server.add_secure_port(listen, credentials)
     except RuntimeError as error:
         raise OperationsError(f"Cannot listen on {listen}: {one_line(str(error))}") from error
 
@@ -111,27 +138,6 @@ def _start(server: grpc.Server) -> None:
         _server._begin_shutdown_once(state)
         _server._serve(state)
         raise thread_limit(error) from None
-
-
-def _method(
-    ask: Callable[[str], OperationMessage],
-    request_type: type[GetOperationRequest | CancelOperationRequest],
-    executor: RequestThreads,
-) -> grpc.RpcMethodHandler[Any, Any]:
-    # A handler of a stream, because only what reads its request itself can stop waiting for it.
-    def answer(requests: Iterator[bytes], context: grpc.ServicerContext) -> OperationMessage:
-        received = executor.receive(requests, context.cancel)
-        try:
-            request = request_type.FromString(received or b"")
-            if received is not None:
-                return ask(request.operation_id)
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The request is missing")
-        except DecodeError:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The request cannot be read")
-        except StatusError as error:
-            context.abort(grpc.StatusCode[error.code], error.message)
-
-    return grpc.stream_unary_rpc_method_handler(answer, response_serializer=OperationMessage.SerializeToString)
 
 
 def _unauthenticated(requests: object, context: grpc.ServicerContext) -> NoReturn:

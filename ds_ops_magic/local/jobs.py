@@ -12,13 +12,14 @@ import time
 from concurrent import futures
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import JobProgress
-from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
 
 from ds_ops_magic.local import pending_outcomes, process_lock
 from ds_ops_magic.local.errors import DATABASE_ERRORS, StatusError, database_status
-from ds_ops_magic.local.repository import begin_job, packed
+from ds_ops_magic.local.job_messages import packed, stored_metadata
+from ds_ops_magic.local.repository import begin_job
 from ds_ops_magic.local.results import ABORTED, CANCELLED, JobCancelled, Outcome, clean, short_repr
 from ds_ops_magic.local.store import Row, Store
 from ds_ops_magic.model.errors import thread_limit
@@ -76,12 +77,15 @@ class Reporter:
         stamp = Timestamp()
         stamp.FromNanoseconds(now)
         progress = JobProgress(progress=report[0], message=report[1], create_time=stamp)
-        metadata = packed(ExecuteProjectJobMetadata(progress=progress))
 
         def write(row: Row) -> Row | None:
-            return None if row.done else row._replace(metadata=metadata, modified_at=max(now, row.modified_at))
+            if row.done:
+                return None
+            metadata = stored_metadata(row)
+            metadata.progress.CopyFrom(progress)
+            return row._replace(metadata=packed(metadata), modified_at=max(now, row.modified_at))
 
-        with contextlib.suppress(*DATABASE_ERRORS):
+        with contextlib.suppress(*DATABASE_ERRORS, DecodeError):
             self._open().update(self.operation_id, write)
             self._reported = report
 

@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import getpass
 import os
 import secrets
 import sqlite3
 import string
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.timestamp_pb2 import Timestamp
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata
-from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.local import pending_outcomes, process_lock
-from ds_ops_magic.local.errors import Damaged, StatusError, database_status
-from ds_ops_magic.local.results import ABORTED, CANCELLED, CANCELLING, Outcome, short_repr
+from ds_ops_magic.local.errors import StatusError, database_status
+from ds_ops_magic.local.job_messages import OPERATION_PREFIX, operation_message, packed, with_state, with_stored
+from ds_ops_magic.local.results import ABORTED, CANCELLED, Outcome, clean, short_repr
 from ds_ops_magic.local.retention import Pruner, Retention
-from ds_ops_magic.local.simulation import Simulation, state_at
+from ds_ops_magic.local.simulated_job import SimulatedJob, job_of, log_text_of, log_to_text, text_of
+from ds_ops_magic.local.simulation import CANCEL_DURATION, Simulation
 from ds_ops_magic.local.store import Row, Store
 from ds_ops_magic.model.ids import MAX_ID_LENGTH
-from ds_ops_magic.util.text import one_line, tidy
+from ds_ops_magic.util.text import tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from google.protobuf.message import Message
+    from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 MAX_DESCRIPTION = 256
 """The most characters of a description, as at the real service (``operation.proto``)."""
 
 _LETTERS = string.ascii_lowercase + string.digits
+_MAX_REASON = 200
+
+
+class _Cancel(NamedTuple):
+    reason: str
+    graceful: bool
 
 
 class OperationRepository:
@@ -45,43 +53,88 @@ class OperationRepository:
         self, store: Store, clock: Callable[[], int] = time.time_ns, retention: Retention | None = None
     ) -> None:
         self.store = store
-        self._clock = clock
+        self.now = clock
         self._pending = pending_outcomes.for_database(store.path)
         self._pruner = Pruner(store, retention or Retention(), clock, self._current)
 
     def add_simulation(self, simulation: Simulation, description: str = "") -> OperationMessage:
-        row = self._new(description)._replace(simulation=simulation.to_json())
+        row = self.add_simulated_job(SimulatedJob(simulation), log_to_text(simulation), description)
+        return operation_message(with_state(row, row.created_at))
+
+    def add_simulated_job(self, job: SimulatedJob, log_text: str, description: str = "") -> Row:
+        """Add a simulated operation; ``log_text`` as of `simulated_job.log_text_of`."""
+        row = self._new(description)._replace(simulation=text_of(job, log_text))
         self._insert(row, durable=False)
-        return _message(_with_state(row, row.created_at))
+        return row
 
     def add_job(self, owner: str, description: str = "") -> OperationMessage:
         """Add a job of a process (`process_lock`) that has not started."""
         row = self._new(description)._replace(owner=owner, metadata=packed(ExecuteProjectJobMetadata()))
         self._insert(row, durable=True)
-        return _message(row)
+        return operation_message(row)
 
     def get(self, operation_id: str) -> OperationMessage:
-        with database_status(self.store.path):
-            return _message(self._current(self._read(operation_id)))
+        with self.database_status():
+            row = self._current(self._read(operation_id))
+            if is_waiting(row):
+                raise _not_found(operation_id)
+            return operation_message(row)
 
-    def cancel(self, operation_id: str, timeout: float | None = None) -> OperationMessage:
-        """Answer Cancel: the result of an operation that is done, else that it is being cancelled."""
-        with database_status(self.store.path):
+    def cancel(
+        self, operation_id: str, timeout: float | None = None, *, reason: str = "", graceful: bool = False
+    ) -> OperationMessage:
+        """Answer Cancel: the result of an operation that is done, else that it is being cancelled.
+
+        A ``graceful`` cancel of a simulated job takes as long as its simulation says; one that is not ends it soon,
+        also after a graceful one. ``timeout``: seconds to wait for another process that is writing.
+        """
+        cancel = _Cancel(clean(reason, _MAX_REASON), graceful)
+        with self.database_status():
             current = self._current(self._read(operation_id))
+            if is_waiting(current):
+                raise _not_found(operation_id)
             if current.done:
-                return _message(current)
-            requested = self.store.update(operation_id, self._request_cancel, timeout=timeout) or current
+                return operation_message(current)
+            change = functools.partial(self._request_cancel, cancel)
+            requested = self.store.update(operation_id, change, timeout=timeout) or current
             # The state at the time of the request: however long this takes, the answer is that it is being cancelled.
-            return _message(_with_state(requested, requested.cancel_requested or self._clock()))
+            return operation_message(with_state(requested, requested.cancel_requested or self.now()))
+
+    def page(self, before: int, limit: int) -> list[tuple[int, Row]]:
+        """Return a page of rows as they are now, as `Store.page` does."""
+        with self.database_status():
+            return [(number, self._current(row)) for number, row in self.store.page(before, limit)]
 
     def list(self) -> list[OperationMessage]:
         """Return every operation, the newest first."""
-        with database_status(self.store.path):
-            return [_message(self._current(row)) for row in self.store.rows()]
+        with self.database_status():
+            return [operation_message(self._current(row)) for row in self.store.rows() if not is_waiting(row)]
+
+    def current(self, operation_id: str) -> Row:
+        """Return the row of an operation as it is now, without its log; also of a job that waits for Execute."""
+        with self.database_status():
+            return self._current(self._read(operation_id))
+
+    def log_text(self, operation_id: str) -> str:
+        """Return the log of a simulated operation, as `simulated_job.log_of` reads it."""
+        with self.database_status():
+            row = self.store.read_with_log(operation_id)
+            return log_text_of(row.simulation) if row is not None and row.simulation is not None else ""
+
+    def change(self, operation_id: str, change: Callable[[Row], Row | None]) -> Row:
+        """Change a row as `Store.update` does, and return it as it is now."""
+        with self.database_status():
+            row = self.store.update(operation_id, change)
+            if row is None:
+                raise _not_found(operation_id)
+            return self._current(row)
+
+    def database_status(self) -> contextlib.AbstractContextManager[None]:
+        return database_status(self.store.path)
 
     def record_outcome(self, operation_id: str, outcome: Outcome) -> None:
         """Record the outcome of a job, unless it has one: at once, or when the file can be written again."""
-        self._pending.record(self.store, operation_id, outcome, self._clock())
+        self._pending.record(self.store, operation_id, outcome, self.now())
 
     def write_pending(self) -> None:
         self._pending.write()
@@ -90,7 +143,7 @@ class OperationRepository:
         self._pruner.prune()
 
     def _insert(self, row: Row, *, durable: bool) -> None:
-        with database_status(self.store.path):
+        with self.database_status():
             self.store.insert(row, durable=durable)
         self._pruner.after_insert()
 
@@ -103,8 +156,8 @@ class OperationRepository:
             raise ValueError(
                 f"A description has at most {MAX_DESCRIPTION} characters, and this one has {len(description):,}."
             )
-        now = self._clock()
-        operation_id = "loc" + "".join(secrets.choice(_LETTERS) for _ in range(17))
+        now = self.now()
+        operation_id = OPERATION_PREFIX + "".join(secrets.choice(_LETTERS) for _ in range(17))
         # Protobuf refuses the lone surrogates a Python string can hold.
         text = description.encode("utf-8", "replace").decode("utf-8")
         return Row(operation_id, text, created_at=now, created_by=_user(), modified_at=now)
@@ -114,7 +167,7 @@ class OperationRepository:
             raise StatusError("INVALID_ARGUMENT", f"An operation id has 1 to {MAX_ID_LENGTH} characters")
         row = self.store.read(operation_id)
         if row is None:
-            raise StatusError("NOT_FOUND", f"Operation {tidy(operation_id)} not found")
+            raise _not_found(operation_id)
         return row
 
     def _current(self, row: Row, timeout: float | None = None) -> Row:
@@ -137,28 +190,46 @@ class OperationRepository:
         current = self._as_of_now(self._pending.apply_to(row))
         return current if current.done and not row.done else None
 
-    def _request_cancel(self, row: Row) -> Row | None:
+    def _request_cancel(self, cancel: _Cancel, row: Row) -> Row | None:
         ended = self._if_ended(row)
         if row.done or ended is not None:
             return ended
-        if row.simulation is not None and not _simulation(row.simulation).cancellable:
-            raise StatusError("UNIMPLEMENTED", "Cancel is not supported for this operation")
+        now = self.now()
+        now = max(now, with_state(row, now).modified_at)
+        if row.simulation is not None:
+            return _cancel_simulated(row, row.simulation, cancel, now)
         if row.cancel_requested is not None:
             return None
-        now = self._clock()
-        now = max(now, _with_state(row, now).modified_at)
-        # Of a simulation this time is computed.
-        return row._replace(cancel_requested=now, modified_at=now if row.simulation is None else row.modified_at)
+        metadata = with_stored(row.metadata, status_details=cancel.reason) if cancel.reason else row.metadata
+        return row._replace(cancel_requested=now, modified_at=now, metadata=metadata)
 
     def _as_of_now(self, row: Row) -> Row:
-        now = self._clock()
+        now = self.now()
         if row.done or row.simulation is not None:
-            return _with_state(row, now)
+            return with_state(row, now)
         if row.cancel_requested is not None and not row.started:
             return pending_outcomes.with_outcome(row, Outcome.from_status(CANCELLED), now)
         if not process_lock.is_alive(self.store.path, row.owner):
             return pending_outcomes.with_outcome(row, Outcome.from_status(ABORTED), now)
-        return _with_state(row, now)
+        return with_state(row, now)
+
+
+def _cancel_simulated(row: Row, text: str, cancel: _Cancel, now: int) -> Row | None:
+    # The time of this change is computed.
+    job = job_of(text)
+    if not job.simulation.cancellable:
+        raise StatusError("UNIMPLEMENTED", "Cancel is not supported for this operation")
+    changes: dict[str, object] = {"reason": cancel.reason} if cancel.reason else {}
+    if row.cancel_requested is None:
+        if cancel.graceful:
+            changes["cancel_ends"] = now + job.simulation.graceful_length
+    elif cancel.graceful or job.requests.cancel_ends is None:
+        return None
+    else:
+        changes["cancel_ends"] = min(job.requests.cancel_ends, now + CANCEL_DURATION)
+    if changes:
+        text = text_of(job.asked(**changes), log_text_of(text))
+    return row._replace(cancel_requested=row.cancel_requested or now, simulation=text)
 
 
 def begin_job(store: Store, operation_id: str) -> bool:
@@ -166,52 +237,23 @@ def begin_job(store: Store, operation_id: str) -> bool:
     owner = process_lock.current_owner(store.path)
 
     def begin(row: Row) -> Row | None:
-        waiting = not row.done and row.cancel_requested is None
-        return row._replace(started=True, owner=owner) if waiting else None
+        if row.done or row.cancel_requested is not None:
+            return None
+        started_at = Timestamp()
+        started_at.GetCurrentTime()
+        return row._replace(started=True, owner=owner, metadata=with_stored(row.metadata, started_at=started_at))
 
     row = store.update(operation_id, begin, durable=True)
     return row is not None and row.started and row.owner == owner and not row.done
 
 
-def packed(message: Message) -> bytes:
-    wrapped = AnyMessage()
-    wrapped.Pack(message)
-    return wrapped.SerializeToString()
+def is_waiting(row: Row) -> bool:
+    """Whether this is a job for which Execute was not called: there is no operation yet."""
+    return row.simulation is not None and not row.done and job_of(row.simulation).requests.waits
 
 
-def _with_state(row: Row, now: int) -> Row:
-    # The row with the state of its simulation, or with the error of an operation that is being cancelled.
-    if row.done:
-        return row
-    if row.simulation is None:
-        return row if row.cancel_requested is None else row._replace(error=CANCELLING.SerializeToString())
-    state = state_at(_simulation(row.simulation), row.created_at, row.cancel_requested, now)
-    return row._replace(
-        modified_at=state.modified_at,
-        done=state.done,
-        metadata=packed(state.metadata),
-        error=None if state.error is None else state.error.SerializeToString(),
-        response=None if state.response is None else packed(state.response),
-    )
-
-
-def _simulation(text: str) -> Simulation:
-    try:
-        return Simulation.from_json(text)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise Damaged(f"a simulated operation in it cannot be read ({one_line(str(error), 100)})") from error
-
-
-def _message(row: Row) -> OperationMessage:
-    message = OperationMessage(id=row.id, description=row.description, created_by=row.created_by, done=bool(row.done))
-    message.created_at.FromNanoseconds(row.created_at)
-    message.modified_at.FromNanoseconds(row.modified_at)
-    message.metadata.ParseFromString(row.metadata)
-    if row.error is not None:
-        message.error.ParseFromString(row.error)
-    elif row.response is not None:
-        message.response.ParseFromString(row.response)
-    return message
+def _not_found(operation_id: str) -> StatusError:
+    return StatusError("NOT_FOUND", f"Operation {tidy(operation_id)} not found")
 
 
 def _user() -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ds_ops_magic.local.retention import Retention
     from ds_ops_magic.local.temporary_folder import TemporaryFolder
+    from ds_ops_magic.local.tls import TlsFiles
 
 _SOCKET = "ops.sock"
 _CLOSE_TIMEOUT = 0.25
@@ -43,12 +44,18 @@ class Server:
 
 
 def start_server(
-    path: Path | None, listen: str | None, token: str | None, executor: Executor | None, retention: Retention | None
+    path: Path | None,
+    listen: str | None,
+    token: str | None,
+    executor: Executor | None,
+    retention: Retention | None,
+    files: TlsFiles | None,
 ) -> Server:
     """Start a service; arguments as of `LocalService`, checked.
 
     Raises:
-        OperationsError: The database cannot be used, the address cannot be listened on, or no thread can be started.
+        OperationsError: The database cannot be used, the address cannot be listened on, the files are no certificate
+            and its key, or no thread can be started.
     """
     # Here, because it imports gRPC.
     from ds_ops_magic.local import grpc_server
@@ -64,7 +71,7 @@ def start_server(
         repository = OperationRepository(store, retention=retention)
         repository.prune()
         undo.callback(repository.write_pending)
-        grpc = grpc_server.start(repository, listen, token)
+        grpc = grpc_server.start(repository, listen, token, files)
         undo.callback(grpc.stop, _CLOSE_TIMEOUT)
         jobs = Jobs(repository, executor)
         undo.callback(jobs.close, _CLOSE_TIMEOUT)

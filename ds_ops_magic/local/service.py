@@ -13,6 +13,7 @@ from ds_ops_magic.local import addresses
 from ds_ops_magic.local.errors import StatusError
 from ds_ops_magic.local.server import Server, database_error, start_server
 from ds_ops_magic.local.simulation import Simulation
+from ds_ops_magic.local.tls import tls_files
 from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.model.grpc_codes import error_for, meaning_of
 from ds_ops_magic.model.operation import Operation
@@ -20,7 +21,7 @@ from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.util import threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Executor
     from types import TracebackType
 
@@ -53,9 +54,12 @@ class LocalService:
         token: A bearer token that calls must carry; None for no token.
         executor: Runs the callables of `submit`; None for threads of the service's own, which `close` stops.
         retention: How long operations that are done are kept; None for 30 days, and 10,000 of them.
+        tls_cert: A file in PEM with a certificate, and those of its issuers, for TLS; it is read by `start`.
+        tls_key: A file in PEM with its key, which has no password.
 
     Raises:
-        ValueError: The address is invalid or reachable from other machines, or the token is not printable ASCII.
+        ValueError: The address is invalid or reachable from other machines, the token is not printable ASCII, or of
+            certificate and key one is missing.
         OperationsError: The path cannot be that of a database.
     """
 
@@ -67,6 +71,8 @@ class LocalService:
         token: str | None = None,
         executor: Executor | None = None,
         retention: Retention | None = None,
+        tls_cert: str | os.PathLike[str] | None = None,
+        tls_key: str | os.PathLike[str] | None = None,
     ) -> None:
         if token is not None and not (token and token.isascii() and token.isprintable()):
             raise ValueError("A token consists of printable ASCII characters, at least one.")
@@ -75,6 +81,7 @@ class LocalService:
         self._token = token
         self._executor = executor
         self._retention = retention
+        self._tls = tls_files(tls_cert, tls_key)
         self._lock = threading.Lock()  # for starting and closing
         self._server: Server | None = None
 
@@ -82,8 +89,8 @@ class LocalService:
         """Start serving; no effect if it is started. If this is interrupted, the service is closed again.
 
         Raises:
-            OperationsError: The database cannot be used, the address cannot be listened on, or no thread can be
-                started.
+            OperationsError: The database cannot be used, the address cannot be listened on, the certificate cannot be
+                used, or no thread can be started.
         """
         start = _Start()
         try:
@@ -146,18 +153,37 @@ class LocalService:
             return Operation(self._started_server().jobs.submit(function, args, kwargs, description))
 
     def simulate(
-        self, duration: float = 3.0, steps: int = 5, outcome: str = "success", description: str = ""
+        self,
+        duration: float = 3.0,
+        steps: int = 5,
+        outcome: str = "success",
+        description: str = "",
+        *,
+        log: Sequence[str | tuple[str, str]] | None = None,
+        return_code: int = 0,
+        graceful: float | None = None,
+        file_errors: Sequence[str] = (),
     ) -> Operation:
-        """Add a simulated operation; arguments as of `Simulation`.
+        """Add a simulated operation, which is a job.
+
+        Args:
+            duration: Seconds.
+            steps: Number of steps of equal length.
+            outcome: ``success``, ``failure``, ``failing``, ``cancelled`` or ``no-cancel``; see `Simulation`.
+            description: What it is, at most 256 characters.
+            log: Lines that appear evenly over the duration: each is a text of stdout, or a pair of a source and a text.
+                A source is ``stdout``, ``stderr`` or the path of a file, for example ``.system.log``.
+            return_code: What the program of the job returns, where the outcome is a success.
+            graceful: Seconds that a graceful cancel of the job takes; None: it knows no graceful shutdown.
+            file_errors: Paths of output files that cannot be stored at a success.
 
         Raises:
             ValueError: An argument is out of its range.
             OperationsError: The service is not started, or the operation cannot be recorded.
         """
         with _errors("Nothing was started"):
-            return Operation(
-                self._started_server().repository.add_simulation(Simulation(duration, steps, outcome), description)
-            )
+            simulation = Simulation(duration, steps, outcome, return_code, graceful, file_errors, log)
+            return Operation(self._started_server().repository.add_simulation(simulation, description))
 
     def get(self, operation_id: str) -> Operation:
         """Return an operation, without a call over the network.
@@ -210,7 +236,9 @@ class LocalService:
     def _start(self, start: _Start) -> None:
         with self._lock:
             if self._server is None and not start.cancelled:
-                start.server = start_server(self._path, self._listen, self._token, self._executor, self._retention)
+                start.server = start_server(
+                    self._path, self._listen, self._token, self._executor, self._retention, self._tls
+                )
                 self._server = start.server
                 atexit.register(self.close)
 

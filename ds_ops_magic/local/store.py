@@ -56,7 +56,7 @@ class Row(NamedTuple):
     owner: str | None = None  # the process of a job (`process_lock`), None for a simulation
     started: bool = False
     cancel_requested: int | None = None
-    simulation: str | None = None  # JSON of a `Simulation`, None for a job
+    simulation: str | None = None  # the text of a `simulated_job`, None for a callable
 
 
 # SQLite itself lets any column hold anything.
@@ -71,10 +71,17 @@ _VALUES = ", ".join("?" * len(Row._fields))
 _INSERT = f"INSERT INTO operation ({_COLUMNS}) VALUES ({_VALUES})"  # noqa: S608
 _UPDATE = f"UPDATE operation SET ({_COLUMNS}) = ({_VALUES}) WHERE id = ?"  # noqa: S608
 _FIND = f"SELECT {_COLUMNS} FROM operation WHERE id = ?"  # noqa: S608
-_LIST = f"SELECT {_COLUMNS} FROM operation ORDER BY number DESC"  # noqa: S608
+# A log may have megabytes, and stands after the first line of its column; few need it.
+_FIRST_LINE = """
+CASE instr(course, char(10)) WHEN 0 THEN course ELSE substr(course, 1, instr(course, char(10)) - 1) END
+"""
+_WITHOUT_LOG = _COLUMNS.replace("course", _FIRST_LINE)
+_READ = f"SELECT {_WITHOUT_LOG} FROM operation WHERE id = ?"  # noqa: S608
+_LIST = f"SELECT {_WITHOUT_LOG} FROM operation ORDER BY number DESC"  # noqa: S608
+_PAGE = f"SELECT {_WITHOUT_LOG}, number FROM operation WHERE number < ? ORDER BY number DESC LIMIT ?"  # noqa: S608
 # Older than a time, or not among so many of the newest; -1: all are.
 _OLD = "({time} < ? OR ? >= 0 AND number <= (SELECT number FROM operation ORDER BY number DESC LIMIT 1 OFFSET ?))"
-_UNFINISHED = f"SELECT {_COLUMNS} FROM operation WHERE NOT done AND {_OLD.format(time='created_at')}"  # noqa: S608
+_UNFINISHED = f"SELECT {_WITHOUT_LOG} FROM operation WHERE NOT done AND {_OLD.format(time='created_at')}"  # noqa: S608
 _PRUNE = f"DELETE FROM operation WHERE done AND {_OLD.format(time='modified_at')}"  # noqa: S608
 
 
@@ -148,6 +155,11 @@ class Store:
             return changed
 
     def read(self, operation_id: str) -> Row | None:
+        """Return a row without its log, as all that are not read to be changed."""
+        with self._reader.use() as connection:
+            return _find(connection, operation_id, _READ)
+
+    def read_with_log(self, operation_id: str) -> Row | None:
         with self._reader.use() as connection:
             return _find(connection, operation_id)
 
@@ -155,6 +167,11 @@ class Store:
         """Return every row, the newest first."""
         with self._reader.use() as connection:
             return [_row(found) for found in connection.execute(_LIST).fetchall()]
+
+    def page(self, before: int, limit: int) -> list[tuple[int, Row]]:
+        """Return so many rows that were added before the one of a number, and their numbers, the newest first."""
+        with self._reader.use() as connection:
+            return [(found[-1], _row(found[:-1])) for found in connection.execute(_PAGE, (before, limit)).fetchall()]
 
     def unfinished(self, created_before: int, newest: int) -> list[Row]:
         """Return the rows not done that are older than a time, or not among the ``newest`` ones (-1: all are)."""
@@ -192,8 +209,8 @@ class Store:
             raise PermissionError(errno.EPERM, reason)
 
 
-def _find(connection: sqlite3.Connection, operation_id: str) -> Row | None:
-    found = connection.execute(_FIND, (operation_id,)).fetchall()
+def _find(connection: sqlite3.Connection, operation_id: str, query: str = _FIND) -> Row | None:
+    found = connection.execute(query, (operation_id,)).fetchall()
     return _row(found[0]) if found else None
 
 

@@ -1,13 +1,15 @@
-"""A service, a store in a file of its own, a clock that the test sets, and a system without threads."""
+"""A service, a store in a file of its own, a server with a clock that the test sets, and a system without threads."""
 
 from __future__ import annotations
 
 import threading
 from unittest import mock
 
+import grpc
 import pytest
 
-from ds_ops_magic.local import LocalService, process_lock
+from ds_ops_magic.local import LocalService, grpc_server, process_lock
+from ds_ops_magic.local.repository import OperationRepository
 from ds_ops_magic.local.store import Store
 
 SECOND = 1_000_000_000
@@ -52,3 +54,17 @@ def store(path):
     store = Store(path)
     yield store
     store.close()
+
+
+@pytest.fixture
+def repository(store, clock):
+    return OperationRepository(store, clock)
+
+
+@pytest.fixture
+def channel(repository):
+    """A channel to a server of the repository."""
+    server = grpc_server.start(repository, "127.0.0.1:0", None)
+    with grpc.insecure_channel(server.address) as channel:
+        yield channel
+    server.stop(0.25)

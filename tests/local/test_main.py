@@ -13,12 +13,18 @@ from pathlib import Path
 import grpc
 import pytest
 import yandexcloud
+from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import GetProjectJobRequest, ReadProjectJobLogsRequest
+from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2_grpc import ProjectJobServiceStub
+from yandex.cloud.endpoint.api_endpoint_service_pb2 import GetApiEndpointRequest
+from yandex.cloud.endpoint.api_endpoint_service_pb2_grpc import ApiEndpointServiceStub
 from yandex.cloud.operation.operation_service_pb2 import CancelOperationRequest, GetOperationRequest
 from yandex.cloud.operation.operation_service_pb2_grpc import OperationServiceStub
 
 from ds_ops_magic.local import LocalService
+from ds_ops_magic.local.job_messages import job_id_of
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.outcome import Status
+from tests.support.certificates import Authority
 from tests.support.local_service import calling, ended, mode, status_of, wait_until
 
 _COMMAND = [sys.executable, "-m", "ds_ops_magic.local"]
@@ -59,11 +65,11 @@ def test_demo_with_the_sdk():
     with running("--listen", "127.0.0.1:0", "--no-token", "--demo") as process:
         address = printed(process, "listening on ")
         demo = {}
-        for _ in range(5):
+        for _ in range(6):
             operation_id, outcome, description = process.stdout.readline().rstrip("\n").split(None, 2)
             assert re.fullmatch("loc[a-z0-9]{17}", operation_id)
             demo[outcome] = operation_id, description
-        assert sorted(demo) == ["cancelled", "failing", "failure", "no-cancel", "success"]
+        assert sorted(demo) == ["cancelled", "exit-137", "failing", "failure", "no-cancel", "success"]
         stub = yandexcloud.SDK(iam_token="x").client(OperationServiceStub, insecure=True, endpoint=address)
 
         def get(operation_id):
@@ -73,14 +79,38 @@ def test_demo_with_the_sdk():
             found = get(operation_id)
             assert (found.id, found.description, found.status) == (operation_id, description, Status.RUNNING)
             assert found.progress.fraction is not None
-        for outcome in ("success", "failure", "failing", "cancelled"):
+        for outcome in ("success", "failure", "failing", "cancelled", "exit-137"):
             answer = Operation(stub.Cancel(CancelOperationRequest(operation_id=demo[outcome][0])))
             assert (answer.status_word, answer.error.code) == ("cancelling", 1)
-        for outcome in ("success", "failure", "failing", "cancelled"):
+        for outcome in ("success", "failure", "failing", "cancelled", "exit-137"):
             wait_until(lambda found=demo[outcome][0]: get(found).status is Status.CANCELLED)
         refused = status_of(stub.Cancel, CancelOperationRequest(operation_id=demo["no-cancel"][0]))
         assert refused[0] is grpc.StatusCode.UNIMPLEMENTED
         assert get(demo["no-cancel"][0]).status is Status.RUNNING
+
+
+def test_demo_job_that_is_killed():
+    with running("--no-token", "--demo") as process:
+        address = printed(process, "listening on ")
+        *_, last = (process.stdout.readline() for _ in range(6))
+        with grpc.insecure_channel(address) as channel:
+            stub = ProjectJobServiceStub(channel)
+            job_id = job_id_of(last.split()[0])
+            assert stub.Get(GetProjectJobRequest(job_id=job_id)).name.startswith("Train a model that needs")
+            answers = stub.ReadLogs(ReadProjectJobLogsRequest(job_id=job_id), timeout=20)
+            assert next(answers).logs[0].content == b"loading the data set\n"
+            answers.cancel()
+
+
+def test_tls(tmp_path):
+    authority = Authority(tmp_path)
+    certificate, key = authority.files(tmp_path, "localhost", "127.0.0.1")
+    with running("--no-token", "--tls-cert", certificate, "--tls-key", key) as process:
+        address = printed(process, "listening on ")
+        credentials = grpc.ssl_channel_credentials(authority.certificate)
+        with grpc.secure_channel(address, credentials) as channel:
+            found = ApiEndpointServiceStub(channel).Get(GetApiEndpointRequest(api_endpoint_id="operation"), timeout=20)
+            assert found.address == address
 
 
 def test_token_file(path):
@@ -130,7 +160,7 @@ def test_closed_stdout(path):
     ):
         wait_until(path.exists)
         with LocalService(path) as service:
-            last = wait_until(lambda: len(found := service.operations()) == 5 and found[0])
+            last = wait_until(lambda: len(found := service.operations()) == 6 and found[0])
         with calling(address) as caller:
             assert caller.get(last.id).id == last.id
 
@@ -159,6 +189,9 @@ def test_restart_after_kill(path):
         ("--keep many", 2, "invalid int value"),
         ("--db no/ops.sqlite", 1, "cannot be used as a database"),
         ("--token-file no/token", 1, "cannot be written: No such file or directory."),
+        ("--tls-cert x", 2, "TLS takes both a certificate"),
+        ("--tls-key x", 2, "TLS takes both a certificate"),
+        ("--tls-cert no.pem --tls-key no.pem", 1, "no.pem cannot be read: No such file or directory."),
     ],
 )
 def test_bad_arguments(arguments, code, why, tmp_path, monkeypatch):

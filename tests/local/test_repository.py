@@ -13,11 +13,6 @@ from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.outcome import Status
 
 
-@pytest.fixture
-def repository(store, clock):
-    return OperationRepository(store, clock)
-
-
 @pytest.mark.parametrize(
     ("outcome", "status"),
     [

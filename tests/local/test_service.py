@@ -203,3 +203,21 @@ def test_import_without_grpc():
         "assert 'IPython' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_simulation_of_a_job(service):
+    operation = service.simulate(0, return_code=137, graceful=2, file_errors=["a.txt"], log=["x"], description="Train")
+    end = service.get(operation.id)
+    assert end.response.result.return_code == 137
+    assert [error.output_file_desc.path for error in end.response.output_files_errors] == ["a.txt"]
+    assert end.metadata.job.job_parameters.graceful_shutdown_parameters.timeout.ToSeconds() == 2
+    assert end.metadata.job.name == "Train"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"log": ["a\nb"]}, {"log": "text"}, {"return_code": 1.5}, {"graceful": -1}, {"file_errors": "a.txt"}]
+)
+def test_simulation_that_cannot_be(service, wrong):
+    with pytest.raises(ValueError, match=r"^[^\n]*\.$"):
+        service.simulate(1, **wrong)
+    assert len(service.operations()) == 0

@@ -135,6 +135,9 @@ def test_clock_set_back():
         *(("duration", wrong) for wrong in (-1, math.nan, math.inf, MAX_DURATION + 1, 10**400, "3", True)),
         *(("steps", wrong) for wrong in (0, 1.5, True, MAX_STEPS + 1)),
         *(("outcome", wrong) for wrong in ("fine", None)),
+        *(("return_code", wrong) for wrong in (2**63, -(2**63) - 1, 1.0, True, None, "137")),
+        *(("graceful", wrong) for wrong in (-1, math.nan, MAX_DURATION + 1, True, "5")),
+        *(("file_errors", wrong) for wrong in ("a.txt", None, 7, ["x"] * 101)),
     ],
 )
 def test_invalid_arguments(name, wrong):
@@ -142,6 +145,47 @@ def test_invalid_arguments(name, wrong):
         Simulation(**{name: wrong})
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("path", ["", 7, None, b"x", "a\nb", "x" * 257])
+def test_invalid_path(path):
+    with pytest.raises(ValueError, match=r"^A path in file_errors is .*, not .*\.$"):
+        Simulation(file_errors=["a.txt", path])
+
+
+@pytest.mark.parametrize("return_code", [0, 1, 137, 255, -9, 2**63 - 1, -(2**63)])
+@pytest.mark.parametrize("outcome", ["success", "no-cancel"])
+def test_return_code(outcome, return_code):
+    end = at(Simulation(1, 1, outcome, return_code), 1)
+    assert (end.error, end.response.result.return_code) == (None, return_code)
+
+
+def test_file_errors():
+    end = at(Simulation(1, 1, file_errors=["a.txt", "b/c.bin"]), 1)
+    assert [error.output_file_desc.path for error in end.response.output_files_errors] == ["a.txt", "b/c.bin"]
+    assert all(error.description for error in end.response.output_files_errors)
+    assert at(Simulation(1, 1, "failure", file_errors=["a.txt"]), 1).response is None
+
+
+def test_graceful_cancel_takes_its_time():
+    simulation = Simulation(10, 10, graceful=4)
+    ends = BEGAN + 6 * SECOND
+    states = [state_at(simulation, BEGAN, BEGAN + 2 * SECOND, BEGAN + round(seconds * SECOND), ends)
+              for seconds in (1.9, 2, 5.9, 6, 100)]  # fmt: skip
+    assert [(code(state), state.done) for state in states] == [
+        (None, False),
+        (1, False),
+        (1, False),
+        (1, True),
+        (1, True),
+    ]
+    assert states[-1].modified_at == ends
+
+
+def test_someone_else_is_faster_than_a_graceful_cancel():
+    simulation = Simulation(10, 10, "cancelled", graceful=100)
+    requested = BEGAN + 6 * SECOND
+    assert state_at(simulation, BEGAN, requested, requested, requested + 100 * SECOND).done
 
 
 def test_largest_simulation():

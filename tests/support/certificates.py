@@ -26,7 +26,19 @@ class Authority:
         self.ca.write_bytes(self.certificate)
 
     def server(self, *hosts: str, alternative: bool = True) -> grpc.ServerCredentials:
-        """Make the credentials of a server of these names and addresses; the first is its common name too.
+        """Make the credentials of a server; arguments as of `pair`."""
+        return grpc.ssl_server_credentials([self.pair(*hosts, alternative=alternative)])
+
+    def files(self, folder: Path, *hosts: str) -> tuple[Path, Path]:
+        """Make the certificate of a server and its key, as files in a folder."""
+        private, certificate = self.pair(*hosts)
+        names = (folder / "certificate.pem", folder / "key.pem")
+        for path, content in zip(names, (certificate, private), strict=True):
+            path.write_bytes(content)
+        return names
+
+    def pair(self, *hosts: str, alternative: bool = True) -> tuple[bytes, bytes]:
+        """Make the key and the certificate of a server of these names and addresses; the first is its common name too.
 
         With `alternative` they are in the certificate as subjectAltName, where clients look for them.
         """
@@ -41,7 +53,7 @@ class Authority:
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        return grpc.ssl_server_credentials([(private, self._pem(built))])
+        return private, self._pem(built)
 
     def _signed(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         now = datetime.now(timezone.utc)

@@ -12,7 +12,7 @@ MAX_CONCURRENT_STREAMS = 3
 
 
 class HalfSent:
-    """A connection to an OperationService, ``unix:PATH`` or ``HOST:PORT``."""
+    """A connection to a local service, ``unix:PATH`` or ``HOST:PORT``."""
 
     def __init__(self, address, token=None):
         self._token = token
@@ -26,12 +26,12 @@ class HalfSent:
         self._socket.settimeout(20)
         self._socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0, b""))
 
-    def begin(self, method="Get"):
+    def begin(self, method="Get", service="yandex.cloud.operation.OperationService"):
         """Send the headers of a call, and return the number of its stream."""
         headers = {
             ":method": "POST",
             ":scheme": "http",
-            ":path": f"/yandex.cloud.operation.OperationService/{method}",
+            ":path": f"/{service}/{method}",
             ":authority": "localhost",
             "te": "trailers",
             "content-type": "application/grpc",

@@ -37,8 +37,8 @@ def started(service, operation):
 
 
 class Caller:
-    def __init__(self, address, token=None):
-        self.channel = grpc.insecure_channel(address)
+    def __init__(self, address, token=None, channel=None):
+        self.channel = channel or grpc.insecure_channel(address)
         self._stub = OperationServiceStub(self.channel)
         self._metadata = () if token is None else (("authorization", f"Bearer {token}"),)
 
