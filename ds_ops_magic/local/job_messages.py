@@ -10,7 +10,12 @@ from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 from yandex.cloud.datasphere.v2.jobs import jobs_pb2
 from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import Job
-from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProjectJobMetadata, ExecuteProjectJobResponse
+from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import (
+    CloneProjectJobMetadata,
+    CloneProjectJobResponse,
+    ExecuteProjectJobMetadata,
+    ExecuteProjectJobResponse,
+)
 from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.local.results import CANCELLING, clean
@@ -29,6 +34,8 @@ PROJECT_ID = "local-project"
 COMMUNITY_ID = "local-community"
 
 OPERATION_PREFIX = "loc"
+CLONE_PREFIX = "cln"
+"""What ids of the operations that cloned a job begin with; the rest is that of the operation which executes it."""
 _JOB_PREFIX = "job"
 _URL = "type.googleapis.com/"
 _METADATA_URL = _URL + ExecuteProjectJobMetadata.DESCRIPTOR.full_name
@@ -48,6 +55,22 @@ def job_id_of(operation_id: str) -> str:
 def operation_id_of(job_id: str) -> str | None:
     """Return the id of the operation that runs a job; None where this is no id of a job."""
     return f"{OPERATION_PREFIX}{job_id.removeprefix(_JOB_PREFIX)}" if job_id.startswith(_JOB_PREFIX) else None
+
+
+def clone_message(row: Row) -> OperationMessage:
+    """Return the operation that cloned the job of a row, which ended at once."""
+    job_id, cloned_at = job_id_of(row.id), row.simulation and job_of(row.simulation).requests.cloned_at
+    message = OperationMessage(
+        id=f"{CLONE_PREFIX}{row.id.removeprefix(OPERATION_PREFIX)}",
+        description="Clone a job",
+        created_by=row.created_by,
+        done=True,
+    )
+    message.created_at.FromNanoseconds(cloned_at or row.created_at)
+    message.modified_at.FromNanoseconds(cloned_at or row.created_at)
+    message.metadata.Pack(CloneProjectJobMetadata(project_id=PROJECT_ID, job_id=job_id))
+    message.response.Pack(CloneProjectJobResponse(job_id=job_id))
+    return message
 
 
 def packed(message: Message) -> bytes:

@@ -9,18 +9,15 @@ from google.protobuf.empty_pb2 import Empty
 from yandex.cloud.datasphere.v2.jobs.jobs_pb2 import Job, JobStatus
 from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import (
     CancelProjectJobRequest,
-    CloneProjectJobMetadata,
     CloneProjectJobRequest,
-    CloneProjectJobResponse,
     ExecuteProjectJobRequest,
     GetProjectJobRequest,
     ListProjectJobRequest,
     ListProjectJobResponse,
 )
-from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
 from ds_ops_magic.local.errors import StatusError
-from ds_ops_magic.local.job_messages import PROJECT_ID, job_id_of, job_message, operation_id_of, operation_message
+from ds_ops_magic.local.job_messages import PROJECT_ID, clone_message, job_message, operation_id_of, operation_message
 from ds_ops_magic.local.repository import is_waiting
 from ds_ops_magic.local.results import MAX_RESPONSE
 from ds_ops_magic.local.simulated_job import Requests, SimulatedJob, job_of, log_text_of, text_of
@@ -29,6 +26,8 @@ from ds_ops_magic.util.text import tidy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from yandex.cloud.operation.operation_pb2 import Operation as OperationMessage
 
     from ds_ops_magic.local.repository import OperationRepository
     from ds_ops_magic.local.store import Row
@@ -60,7 +59,7 @@ class ProjectJobs:
     def clone(self, request: CloneProjectJobRequest) -> OperationMessage:
         """Add a job with the same simulation, for Execute to start; of the parameters to override none is known here.
 
-        The answer is an operation that is done, and that nobody need ask about again.
+        The answer is an operation that is done.
         """
         if len(request.desc) > _MAX_DESC:
             raise StatusError("INVALID_ARGUMENT", f"A desc has at most {_MAX_DESC:,} characters")
@@ -83,7 +82,7 @@ class ProjectJobs:
                 )
             except ValueError as error:  # the name is too long
                 raise StatusError("INVALID_ARGUMENT", str(error).rstrip(".")) from None
-        return _cloned(row)
+        return clone_message(row)
 
     def list(self, request: ListProjectJobRequest) -> ListProjectJobResponse:
         """List the jobs of the project, the newest first."""
@@ -150,16 +149,6 @@ def check_project(project_id: str) -> None:
 def _check_id(kind: str, given: str) -> None:
     if not 1 <= len(given) <= MAX_ID_LENGTH:
         raise StatusError("INVALID_ARGUMENT", f"A {kind} id has 1 to {MAX_ID_LENGTH} characters")
-
-
-def _cloned(row: Row) -> OperationMessage:
-    job_id = job_id_of(row.id)
-    message = OperationMessage(id=f"cln{row.id[3:]}", description="Clone a job", created_by=row.created_by, done=True)
-    message.created_at.FromNanoseconds(row.created_at)
-    message.modified_at.FromNanoseconds(row.created_at)
-    message.metadata.Pack(CloneProjectJobMetadata(project_id=PROJECT_ID, job_id=job_id))
-    message.response.Pack(CloneProjectJobResponse(job_id=job_id))
-    return message
 
 
 def _number(page_token: str) -> int:

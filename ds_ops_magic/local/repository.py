@@ -17,7 +17,15 @@ from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import ExecuteProje
 
 from ds_ops_magic.local import pending_outcomes, process_lock
 from ds_ops_magic.local.errors import StatusError, database_status
-from ds_ops_magic.local.job_messages import OPERATION_PREFIX, operation_message, packed, with_state, with_stored
+from ds_ops_magic.local.job_messages import (
+    CLONE_PREFIX,
+    OPERATION_PREFIX,
+    clone_message,
+    operation_message,
+    packed,
+    with_state,
+    with_stored,
+)
 from ds_ops_magic.local.results import ABORTED, CANCELLED, Outcome, clean, short_repr
 from ds_ops_magic.local.retention import Pruner, Retention
 from ds_ops_magic.local.simulated_job import SimulatedJob, job_of, log_text_of, log_to_text, text_of
@@ -75,6 +83,8 @@ class OperationRepository:
 
     def get(self, operation_id: str) -> OperationMessage:
         with self.database_status():
+            if (clone := self._clone(operation_id)) is not None:
+                return clone
             row = self._current(self._read(operation_id))
             if is_waiting(row):
                 raise _not_found(operation_id)
@@ -90,6 +100,8 @@ class OperationRepository:
         """
         cancel = _Cancel(clean(reason, _MAX_REASON), graceful)
         with self.database_status():
+            if (clone := self._clone(operation_id)) is not None:
+                return clone
             current = self._current(self._read(operation_id))
             if is_waiting(current):
                 raise _not_found(operation_id)
@@ -99,6 +111,14 @@ class OperationRepository:
             requested = self.store.update(operation_id, change, timeout=timeout) or current
             # The state at the time of the request: however long this takes, the answer is that it is being cancelled.
             return operation_message(with_state(requested, requested.cancel_requested or self.now()))
+
+    def _clone(self, operation_id: str) -> OperationMessage | None:
+        """Return the operation that cloned a job, None where this is not the id of one."""
+        if not operation_id.startswith(CLONE_PREFIX):
+            return None
+        row = self.store.read(OPERATION_PREFIX + operation_id.removeprefix(CLONE_PREFIX))
+        is_clone = row is not None and row.simulation is not None and job_of(row.simulation).requests.cloned_at
+        return clone_message(row) if row is not None and is_clone else None
 
     def page(self, before: int, limit: int) -> list[tuple[int, Row]]:
         """Return a page of rows as they are now, as `Store.page` does."""

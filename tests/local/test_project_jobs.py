@@ -140,6 +140,19 @@ def test_clone_waits_for_execute(jobs, repository, clock):
     assert jobs.get(jobs.clone(clone, name="third")).name == "third", "a clone can be cloned"
 
 
+def test_the_operation_that_cloned_can_be_asked_about(jobs, repository, clock):
+    source = add(repository, 10)
+    answer = jobs.stub.Clone(CloneProjectJobRequest(source_job_id=source), timeout=DEADLINE)
+    assert answer.done
+    clone = jobs.execute(f"job{answer.id[3:]}")
+    clock.advance(5)
+    assert repository.get(answer.id) == repository.cancel(answer.id) == answer
+    assert repository.get(clone.id).id == clone.id != answer.id
+    for no_clone in (f"cln{source[3:]}", "cln", "clnother"):
+        with pytest.raises(Exception, match="not found"):
+            repository.get(no_clone)
+
+
 def test_what_cannot_be_cloned(jobs, repository, store):
     submitted = job_id_of(repository.add_job(process_lock.current_owner(store.path)).id)
     assert status_of(jobs.clone, submitted)[0] is grpc.StatusCode.FAILED_PRECONDITION
