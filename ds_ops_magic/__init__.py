@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         WatchStopped,
     )
     from ds_ops_magic.model.ids import Job
+    from ds_ops_magic.model.log_line import LogLine
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.operations import Operations
     from ds_ops_magic.model.outcome import ErrorStatus, Status
@@ -60,6 +61,7 @@ __all__ = [
     "InvalidOperationId",
     "Job",
     "LocalService",
+    "LogLine",
     "NotAnOperation",
     "NotCancelled",
     "NotConnected",
@@ -112,6 +114,7 @@ _HOMES = {
     "local.service": ("LocalService",),
     "model.estimates": ("Durations",),
     "model.ids": ("Job",),
+    "model.log_line": ("LogLine",),
     "model.operation": ("Operation",),
     "model.operations": ("Operations",),
     "model.outcome": ("ErrorStatus", "Status"),

@@ -39,7 +39,7 @@ class Watch:
         self, poller: Poller, ids: Sequence[str], owner: object = None, history: EndpointHistory | None = None
     ) -> None:
         self.ids: tuple[str, ...] = tuple(ids)
-        self._poller = poller
+        self.poller = poller  # for what else is read of its operations
         self._owner = owner  # kept alive: its end would end the poller
         self._history = history
         self.durations = history.durations if history else {}
@@ -76,7 +76,7 @@ class Watch:
         with self._lock:
             return View(
                 tuple(self._state.entries.values()),
-                self._poller.health,
+                self.poller.health,
                 self._stopped,
                 self._state.throughput,
                 self._state.watched_for,
@@ -109,7 +109,7 @@ class Watch:
         ids = list(references.ids_of(*operations)) if operations else self.ids
         with self._lock:
             unfinished = self._state.note_cancel(dict.fromkeys(ids))
-        self._poller.cancel_followed(unfinished)
+        self.poller.cancel_followed(unfinished)
         self._signal()
 
     def stop(self) -> None:
@@ -120,7 +120,7 @@ class Watch:
             self._stopped = True
             readers = list(self._subscribers.readers)
         with contextlib.suppress(errors.WatchStopped):  # a closed client's poller follows nothing any more
-            self._poller.unfollow(self._state.entries, self)
+            self.poller.unfollow(self._state.entries, self)
         for read in readers:
             read(None)
         self._signal()
@@ -174,7 +174,7 @@ class Watch:
         return condition()
 
     def _block(self, is_over: Callable[[], bool], deadline: Deadline, tick: Callable[[], object] | None) -> None:
-        self._poller.refuse_to_block()
+        self.poller.refuse_to_block()
         try:
             self._subscribers.wait(is_over, deadline, tick)
         except KeyboardInterrupt:
@@ -202,7 +202,7 @@ class Watch:
 
     def __iter__(self) -> Iterator[Update]:
         """Iterate over the updates, what is known already first; ends when every operation has ended."""
-        self._poller.refuse_to_block()
+        self.poller.refuse_to_block()
         yield from self._subscribers.updates(self._known, self._is_stopped)
 
     def __aiter__(self) -> AsyncIterator[Update]:
@@ -228,7 +228,7 @@ class Watch:
         self._signal()
 
     def _deadline(self, timeout: float | None, return_when: ReturnWhen, now: float) -> Deadline:
-        return Deadline.of(timeout, return_when, now, self._poller.time_to_ask(len(self._state.entries)))
+        return Deadline.of(timeout, return_when, now, self.poller.time_to_ask(len(self._state.entries)))
 
     @contextlib.contextmanager
     def _logged(self, deadline: Deadline) -> Iterator[None]:
@@ -252,17 +252,17 @@ class Watch:
             settled = self._state.is_settled(deadline.return_when)
             failed = self._state.failures(deadline.return_when)
         if not settled:
-            if self._poller.has_died:
+            if self.poller.has_died:
                 raise errors.thread_ended(unfinished)
             if self._is_stopped() or deadline.timeout is None:
                 raise errors.stopped(unfinished)
-            raise errors.timed_out(unfinished, operations, deadline.timeout, self._poller.health.last_status)
+            raise errors.timed_out(unfinished, operations, deadline.timeout, self.poller.health.last_status)
         if failed:
             raise group_error(failed, operations, len(self._state.entries))
         return operations
 
     def _is_stopped(self) -> bool:
-        return self._stopped or self._poller.left_in_parent or self._poller.has_died
+        return self._stopped or self.poller.left_in_parent or self.poller.has_died
 
     def _known(self) -> Iterator[Update | None]:
         for entry in self._state.entries.values():
@@ -272,4 +272,4 @@ class Watch:
             yield None
 
     def _signal(self) -> None:
-        self._subscribers.signal(on_poller_thread=self._poller.is_current())
+        self._subscribers.signal(on_poller_thread=self.poller.is_current())

@@ -11,6 +11,7 @@ from ds_ops_magic.polling.listeners import Listeners, reference_to
 from ds_ops_magic.polling.loop import BackgroundLoop
 from ds_ops_magic.polling.requests import Requests
 from ds_ops_magic.polling.service import OperationService
+from ds_ops_magic.polling.streams import read_to_end
 from ds_ops_magic.polling.tracker import Tracker
 from ds_ops_magic.util import fork
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.polling.listeners import Listener
     from ds_ops_magic.polling.schedule import Schedule
     from ds_ops_magic.polling.service import Answer
+    from ds_ops_magic.polling.streams import Stream
     from ds_ops_magic.util.pending import Pending
 
 IN_FLIGHT = 128  # calls under way at once, at most: more take memory, and bring nothing
@@ -101,6 +103,10 @@ class Poller:
 
     def cancel(self, operation_id: str) -> Pending[Operation]:
         return self._background.run(lambda: _operation(self._requests.cancel(operation_id)))
+
+    def read(self, stream: Stream) -> Pending[None]:
+        """Read a stream to its end; to cancel the result ends the reading."""
+        return self._background.run(lambda: read_to_end(self._service, stream))
 
     def close(self, *, at_exit: bool = False) -> None:
         """Stop asking, end every wait with WatchStopped, which is left out at exit, and end the thread."""

@@ -44,6 +44,8 @@ _TOKENS = re.compile(
     r"|\(token\)\*+",
     re.ASCII | re.IGNORECASE,
 )
+# What a terminal obeys: CSI and OSC sequences (ECMA-48), colours above all.
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 HIDDEN = "(token)"
 """What stands in place of a token."""
 
@@ -82,6 +84,20 @@ def masked(text: str) -> str:
 def printable(text: str) -> str:
     """Make text of several lines safe to show: like `one_line`, with its line breaks and tabs kept."""
     return _drawn(masked(text))
+
+
+def log_text(text: str, limit: int = 500) -> str:
+    """Make a line of a log safe to show: like `printable`, cut to so many characters, without colours.
+
+    Of a progress bar that was drawn over and over, the last drawing is kept.
+    """
+    text = text.rstrip("\r")
+    text = text[text.rfind("\r") + 1 :]
+    whole, text = len(text), text[: 8 * limit]
+    if "\x1b" in text:
+        text = _ESCAPES.sub("", text)
+    text = printable(text.replace("\n", " "))
+    return text[: limit - 1] + "…" if len(text) > limit or whole > 8 * limit else text
 
 
 def _drawn(text: str) -> str:

@@ -1,0 +1,111 @@
+"""The readers of a log: each takes the lines of its sources, at its own pace, out of a bounded buffer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from ds_ops_magic.model.log_line import Batch
+
+
+class Room(NamedTuple):
+    """What a reader holds that was not taken yet, at most."""
+
+    lines: int = 20_000
+    size: int = 4_000_000  # bytes
+
+
+class LogReader:
+    """Lines that have come and were not taken yet, bounded: the log waits for this reader, or the oldest are dropped.
+
+    Filled on the poller's loop, emptied on any one thread.
+
+    Attributes:
+        sources: Whose lines it wants; None for all.
+        waits: Whether the log waits where there is no room; else the oldest lines are dropped.
+        dropped: Lines that were dropped so far.
+    """
+
+    def __init__(
+        self,
+        sources: Collection[str] | None = None,
+        *,
+        waits: bool,
+        room: Room = Room(),  # noqa: B008  # immutable
+        on_news: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.sources = None if sources is None else frozenset(sources)
+        self.waits = waits
+        self.dropped = 0
+        self._room = room
+        self._on_news = on_news
+        self._lock = threading.RLock()  # the collector may close another reader amid a call
+        self._batches: deque[Batch] = deque()
+        self._lines = self._size = 0
+        self._awaited: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+
+    def put(self, batch: Batch) -> None:
+        if self.sources is not None and batch.source not in self.sources:
+            return
+        with self._lock:
+            self._batches.append(batch)
+            self._count(batch, 1)
+            if not self.waits:
+                self._drop()
+
+    def take(self) -> list[Batch]:
+        """Return what has come since the last time; may be called from any thread."""
+        with self._lock:
+            taken = list(self._batches)
+            self._batches.clear()
+            self._lines = self._size = 0
+            awaited, self._awaited = self._awaited, None
+        if awaited is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                awaited[0].call_soon_threadsafe(awaited[1].set)
+        return taken
+
+    def held(self) -> list[Batch]:
+        """Return what is there, and leave it there."""
+        with self._lock:
+            return list(self._batches)
+
+    def wake(self) -> None:
+        self._on_news()
+
+    @property
+    def is_full(self) -> bool:
+        return self._lines > self._room.lines or self._size > self._room.size
+
+    async def room(self) -> None:
+        """Wait until there is room; on the poller's loop."""
+        emptied = asyncio.Event()
+        with self._lock:
+            if not self.is_full:
+                return
+            self._awaited = asyncio.get_running_loop(), emptied
+        await emptied.wait()
+
+    def _drop(self) -> None:
+        while self.is_full and len(self._batches) > 1:
+            dropped = self._batches.popleft()
+            self._count(dropped, -1)
+            self.dropped += len(dropped.texts)
+        if self.is_full:  # of a single batch: its first lines
+            batch = self._batches.pop()
+            self._count(batch, -1)
+            share = min(self._room.lines / len(batch.texts), self._room.size / batch.size)
+            kept = batch.last(max(1, int(share * len(batch.texts))))
+            self.dropped += len(batch.texts) - len(kept.texts)
+            self._batches.append(kept)
+            self._count(kept, 1)
+
+    def _count(self, batch: Batch, sign: int) -> None:
+        self._lines += sign * len(batch.texts)
+        self._size += sign * batch.size
