@@ -179,7 +179,7 @@ class LastStderr:
         """Read no more, and return the lines by id: safe to print, without what looks like a secret."""
         found = {}
         for key, reading in self._readings.items():
-            texts = [text for batch in reading.take() for text in batch.texts]
+            texts = [text for batch in reading.take() for text in batch.texts()]
             reading.close()
             if texts:
                 found[key] = tuple(log_text(text) for text in texts[-self._number :])

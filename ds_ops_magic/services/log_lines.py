@@ -32,16 +32,15 @@ class LineAssembler:
             complete = content if end == len(content) else content[:end]
             if begun:
                 complete = bytes(begun) + complete
-            yield Batch(source, _lines(complete), created_at, len(complete))
+            for data in _without_long_lines(complete):
+                yield Batch(source, data, created_at)
             begun = None
-        if end == len(content):
-            if begun:  # the message was empty
-                self._unfinished[source] = begun
+        if end == len(content) and not begun:
             return
         rest = begun if begun is not None else bytearray()
         rest += content[end:]
-        if pieces := _take_pieces(rest):
-            yield Batch(source, [_decoded(piece) for piece in pieces], created_at, sum(map(len, pieces)))
+        for piece in _take_pieces(rest):
+            yield Batch(source, piece, created_at)
         self._unfinished[source] = rest
         if len(self._unfinished) > MOST_SOURCES:
             yield self._ended(next(iter(self._unfinished)))
@@ -52,33 +51,26 @@ class LineAssembler:
             yield self._ended(source)
 
     def _ended(self, source: str) -> Batch:
-        rest = self._unfinished.pop(source)
-        return Batch(source, [_decoded(rest).removesuffix("\r")], self._created_at, len(rest))
+        return Batch(source, bytes(self._unfinished.pop(source)), self._created_at)
 
 
-def _lines(complete: bytes) -> list[str]:
-    """Split what ends with a line feed. Decoded as a whole: no broken character reaches over a line feed."""
-    if _has_long_line(complete):
-        pieces = []
-        for line in complete[:-1].split(b"\n"):
-            rest = bytearray(line)
-            pieces += [*_take_pieces(rest), bytes(rest)]
-        lines = [_decoded(piece) for piece in pieces]
-    else:
-        lines = _decoded(complete).split("\n")
-        lines.pop()
-    if b"\r\n" in complete:
-        return [line.removesuffix("\r") for line in lines]
-    return lines
-
-
-def _has_long_line(complete: bytes) -> bool:
-    begin = 0
-    while len(complete) - begin > LONGEST_LINE:
-        begin = complete.rfind(b"\n", begin, begin + LONGEST_LINE + 1) + 1
-        if not begin:
-            return True
-    return False
+def _without_long_lines(complete: bytes) -> Iterator[bytes]:
+    """Give complete lines as they are, but for those that are too long: these in pieces."""
+    begin = end = 0  # of what was looked at and not given
+    while len(complete) - end > LONGEST_LINE:
+        found = complete.rfind(b"\n", end, end + LONGEST_LINE + 1) + 1
+        if found:
+            end = found
+            continue
+        if end > begin:
+            yield complete[begin:end]
+        begin = complete.index(b"\n", end) + 1
+        line = bytearray(complete[end : begin - 1])
+        end = begin
+        yield from _take_pieces(line)
+        yield bytes(line) + b"\n"
+    if begin < len(complete):
+        yield complete[begin:] if begin else complete
 
 
 def _take_pieces(line: bytearray) -> list[bytes]:
@@ -91,7 +83,3 @@ def _take_pieces(line: bytearray) -> list[bytes]:
         begin = end - within
     del line[:begin]
     return pieces
-
-
-def _decoded(data: bytes | bytearray) -> str:
-    return data.decode("utf-8", "backslashreplace")

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from ds_ops_magic.model.log_line import Batch
 
 
+_OVERHEAD = 200  # bytes that a batch takes beside its text, about
+
+
 class Room(NamedTuple):
     """What a reader holds that was not taken yet, at most."""
 
-    lines: int = 20_000
-    size: int = 4_000_000  # bytes
+    lines: int = 20_000  # where the oldest are dropped
+    size: int = 1_000_000  # bytes
 
 
 class LogReader:
@@ -47,7 +50,7 @@ class LogReader:
         self._on_news = on_news
         self._lock = threading.RLock()  # the collector may close another reader amid a call
         self._batches: deque[Batch] = deque()
-        self._lines = self._size = 0
+        self._lines = self._size = self._taken = 0
         self._awaited: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
 
     def put(self, batch: Batch) -> None:
@@ -64,7 +67,8 @@ class LogReader:
         with self._lock:
             taken = list(self._batches)
             self._batches.clear()
-            self._lines = self._size = 0
+            # What was taken is in use until the next time. To read on meanwhile would only contend for the interpreter.
+            self._taken, self._size, self._lines = self._size if self.waits else 0, 0, 0
             awaited, self._awaited = self._awaited, None
         if awaited is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed
@@ -81,7 +85,7 @@ class LogReader:
 
     @property
     def is_full(self) -> bool:
-        return self._lines > self._room.lines or self._size > self._room.size
+        return self._lines > self._room.lines or self._size + self._taken > self._room.size
 
     async def room(self) -> None:
         """Wait until there is room; on the poller's loop."""
@@ -96,16 +100,17 @@ class LogReader:
         while self.is_full and len(self._batches) > 1:
             dropped = self._batches.popleft()
             self._count(dropped, -1)
-            self.dropped += len(dropped.texts)
+            self.dropped += dropped.count
         if self.is_full:  # of a single batch: its first lines
             batch = self._batches.pop()
             self._count(batch, -1)
-            share = min(self._room.lines / len(batch.texts), self._room.size / batch.size)
-            kept = batch.last(max(1, int(share * len(batch.texts))))
-            self.dropped += len(batch.texts) - len(kept.texts)
+            number = batch.count
+            kept = batch.last(max(1, int(min(self._room.lines, number * self._room.size / len(batch.data)))))
+            self.dropped += number - kept.count
             self._batches.append(kept)
             self._count(kept, 1)
 
     def _count(self, batch: Batch, sign: int) -> None:
-        self._lines += sign * len(batch.texts)
-        self._size += sign * batch.size
+        self._size += sign * (len(batch.data) + _OVERHEAD)
+        if not self.waits:
+            self._lines += sign * batch.count

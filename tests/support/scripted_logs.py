@@ -1,4 +1,4 @@
-"""A real gRPC server of one job and its log, whose streams are cut, stand still and repeat themselves as a test says."""
+"""A real gRPC server of one job and its log, whose streams break, stand still and repeat themselves as a test says."""
 
 from __future__ import annotations
 
