@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic.model.errors import OperationsError, WatchStopped, stopped
 from ds_ops_magic.model.log_line import STDERR
-from ds_ops_magic.model.outcome import Status
-from ds_ops_magic.model.waiting import Patience
+from ds_ops_magic.model.waiting import Deadline, Patience
 from ds_ops_magic.services.job_logs import JobLog, job_id_of
 from ds_ops_magic.services.log_readers import LogReader, Room
 from ds_ops_magic.util.text import log_text
@@ -22,13 +21,12 @@ if TYPE_CHECKING:
     from ds_ops_magic.polling.poller import Poller
     from ds_ops_magic.util.pending import Pending
 
-STDERR_LINES = 20
-"""Lines of stderr that are kept of a failure."""
 STDERR_TIMEOUT = 3.0
 """Seconds that reading them takes at most, for all failures of a wait."""
 MOST_BYTES = 10_000_000
 """Bytes that are read for the last lines of a log: there is no reading backwards."""
 _MOST_FAILURES = 3  # whose stderr is read
+_STDERR_PATIENCE = Patience(1.5, 0.5)  # so that a log that stands still is read to its end in that time
 _RECENT = Room(1_000, 256_000)  # what one who joins is given of what came before
 
 
@@ -154,17 +152,30 @@ class LastStderr:
         operations: What has ended, by id.
         number: How many lines of each.
         on_news: Called when there may be more; on the poller's thread.
+        wait: The deadline of the wait that found them.
+        now: By the same clock.
+
+    Attributes:
+        deadline: When the time for reading is over.
     """
 
     def __init__(
-        self, poller: Poller, operations: Mapping[str, Operation], number: int, on_news: Callable[[], object]
+        self,
+        poller: Poller,
+        operations: Mapping[str, Operation],
+        number: int,
+        on_news: Callable[[], object],
+        wait: Deadline,
+        now: float,
     ) -> None:
+        until = now + STDERR_TIMEOUT if wait.once else min(now + STDERR_TIMEOUT, wait.deadline)
+        self.deadline = Deadline(STDERR_TIMEOUT, wait.return_when, until)
         self._number = number
         self._readings: dict[str, LogReading] = {}
-        failed = [(key, one) for key, one in operations.items() if number > 0 and one.status is Status.FAILED]
+        failed = [(key, one) for key, one in operations.items() if number > 0]
         for key, operation in failed[:_MOST_FAILURES]:
             try:
-                log = JobLog(key, job_id_of(key, operation), lambda: True, Patience())
+                log = JobLog(key, job_id_of(key, operation), lambda: True, _STDERR_PATIENCE)
                 reader = LogReader((STDERR,), waits=False, room=Room(number, 64_000), on_news=on_news)
                 self._readings[key] = open_log(poller, log, reader)
             except (OperationsError, WatchStopped):  # no job, or no poller any more

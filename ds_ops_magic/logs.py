@@ -160,17 +160,17 @@ class Tail:
         assert self._held is not None  # noqa: S101  # for the type checker
         for batch in batches:
             self._held.append(batch)
-            self._lines += batch.count
+            self._lines += batch.number
             self._last_came = self._clock()
-            while self._held and self._lines - self._held[0].count >= self._number:
-                dropped = self._held.popleft().count
+            while self._held and self._lines - self._held[0].number >= self._number:
+                dropped = self._held.popleft().number
                 self._lines -= dropped
                 self.skipped += dropped
 
     def _release(self) -> list[Batch]:
         held, self._held = list(self._held or ()), None
         if held and (over := self._lines - self._number) > 0:
-            held[0] = held[0].last(held[0].count - over)
+            held[0] = held[0].last(held[0].number - over)
             self.skipped += over
         return held
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 
     from ds_ops_magic.history.history import EndpointHistory
+    from ds_ops_magic.log_reading import LastStderr
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.references import Reference
     from ds_ops_magic.polling.poller import Poller
@@ -43,6 +44,7 @@ class Watch:
         self._owner = owner  # kept alive: its end would end the poller
         self._history = history
         self.durations = history.durations if history else {}
+        self.stderr_lines = 20  # that are read of each job that failed, when a wait is over
         self._state = WatchState(self.ids)
         self._lock = threading.RLock()
         self._subscribers = Subscribers(self._lock)
@@ -150,6 +152,8 @@ class Watch:
         deadline = self._deadline(timeout, return_when, time.monotonic())
         with self._logged(deadline):
             self._block(lambda: self._is_over(deadline), deadline, tick)
+            with self._stderr(deadline, time.monotonic()) as reading:
+                self._block(lambda: reading.is_over, reading.deadline, tick)
             return self._outcome(deadline)
 
     def wait_until(
@@ -189,6 +193,8 @@ class Watch:
         deadline = self._deadline(timeout, return_when, asyncio.get_running_loop().time())
         with self._logged(deadline):
             await self._subscribers.wait_async(lambda: self._is_over(deadline), deadline)
+            with self._stderr(deadline, asyncio.get_running_loop().time()) as reading:
+                await self._subscribers.wait_async(lambda: reading.is_over, reading.deadline)
             return self._outcome(deadline)
 
     def __enter__(self) -> Watch:
@@ -244,6 +250,20 @@ class Watch:
         with self._lock:
             asked = deadline.once and self._state.all_seen
             return self._is_stopped() or asked or self._state.is_settled(deadline.return_when)
+
+    @contextlib.contextmanager
+    def _stderr(self, deadline: Deadline, now: float) -> Iterator[LastStderr]:
+        """Read the last lines of stderr of what has failed, for its error and the panel."""
+        from ds_ops_magic.log_reading import LastStderr  # with what only logs need
+
+        with self._lock:
+            failed = {} if self._is_stopped() else self._state.take_failed(deadline.return_when)
+        reading = LastStderr(self.poller, failed, self.stderr_lines, self._signal, deadline, now)
+        try:
+            yield reading
+        finally:
+            with self._lock:
+                self._state.note_stderr(reading.close())
 
     def _outcome(self, deadline: Deadline) -> Operations[Operation | None]:
         """Return or raise the outcome of a wait that is over."""

@@ -113,10 +113,12 @@ class OperationFailed(OperationsError):
     Attributes:
         operation: The operation as it ended.
         status: Its error: code, message, decoded details.
+        stderr: The last lines that a job has written to stderr, where they can be had: safe to print.
     """
 
     operation: Operation
     status: ErrorStatus
+    stderr: tuple[str, ...] = ()
 
 
 class OperationCancelled(OperationFailed):

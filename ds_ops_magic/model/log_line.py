@@ -78,18 +78,23 @@ class Batch(NamedTuple):
         return texts
 
     @property
-    def count(self) -> int:
+    def number(self) -> int:
         """How many lines there are."""
         return self.data.count(b"\n") + (not self.data.endswith(b"\n"))
 
     def last(self, number: int) -> Batch:
         """Return the last lines alone, one at least."""
-        begin = len(self.data) - self.data.endswith(b"\n")
-        for _ in range(number):
-            begin = self.data.rfind(b"\n", 0, begin)
-            if begin < 0:
-                return self
-        return self._replace(data=self.data[begin + 1 :])
+        first = self.number - max(1, number)
+        begin = 0
+        if first <= number:  # from where there are fewer
+            for _ in range(first):
+                begin = self.data.index(b"\n", begin) + 1
+        else:
+            begin = len(self.data) - self.data.endswith(b"\n")
+            for _ in range(max(1, number)):
+                begin = self.data.rindex(b"\n", 0, begin)
+            begin += 1
+        return self._replace(data=self.data[begin:]) if begin else self
 
 
 def utc(seconds: int, nanos: int) -> datetime | None:

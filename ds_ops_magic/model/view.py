@@ -50,6 +50,7 @@ class Entry(PickledByName):
         operation: The newest snapshot; None before the first answer.
         error: Why the wait for it ended without an end of the operation.
         cancelling: Whether a cancel was asked for here and has not been refused.
+        stderr: The last lines of stderr of a job that failed, where they were read: safe to print.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Entry(PickledByName):
     error: OperationsError | None = None
     cancelling: bool = False
     cancel_error: OperationsError | None = None
+    stderr: tuple[str, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -67,7 +69,11 @@ class Entry(PickledByName):
         """Why it ended in any way but success; None when it succeeded, and before its end."""
         if self.error is not None or self.operation is None or not self.operation.done:
             return self.error
-        return None if self.operation.status is Status.SUCCEEDED else operation_failed(self.operation)
+        if self.operation.status is Status.SUCCEEDED:
+            return None
+        failure = operation_failed(self.operation)
+        failure.stderr = self.stderr
+        return failure
 
 
 @dataclass(frozen=True)

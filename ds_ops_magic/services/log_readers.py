@@ -97,20 +97,25 @@ class LogReader:
         await emptied.wait()
 
     def _drop(self) -> None:
-        while self.is_full and len(self._batches) > 1:
-            dropped = self._batches.popleft()
-            self._count(dropped, -1)
-            self.dropped += dropped.count
-        if self.is_full:  # of a single batch: its first lines
-            batch = self._batches.pop()
+        """Drop the oldest lines that are too many: whole batches, then of the first that stays its first lines."""
+        while self.is_full:
+            batch = self._batches.popleft()
             self._count(batch, -1)
-            number = batch.count
-            kept = batch.last(max(1, int(min(self._room.lines, number * self._room.size / len(batch.data)))))
-            self.dropped += number - kept.count
-            self._batches.append(kept)
-            self._count(kept, 1)
+            number = batch.number
+            left = min(number, self._room.lines - self._lines)
+            if over := max(0, self._size + len(batch.data) + _OVERHEAD - self._room.size):
+                left = min(left, number - number * over // len(batch.data) - 1)
+            kept = batch.last(left) if left > 0 else None
+            if kept is None and not self._batches:
+                kept = batch.last(1)  # of which one line is more than there is room for
+            if kept is not None:
+                self._batches.appendleft(kept)
+                self._count(kept, 1)
+            self.dropped += number - (kept.number if kept else 0)
+            if kept is not None and len(self._batches) == 1:
+                return
 
     def _count(self, batch: Batch, sign: int) -> None:
         self._size += sign * (len(batch.data) + _OVERHEAD)
         if not self.waits:
-            self._lines += sign * batch.count
+            self._lines += sign * batch.number
