@@ -34,6 +34,7 @@ class Row:
         fraction: 0..1 where the service says it, else None.
         error: Code and message of what went wrong, empty where nothing did.
         details: What else is known about the error, a line each.
+        log: The last lines of stderr of a job that failed.
         result: The response as plain data, None where there is none.
         link: Address of the result in the console, None where there is none.
         ended: Whether nothing more will happen.
@@ -50,6 +51,7 @@ class Row:
     fraction: float | None = None
     error: str = ""
     details: tuple[str, ...] = ()
+    log: tuple[str, ...] = ()
     result: Any = None
     link: str | None = None
     ended: bool = False
@@ -71,6 +73,7 @@ def row_of(entry: Entry, view: View, now: datetime) -> Row:
         fraction=operation.progress.fraction if operation else None,
         error=_error(entry),
         details=_details(operation),
+        log=entry.stderr,
         result=_result(response),
         link=console_link(response) if response is not None and not isinstance(response, UnknownPayload) else None,
         ended=entry.ended,

@@ -32,6 +32,7 @@ class Settings(Protocol):
     endpoint: str
     rate: float
     display: str
+    log_lines: int
 
     @property
     def timeout(self) -> float | None: ...

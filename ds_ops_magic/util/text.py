@@ -96,7 +96,7 @@ def log_text(text: str, limit: int = 500) -> str:
     whole, text = len(text), text[: 8 * limit]
     if "\x1b" in text:
         text = _ESCAPES.sub("", text)
-    text = printable(text.replace("\n", " "))
+    text = printable(text.replace("\n", " ").expandtabs())
     return text[: limit - 1] + "…" if len(text) > limit or whole > 8 * limit else text
 
 
