@@ -27,18 +27,16 @@ def test_where_it_is_cut_makes_no_difference(seed: int) -> None:
     ends = [b"\n", b"\r\n"]
     logs = {
         source: b"".join(
-            chance.choice(words).encode() + chance.choice(ends) + chance.randbytes(3) for _ in range(200)
+            chance.choice(words).encode() + chance.choice(ends) + chance.randbytes(3) for _ in range(60)
         )
         for source in ("stdout", "stderr", "a/b.log")
     }
     whole = assembled([(source, log) for source, log in logs.items() if log])
-    left = {source: cut(log, chance, chance.choice([3, 50, 5000, 100_000])) for source, log in logs.items()}
-    mixed: list[tuple[str, bytes]] = []
-    while left:
-        source = chance.choice(list(left))
-        mixed.append((source, left[source].pop(0)))
-        if not left[source]:
-            del left[source]
+    pieces = {source: iter(cut(log, chance, chance.choice([20, 500, 100_000]))) for source, log in logs.items()}
+    order = [source for source in logs for _ in range(len(logs[source]))]  # more than there are pieces
+    chance.shuffle(order)
+    mixed = [(source, piece) for source in order if (piece := next(pieces[source], None)) is not None]
+    assert sum(len(piece) for _, piece in mixed) == sum(map(len, logs.values()))
     assert assembled(mixed) == whole
 
 
