@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         WatchStopped,
     )
     from ds_ops_magic.model.ids import Job
+    from ds_ops_magic.model.log_line import LogLine
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.operations import Operations
     from ds_ops_magic.model.outcome import ErrorStatus, Failure, Status
@@ -62,6 +63,7 @@ __all__ = [
     "InvalidOperationId",
     "Job",
     "LocalService",
+    "LogLine",
     "NotAnOperation",
     "NotCancelled",
     "NotConnected",
@@ -115,6 +117,7 @@ _HOMES = {
     "local.service": ("LocalService",),
     "model.estimates": ("Durations",),
     "model.ids": ("Job",),
+    "model.log_line": ("LogLine",),
     "model.operation": ("Operation",),
     "model.operations": ("Operations",),
     "model.outcome": ("ErrorStatus", "Failure", "Status"),

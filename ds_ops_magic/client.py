@@ -17,10 +17,12 @@ from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
     from ds_ops_magic.connection.connection import Connection
     from ds_ops_magic.history.history import EndpointHistory, History
+    from ds_ops_magic.logs import LogRequest
+    from ds_ops_magic.model.log_line import LogLine
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.references import Reference
     from ds_ops_magic.polling.poller import Poller
@@ -272,6 +274,40 @@ class OperationClient:
         found = list_jobs(lambda call: asking.result_of(poller.call(call, project_id, "list")), project_id)
         return Operations(found[:limit])
 
+    def logs(
+        self,
+        operation: Reference,
+        follow: bool = True,
+        tail: int | None = None,
+        sources: Iterable[str] | None = ("stdout", "stderr"),
+    ) -> Iterator[LogLine]:
+        """Read the log of a DataSphere job line by line: each line once, in order, however often the stream is cut.
+
+        It reads no faster than it is iterated over. Reading never starts or changes a job.
+
+        Args:
+            operation: The operation that executes the job, given as for `get`.
+            follow: Whether to go on until the job has ended; else what is there now is read.
+            tail: How many of the last lines to begin with; None for all, 0 for what comes from now on. A log can only
+                be read from its beginning: of more than 10 MB, or 3 s, they are the last of these.
+            sources: Whose lines: ``stdout``, ``stderr``, paths of files that the job has named; None for all.
+
+        Raises:
+            OperationsError: While iterating: it is no job, its service has no logs, or as for `get`.
+            WaitInterrupted: While iterating: Stop was pressed as it waited for lines.
+        """
+        return self._log(operation, follow, tail, sources).lines()
+
+    def logs_async(
+        self,
+        operation: Reference,
+        follow: bool = True,
+        tail: int | None = None,
+        sources: Iterable[str] | None = ("stdout", "stderr"),
+    ) -> AsyncIterator[LogLine]:
+        """Read like `logs`, on the running event loop, whichever it is."""
+        return self._log(operation, follow, tail, sources).lines_async()
+
     def close(self) -> None:
         """Stop all watching, close the channel and end the thread. The operations go on."""
         self._poller.close()
@@ -289,6 +325,12 @@ class OperationClient:
 
             self._links = ProjectLinks(self.connection.console, poller.call_later)
         return self._links
+
+    def _log(self, operation: Reference, *how: Any) -> LogRequest:
+        from ds_ops_magic.logs import LogRequest
+
+        operation_id = _id_of(operation)
+        return LogRequest(operation_id, lambda: self.watch(operation_id), *how)
 
     def _history_here(self, asked: Sequence[str] = ()) -> EndpointHistory | None:
         """Return the history of this service, with a record of each operation that is asked about."""

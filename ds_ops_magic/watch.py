@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 
     from ds_ops_magic.history.history import EndpointHistory
+    from ds_ops_magic.log_reading import LastStderr
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.references import Reference
     from ds_ops_magic.polling.poller import Poller
@@ -46,11 +47,12 @@ class Watch:
         links: ProjectLinks | None = None,
     ) -> None:
         self.ids: tuple[str, ...] = tuple(ids)
-        self._poller = poller
+        self.poller = poller  # for what else is read of its operations
         self._owner = owner  # kept alive: its end would end the poller
         self._history = history
         self._links = links
         self.durations = history.durations if history else {}
+        self.stderr_lines = 20  # that are read of each job that failed, when a wait is over
         self._state = WatchState(self.ids)
         self._lock = threading.RLock()
         self._subscribers = Subscribers(self._lock)
@@ -90,7 +92,7 @@ class Watch:
         with self._lock:
             return View(
                 tuple(self._state.entries.values()),
-                self._poller.health,
+                self.poller.health,
                 self._stopped,
                 self._state.throughput,
                 self._state.watched_for,
@@ -137,7 +139,7 @@ class Watch:
         ids = list(references.ids_of(*operations)) if operations else self.ids
         with self._lock:
             unfinished = self._state.note_cancel(dict.fromkeys(ids), force=force)
-        self._poller.cancel_followed(unfinished, options)
+        self.poller.cancel_followed(unfinished, options)
         self._signal()
 
     def stop(self) -> None:
@@ -148,7 +150,7 @@ class Watch:
             self._stopped = True
             readers = list(self._subscribers.readers)
         with contextlib.suppress(WatchStopped):  # a closed client's poller follows nothing any more
-            self._poller.unfollow(self._state.entries, self)
+            self.poller.unfollow(self._state.entries, self)
         for read in readers:
             read(None)
         self._signal()
@@ -178,6 +180,8 @@ class Watch:
         deadline = self._deadline(timeout, return_when, time.monotonic())
         with self._logged(deadline):
             self._block(lambda: self._is_over(deadline), deadline, tick)
+            with self._stderr(deadline, time.monotonic()) as reading:
+                self._block(lambda: reading.is_over, reading.deadline, tick)
             return self._outcome(deadline)
 
     def wait_until(
@@ -202,7 +206,7 @@ class Watch:
         return condition()
 
     def _block(self, is_over: Callable[[], bool], deadline: Deadline, tick: Callable[[], object] | None) -> None:
-        self._poller.refuse_to_block()
+        self.poller.refuse_to_block()
         try:
             self._subscribers.wait(is_over, deadline, tick)
         except KeyboardInterrupt:
@@ -217,6 +221,8 @@ class Watch:
         deadline = self._deadline(timeout, return_when, asyncio.get_running_loop().time())
         with self._logged(deadline):
             await self._subscribers.wait_async(lambda: self._is_over(deadline), deadline)
+            with self._stderr(deadline, asyncio.get_running_loop().time()) as reading:
+                await self._subscribers.wait_async(lambda: reading.is_over, reading.deadline)
             return self._outcome(deadline)
 
     def __enter__(self) -> Watch:
@@ -230,7 +236,7 @@ class Watch:
 
     def __iter__(self) -> Iterator[Update]:
         """Iterate over the updates, what is known already first; ends when every operation has ended."""
-        self._poller.refuse_to_block()
+        self.poller.refuse_to_block()
         yield from self._subscribers.updates(self._known, self._is_stopped)
 
     def __aiter__(self) -> AsyncIterator[Update]:
@@ -259,7 +265,7 @@ class Watch:
         self._signal()
 
     def _deadline(self, timeout: float | None, return_when: ReturnWhen, now: float) -> Deadline:
-        return Deadline.of(timeout, return_when, now, self._poller.time_to_ask(len(self._state.entries)))
+        return Deadline.of(timeout, return_when, now, self.poller.time_to_ask(len(self._state.entries)))
 
     @contextlib.contextmanager
     def _logged(self, deadline: Deadline) -> Iterator[None]:
@@ -276,6 +282,20 @@ class Watch:
             asked = deadline.once and self._state.all_seen
             return self._is_stopped() or asked or self._state.is_settled(deadline.return_when)
 
+    @contextlib.contextmanager
+    def _stderr(self, deadline: Deadline, now: float) -> Iterator[LastStderr]:
+        """Read the last lines of stderr of what has failed, for its error and the panel."""
+        from ds_ops_magic.log_reading import LastStderr  # with what only logs need
+
+        with self._lock:
+            failed = {} if self._is_stopped() else self._state.take_failed(deadline.return_when)
+        reading = LastStderr(self.poller, failed, self.stderr_lines, self._signal, deadline, now)
+        try:
+            yield reading
+        finally:
+            with self._lock:
+                self._state.note_stderr(reading.close())
+
     def _outcome(self, deadline: Deadline) -> Operations[Operation | None]:
         """Return or raise the outcome of a wait that is over."""
         with self._lock:
@@ -283,17 +303,17 @@ class Watch:
             settled = self._state.is_settled(deadline.return_when)
             failed = self._state.failures(deadline.return_when)
         if not settled:
-            if self._poller.has_died:
+            if self.poller.has_died:
                 raise wait_errors.thread_ended(unfinished)
             if self._is_stopped() or deadline.timeout is None:
                 raise wait_errors.stopped(unfinished)
-            raise wait_errors.timed_out(unfinished, operations, deadline.timeout, self._poller.health.last_status)
+            raise wait_errors.timed_out(unfinished, operations, deadline.timeout, self.poller.health.last_status)
         if failed:
             raise group_error(failed, operations, len(self._state.entries))
         return operations
 
     def _is_stopped(self) -> bool:
-        return self._stopped or self._poller.left_in_parent or self._poller.has_died
+        return self._stopped or self.poller.left_in_parent or self.poller.has_died
 
     def _known(self) -> Iterator[Update | None]:
         for entry in self._state.entries.values():
@@ -303,4 +323,4 @@ class Watch:
             yield None
 
     def _signal(self) -> None:
-        self._subscribers.signal(on_poller_thread=self._poller.is_current())
+        self._subscribers.signal(on_poller_thread=self.poller.is_current())

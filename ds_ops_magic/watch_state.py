@@ -7,11 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ds_ops_magic.model import errors
+from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.model.view import Entry, Update
 from ds_ops_magic.model.waiting import ReturnWhen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from ds_ops_magic.model.operation import Operation
 
 _LEAST_ENDED = 10  # for a rate
 _LEAST_SECONDS = 5.0  # for a rate
@@ -29,6 +32,7 @@ class WatchState:
     def __init__(self, ids: Iterable[str], clock: Callable[[], float] = time.monotonic) -> None:
         self.entries = {operation_id: Entry(operation_id) for operation_id in ids}
         self.ended = self.seen = self._failed = self._reached = 0
+        self._taken: set[str] = set()  # by take_failed
         self._clock = clock
         self._since = clock()
         self._all_seen_at: float | None = None
@@ -87,6 +91,19 @@ class WatchState:
                 entry, cancelling=True, cancelling_since=since, forced=entry.forced or force, cancel_error=None
             )
         return unfinished
+
+    def take_failed(self, return_when: ReturnWhen) -> dict[str, Operation]:
+        """Return what the error of a settled wait is about, where a service or a program failed; each once."""
+        if not self.is_settled(return_when) or (return_when is ReturnWhen.FIRST and self._reached):
+            return {}
+        seen = ((key, entry.operation) for key, entry in self.entries.items() if key not in self._taken)
+        fresh = {key: one for key, one in seen if one is not None and one.status is Status.FAILED}
+        self._taken.update(fresh)
+        return fresh
+
+    def note_stderr(self, found: Mapping[str, tuple[str, ...]]) -> None:
+        for operation_id, lines in found.items():
+            self.entries[operation_id] = replace(self.entries[operation_id], stderr=lines)
 
     def is_settled(self, return_when: ReturnWhen) -> bool:
         """Tell whether a wait is over."""

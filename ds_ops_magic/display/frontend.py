@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ds_ops_magic.display.log_block import LogBlock, PageLog, PlainLog
 from ds_ops_magic.display.page_display import HtmlDisplay, WidgetDisplay
 from ds_ops_magic.display.text_display import Display, LogDisplay, TerminalDisplay, UnattendedDisplay
 
@@ -57,6 +58,17 @@ def show_in_background(watch: Watch, shell: Any, mode: str) -> bool:
         return False
     display.start_in_background()
     return True
+
+
+def log_block_for(shown_id: str, shell: Any, mode: str, number: int, *, live: bool) -> LogBlock:
+    """Return what shows the last lines of a log, for a mode as of `display_for`; ``live`` while it is followed."""
+    if mode == "none":
+        return LogBlock(shown_id, number)
+    where = front_end(shell)
+    in_page = mode in ("html", "widget") or where is FrontEnd.PAGE or not live
+    if mode == "text" or getattr(shell, "kernel", None) is None or not in_page:
+        return PlainLog(shown_id, number, live=live)
+    return PageLog(shown_id, number, live=live)
 
 
 def _request(kernel: Any) -> dict[str, Any]:

@@ -29,6 +29,7 @@ _TEX = re.compile(r"[$\\]")
 _MAX_RESULT = 2_500  # bytes of a response, as HTML
 # Bytes of one text and of one fact, as HTML: with their tags the texts of a row stay under 10,000.
 _MAX_TEXT, _MAX_FACT = 950, 500
+_MAX_LOG_LINE = 400  # bytes of a line of stderr, as HTML: few rows have any
 _MAX_CHARACTER = len("<span>$</span>")  # bytes that one character can become
 
 
@@ -42,7 +43,7 @@ def html(panel: Panel) -> str:
     panel = replace(panel, rows=tuple(map(_trimmed, panel.rows)))
     written = render("static", panel=panel)
     if len(written.encode()) > MAX_BYTES:
-        panel = replace(panel, rows=tuple(replace(row, result=None, details=()) for row in panel.rows))
+        panel = replace(panel, rows=tuple(replace(row, result=None, details=(), log=()) for row in panel.rows))
         written = render("static", panel=panel)
     while len(written.encode()) > MAX_BYTES:
         rows = panel.rows[: len(panel.rows) * 3 // 4]
@@ -93,6 +94,8 @@ def row_lines(row: Row) -> list[str]:
     if row.facts:
         lines.append("    " + ", ".join(f"{label} {value}" for label, value in row.facts))
     lines += [f"    {line}" for line in (row.error, *row.details, row.warning, row.link) if line]
+    if row.log:
+        lines += ["    the end of stderr:", *(f"    | {line}" for line in row.log)]
     if row.result is not None:
         written = json.dumps(_shortened(row.result), indent=2, ensure_ascii=False, default=str)
         lines += [f"    {line}" for line in written.splitlines()]
@@ -108,6 +111,7 @@ def _trimmed(row: Row) -> Row:
         error=_cut(row.error, _MAX_TEXT),
         warning=_cut(row.warning, _MAX_TEXT),
         details=tuple(_cut(detail, _MAX_TEXT) for detail in row.details),
+        log=tuple(_cut(line, _MAX_LOG_LINE) for line in row.log),
         facts=tuple((label, _cut(value, _MAX_FACT)) for label, value in row.facts),
     )
 
@@ -121,6 +125,11 @@ def _cut(text: str, max_bytes: int) -> str:
         if left < 0:
             return text[:index].rstrip() + "…"
     return text
+
+
+def html_size(text: str) -> int:
+    """Count the bytes of a text as HTML, about: at most so many."""
+    return len(_breakable(text).encode())
 
 
 @functools.lru_cache(maxsize=1024)

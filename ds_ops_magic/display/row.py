@@ -41,6 +41,7 @@ class Row:
         error: Code and message of what went wrong, empty where nothing did.
         warning: What went wrong and makes no failure, empty where nothing did.
         details: What else is known about the error, a line each.
+        log: The last lines of stderr of a job that failed.
         result: The response as plain data, None where there is none.
         link: Address of the result in the console, None where there is none.
         ended: Whether nothing more will happen.
@@ -60,6 +61,7 @@ class Row:
     error: str = ""
     warning: str = ""
     details: tuple[str, ...] = ()
+    log: tuple[str, ...] = ()
     result: Any = None
     link: str | None = None
     ended: bool = False
@@ -85,6 +87,7 @@ def row_of(entry: Entry, view: View, now: datetime) -> Row:
         error=_error(entry),
         warning=_warning(operation.warnings) if operation else "",
         details=_details(operation),
+        log=entry.stderr,
         result=_result(response),
         link=_link(operation, view) if operation else None,
         ended=entry.ended,

@@ -34,6 +34,7 @@ class Settings(Protocol):
     endpoint: str
     rate: float
     display: str
+    log_lines: int
 
     @property
     def timeout(self) -> float | None: ...

@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
-from traitlets import Callable, Enum, Float, TraitError, Unicode, validate
+from traitlets import Callable, Enum, Float, Int, TraitError, Unicode, validate
 
 from ds_ops_magic.history.default import default_history, use_profile
 from ds_ops_magic.magics.session import Session
@@ -44,6 +44,9 @@ class OpMagics(Magics):
         "",
         help="File of what was followed: beside the profile when it is empty; none keeps none. "
         "Takes effect at the next %op connect.",
+    ).tag(config=True)
+    log_lines = Int(
+        20, min=0, max=200, help="Last lines of stderr that a job's failure is shown with, and saved; 0 shows none."
     ).tag(config=True)
     on_end = Callable(None, allow_none=True, help="Function to call once with the outcome of each wait.").tag(
         config=True

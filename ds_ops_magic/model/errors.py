@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from ds_ops_magic.model.ids import command, first_ids, shown_id
 from ds_ops_magic.util.public_names import set_home
-from ds_ops_magic.util.text import counted, log_line, one_line, printable
+from ds_ops_magic.util.text import counted, log_text, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,10 +119,16 @@ class OperationFailed(OperationsError):
     Attributes:
         operation: The operation as it ended.
         status: Its error: code, message, decoded details; for ProgramFailed one of code UNKNOWN.
+        stderr: The last lines that a job wrote to stderr, safe to print; empty where they were not had.
     """
 
     operation: Operation
     status: ErrorStatus
+    stderr: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        *said, next_step = map(str, self.args)
+        return "\n".join([*said, *(f"    {log_text(line)}" for line in self.stderr[-_MAX_STDERR:]), next_step])
 
 
 class OperationCancelled(OperationFailed):
@@ -134,15 +140,9 @@ class ProgramFailed(OperationFailed):
 
     Attributes:
         return_code: The exit code; None where there is none, as of a cell.
-        stderr: The last lines that the program wrote to stderr, as they came; empty where they were not had.
     """
 
     return_code: int | None = None
-    stderr: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        *said, next_step = map(str, self.args)
-        return "\n".join([*said, *(f"    {log_line(line)}" for line in self.stderr[-_MAX_STDERR:]), next_step])
 
 
 class OperationsFailed(OperationsError):

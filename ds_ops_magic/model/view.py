@@ -52,6 +52,7 @@ class Entry(PickledByName):
         cancelling: Whether a cancel was asked for here and has not been refused.
         cancelling_since: When that was, in seconds since the watch was made.
         forced: Whether it was to be cancelled by force.
+        stderr: The last lines of stderr of a job that failed, where they were read: safe to print.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Entry(PickledByName):
     cancelling_since: float = 0.0
     forced: bool = False
     cancel_error: OperationsError | None = None
+    stderr: tuple[str, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -76,7 +78,11 @@ class Entry(PickledByName):
         """Why it ended in any way but success; None when it succeeded, and before its end."""
         if self.error is not None or self.operation is None or not self.operation.done:
             return self.error
-        return None if self.operation.failure is None else operation_failed(self.operation)
+        if self.operation.failure is None:
+            return None
+        failure = operation_failed(self.operation)
+        failure.stderr = self.stderr
+        return failure
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.threads import LONGEST_SLEEP
@@ -63,6 +63,13 @@ class Deadline:
 
     def sleep(self, now: float) -> float:
         return min(self.deadline - now, LONGEST_SLEEP)
+
+
+class Patience(NamedTuple):
+    """For how long a stream may stand still, once its operation has ended, until it is taken to be over; in seconds."""
+
+    first: float = 3.0  # before its first answer
+    later: float = 1.0  # after one
 
 
 def _seconds(timeout: float) -> float:

@@ -16,6 +16,8 @@ from ds_ops_magic.polling.retry import CallFailed, retry_after
 from ds_ops_magic.util.text import tidy
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from ds_ops_magic.connection.connection import Connection
 
 _log = logging.getLogger(__name__)
@@ -72,6 +74,40 @@ class Channel:
                 return answer
             if answer is not None:
                 raise answer
+
+    async def stream(
+        self, method: str, request: bytes, timeout: float, *, wait_for_ready: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        """Make a call that many messages answer. One that a fork cuts ends as CANCELLED; raises CallFailed."""
+        while not self._opened.is_set():
+            await self._opened.wait()
+        make = getattr(self._channel, "unary_stream", None)
+        if make is None:
+            raise CallFailed("UNIMPLEMENTED", "the given SDK can be asked by single calls alone, which have no logs")
+        call = make(method)(
+            request, timeout=timeout, metadata=self._connection.metadata(), wait_for_ready=wait_for_ready
+        )
+        self._overdue_at[call] = self._loop.time() + timeout + 1.0
+        self._check_later()
+        try:
+            async for message in call:
+                yield self._connection.without_secrets(message, request)
+            return
+        except asyncio.CancelledError:
+            at = self._overdue_at[call]
+            if at not in (_OVERDUE, _PAUSED):
+                self._given_up_at = self._loop.time()
+                raise
+            code = "DEADLINE_EXCEEDED" if at == _OVERDUE else "CANCELLED"
+            failed = CallFailed(code, "the stream was cut on this side")
+        except grpc.RpcError as error:
+            failed = self._failed(error)
+        finally:
+            if not call.done():
+                call.cancel()
+                self._given_up_at = self._loop.time()
+            del self._overdue_at[call]
+        raise failed
 
     async def close(self) -> None:
         """Close the channel and drop every reference to it: gRPC ends its poller thread with the last channel."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +23,8 @@ from ds_ops_magic.polling.retry import Attempts, CallFailed, Failure
 from ds_ops_magic.util.text import tidy
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from ds_ops_magic.connection.connection import Connection
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.sources import Call, Source
@@ -69,6 +72,24 @@ class Host:
     def read(self, key: str, data: bytes) -> Answer:
         """Parse an answer about a key. One that is no Operation, or about another one, raises UnreadableAnswer."""
         return read(key, data, self._services.source(key))
+
+    async def stream(
+        self, method: str, operation_id: str, request: bytes, timeout: float
+    ) -> AsyncGenerator[bytes, None]:
+        """Make a call that many messages answer. Its silence is none of the service: nothing may be there to say."""
+        began, code, number = self._time(), "OK", 0
+        try:
+            async with contextlib.aclosing(self.channel.stream(method, request, timeout)) as answers:
+                async for answer in answers:
+                    number += 1
+                    yield answer
+        except CallFailed as failed:
+            code = failed.code
+            raise
+        finally:
+            if _log.isEnabledFor(logging.DEBUG):
+                name, shown, took = method.rpartition("/")[2], tidy(operation_id, 50), self._time() - began
+                _log.debug("%s %s: %s after %.1f s and %d messages", name, shown, code, took, number)
 
     def delay_after(self, failed: Failure, attempts: Attempts, key: str) -> float:
         """Return the seconds until a failed call is made again; slows all calls down where the service wants that."""

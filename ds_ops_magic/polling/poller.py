@@ -12,6 +12,7 @@ from ds_ops_magic.polling.host import Host
 from ds_ops_magic.polling.hosts import Hosts
 from ds_ops_magic.polling.listeners import Listeners, reference_to
 from ds_ops_magic.polling.loop import BackgroundLoop
+from ds_ops_magic.polling.streams import read_to_end
 from ds_ops_magic.polling.tracker import Tracker
 from ds_ops_magic.util import fork
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ds_ops_magic.polling.host import Answer
     from ds_ops_magic.polling.listeners import Listener
     from ds_ops_magic.polling.schedule import Schedule
+    from ds_ops_magic.polling.streams import Stream
     from ds_ops_magic.polling.tracked import TrackedOperation
     from ds_ops_magic.util.pending import Pending
 
@@ -124,6 +126,19 @@ class Poller:
                 receive(await self._hosts.call(call, about, "get"))
 
         self._background.soon(self._background.spawn, ask)
+
+    def read(self, stream: Stream) -> Pending[None]:
+        """Read a stream to its end; to cancel the result ends the reading."""
+
+        async def read() -> None:
+            try:
+                host = self._hosts.at(stream.service).host
+            except OperationsError as error:
+                stream.end(error)
+            else:
+                await read_to_end(host, stream)
+
+        return self._background.run(read)
 
     def close(self, *, at_exit: bool = False) -> None:
         """Stop asking, end every wait with WatchStopped, which is left out at exit, and end the thread."""

@@ -45,6 +45,8 @@ _TOKENS = re.compile(
     r"|\(token\)\*+",
     re.ASCII | re.IGNORECASE,
 )
+# What a terminal obeys: CSI and OSC sequences (ECMA-48), colours above all.
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 HIDDEN = "(token)"
 """What stands in place of a token."""
 
@@ -85,10 +87,18 @@ def printable(text: str) -> str:
     return _drawn(masked(text))
 
 
-def log_line(text: str, limit: int = 300) -> str:
-    """Make a line of a log safe to show, in so many characters: like `one_line`, with its spaces and tabs kept."""
-    kept = printable(text[: 4 * limit].rstrip().replace("\r", " ").replace("\n", " "))
-    return f"{kept[: limit - 1]}…" if len(kept) > limit or len(text) > 4 * limit else kept
+def log_text(text: str, limit: int = 500) -> str:
+    """Make a line of a log safe to show: like `printable`, cut to so many characters, without colours.
+
+    Of a progress bar that was drawn over and over, the last drawing is kept.
+    """
+    text = text.rstrip("\r")
+    text = text[text.rfind("\r") + 1 :]
+    whole, text = len(text), text[: 8 * limit]
+    if "\x1b" in text:
+        text = _ESCAPES.sub("", text)
+    text = printable(text.replace("\n", " ").expandtabs())
+    return text[: limit - 1] + "…" if len(text) > limit or whole > 8 * limit else text
 
 
 def _drawn(text: str) -> str:

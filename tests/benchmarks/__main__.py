@@ -9,7 +9,19 @@ from pathlib import Path
 
 from .report import Row, as_json, machine, table
 
-NAMES = ("throughput", "busy", "calls", "scale", "waiters", "neighbour", "outage", "startup", "expected", "payloads")
+NAMES = (
+    "throughput",
+    "busy",
+    "calls",
+    "scale",
+    "waiters",
+    "neighbour",
+    "outage",
+    "startup",
+    "expected",
+    "payloads",
+    "logs",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -62,7 +62,7 @@ def test_a_name_that_is_unknown_is_refused(capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit):
         main(["nothing"])
     assert "there is no benchmark nothing" in capsys.readouterr().err
-    assert len(NAMES) == 10
+    assert len(NAMES) == 11
 
 
 def test_the_table_says_which_bars_are_met() -> None:

@@ -18,6 +18,7 @@ from ds_ops_magic.magics.command_line import Subcommand, parser_of
 from ds_ops_magic.magics.subcommands.cancel import CANCEL
 from ds_ops_magic.magics.subcommands.connect import CONNECT
 from ds_ops_magic.magics.subcommands.listing import LIST
+from ds_ops_magic.magics.subcommands.logs import LOGS
 from ds_ops_magic.magics.subcommands.show import GET, WATCH
 from ds_ops_magic.magics.subcommands.wait import WAIT
 
@@ -48,7 +49,7 @@ HELP = Subcommand(
     complete=lambda namespace, ids: list(SUBCOMMANDS),
 )
 
-SUBCOMMANDS: dict[str, Subcommand] = {one.name: one for one in (CONNECT, GET, WAIT, WATCH, CANCEL, LIST, HELP)}
+SUBCOMMANDS: dict[str, Subcommand] = {one.name: one for one in (CONNECT, GET, WAIT, WATCH, CANCEL, LOGS, LIST, HELP)}
 """All subcommands by name, in the order of help and completion."""
 
 _TARGETS = """

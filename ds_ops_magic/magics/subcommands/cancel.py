@@ -49,6 +49,7 @@ def _run(invocation: Invocation) -> Any:
     if not options.wait:
         return invocation.assign(targets.result(operations))
     watch = client.watch(*targets.ids)
+    watch.stderr_lines = invocation.settings.log_lines
     callbacks = invocation.callbacks()
     before = {operation.id for operation in operations if operation.done}
     return invocation.wait_for_result(targets, watch, lambda: _wait_for_cancelled(invocation, watch, before), callbacks)

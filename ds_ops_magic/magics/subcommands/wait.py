@@ -38,6 +38,7 @@ def _run(invocation: Invocation) -> Any:
     callbacks = invocation.callbacks(options.notify)
     targets = _targets(invocation)
     watch = invocation.client_for(targets).watch(*targets.ids)
+    watch.stderr_lines = invocation.settings.log_lines
     mode = "none" if options.quiet else invocation.display_mode
     timeout = invocation.settings.timeout if options.timeout is None else options.timeout
     tell = invocation.teller_of_jobs(targets, watch)

@@ -21,6 +21,7 @@ EXAMPLES = {
     "wait": "{id}",
     "watch": "{id}",
     "cancel": "{id}",
+    "logs": "{id}",
     "list": "",
     "help": "wait",
 }
