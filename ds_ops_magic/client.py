@@ -6,10 +6,10 @@ import functools
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from ds_ops_magic import asking
+from ds_ops_magic.job_calls import JobCalls
 from ds_ops_magic.model import grpc_codes, references
 from ds_ops_magic.model.errors import OperationsError, ServiceRefused
 from ds_ops_magic.model.group_errors import NOT_ASKED, NOT_CANCELLED
-from ds_ops_magic.model.operations import Operations
 from ds_ops_magic.model.waiting import ReturnWhen
 from ds_ops_magic.polling.owner import PollerOwner
 from ds_ops_magic.polling.schedule import Schedule
@@ -17,13 +17,12 @@ from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ds_ops_magic.connection.connection import Connection
     from ds_ops_magic.history.history import EndpointHistory, History
-    from ds_ops_magic.logs import LogRequest
-    from ds_ops_magic.model.log_line import LogLine
     from ds_ops_magic.model.operation import Operation
+    from ds_ops_magic.model.operations import Operations
     from ds_ops_magic.model.references import Reference
     from ds_ops_magic.polling.poller import Poller
     from ds_ops_magic.services.project_links import ProjectLinks
@@ -35,7 +34,7 @@ DEFAULT_RATE = 200.0  # calls per second
 CONNECT_TIMEOUT = 2.0  # seconds
 
 
-class OperationClient:
+class OperationClient(JobCalls):
     """Asks one OperationService about operations, and waits for them.
 
     All its watches share one background poller: one thread, one channel, one rate budget. It starts with the first
@@ -120,7 +119,7 @@ class OperationClient:
             OperationNotFound: The service does not know it.
             OperationsError: The service refused, cannot be read, or did not answer within 10 s (2 s the first time).
         """
-        operation_id = _id_of(operation)
+        operation_id = references.key_to_ask(operation)
         return asking.ask_one(self._poller.started().get, operation_id, self._history_here([operation_id]))
 
     def get_all(self, operations: Iterable[Reference]) -> Operations[Operation]:
@@ -129,7 +128,7 @@ class OperationClient:
         Raises:
             OperationsFailed: Some cannot be had; the error of the one that was asked for alone.
         """
-        ids = _ids_of(operations)
+        ids = references.keys_to_ask(operations)
         return asking.ask_many(self._poller.started().get, ids, self._history_here(ids), NOT_ASKED)
 
     def peek(self, ids: Sequence[str], timeout: float) -> dict[str, Operation]:
@@ -156,7 +155,7 @@ class OperationClient:
             ValueError: It is to be both, graceful and by force.
             OperationsError: As for `get`.
         """
-        operation_id, cancel = _id_of(operation), self._cancel_with(graceful, force, reason)
+        operation_id, cancel = references.key_to_ask(operation), self._cancel_with(graceful, force, reason)
         return asking.ask_one(cancel, operation_id, self._history_here([operation_id]))
 
     def cancel_all(
@@ -167,7 +166,7 @@ class OperationClient:
         Raises:
             OperationsFailed: Some cannot be cancelled; the error of the one that was asked for alone.
         """
-        ids, cancel = _ids_of(operations), self._cancel_with(graceful, force, reason)
+        ids, cancel = references.keys_to_ask(operations), self._cancel_with(graceful, force, reason)
         return asking.ask_many(cancel, ids, self._history_here(ids), NOT_CANCELLED)
 
     def wait(self, operation: Reference, timeout: float | None = None) -> Operation:
@@ -187,11 +186,11 @@ class OperationClient:
             OperationsError: It cannot be waited for: not found, not readable, no permission, no such service.
             TypeError: The timeout is no number; ValueError: it is NaN.
         """
-        return self.wait_all([_id_of(operation)], timeout)[0]
+        return self.wait_all([references.key_to_ask(operation)], timeout)[0]
 
     async def wait_async(self, operation: Reference, timeout: float | None = None) -> Operation:
         """Wait like `wait`, on the running event loop, whichever it is. Cancelling the task stops the watching."""
-        return (await self.wait_all_async([_id_of(operation)], timeout))[0]
+        return (await self.wait_all_async([references.key_to_ask(operation)], timeout))[0]
 
     @overload
     def wait_all(
@@ -251,62 +250,9 @@ class OperationClient:
         Raises:
             NotAnOperation: One of them stands for none; InvalidOperationId: an id is empty or too long.
         """
-        ids = _ids_of(*operations)
+        ids = references.keys_to_ask(*operations)
         poller = self._poller.started()
         return Watch(poller, ids, owner=self, history=self._history_here(ids), links=self._links_by(poller))
-
-    def list_jobs(self, project_id: str, limit: int | None = None) -> Operations[Operation]:
-        """List the jobs of a DataSphere project, those that run first, then the newest; to be waited for as they are.
-
-        The service tells of a job neither the exit code of its program nor its progress: the operation that executes
-        it does.
-
-        Args:
-            project_id: The project, as the console shows it.
-            limit: The most jobs to return; None for all. All of its pages are asked for in any case.
-
-        Raises:
-            OperationsError: There is no such project here, no permission to see its jobs, or no answer.
-        """
-        from ds_ops_magic.services.job_lists import list_jobs
-
-        poller = self._poller.started()
-        found = list_jobs(lambda call: asking.result_of(poller.call(call, project_id, "list")), project_id)
-        return Operations(found[:limit])
-
-    def logs(
-        self,
-        operation: Reference,
-        follow: bool = True,
-        tail: int | None = None,
-        sources: Iterable[str] | None = ("stdout", "stderr"),
-    ) -> Iterator[LogLine]:
-        """Read the log of a DataSphere job line by line: each line once, in order, however often the stream is cut.
-
-        It reads no faster than it is iterated over. Reading never starts or changes a job.
-
-        Args:
-            operation: The operation that executes the job, given as for `get`.
-            follow: Whether to go on until the job has ended; else what is there now is read.
-            tail: How many of the last lines to begin with; None for all, 0 for what comes from now on. A log can only
-                be read from its beginning: of more than 10 MB, or 3 s, they are the last of these.
-            sources: Whose lines: ``stdout``, ``stderr``, paths of files that the job has named; None for all.
-
-        Raises:
-            OperationsError: While iterating: it is no job, its service has no logs, or as for `get`.
-            WaitInterrupted: While iterating: Stop was pressed as it waited for lines.
-        """
-        return self._log(operation, follow, tail, sources).lines()
-
-    def logs_async(
-        self,
-        operation: Reference,
-        follow: bool = True,
-        tail: int | None = None,
-        sources: Iterable[str] | None = ("stdout", "stderr"),
-    ) -> AsyncIterator[LogLine]:
-        """Read like `logs`, on the running event loop, whichever it is."""
-        return self._log(operation, follow, tail, sources).lines_async()
 
     def close(self) -> None:
         """Stop all watching, close the channel and end the thread. The operations go on."""
@@ -326,12 +272,6 @@ class OperationClient:
             self._links = ProjectLinks(self.connection.console, poller.call_later)
         return self._links
 
-    def _log(self, operation: Reference, *how: Any) -> LogRequest:
-        from ds_ops_magic.logs import LogRequest
-
-        operation_id = _id_of(operation)
-        return LogRequest(operation_id, lambda: self.watch(operation_id), *how)
-
     def _history_here(self, asked: Sequence[str] = ()) -> EndpointHistory | None:
         """Return the history of this service, with a record of each operation that is asked about."""
         if self.history is None:
@@ -340,11 +280,3 @@ class OperationClient:
         if asked:
             here.record_request(asked)
         return here
-
-
-def _id_of(operation: Reference) -> str:
-    return references.check_id(references.only_id_of(operation))
-
-
-def _ids_of(*operations: Reference | Iterable[Reference]) -> list[str]:
-    return [references.check_id(found) for found in references.ids_of(*operations)]

@@ -133,6 +133,16 @@ def ids_of(*values: object) -> Iterator[str]:
             yield from ids_in(value, "what was given" if len(values) == 1 else f"argument {number}")
 
 
+def key_to_ask(value: object) -> str:
+    """Return the key of what stands for one operation, fit to be asked about; raises as `only_id_of` and `check_id`."""
+    return check_id(only_id_of(value))
+
+
+def keys_to_ask(*values: object) -> list[str]:
+    """Return the keys of what stands for operations, which may be asked about; raises as `ids_of` and `check_id`."""
+    return [check_id(found) for found in ids_of(*values)]
+
+
 def check_id(key: str) -> str:
     """Return a key that may be asked about; InvalidOperationId where the id in it is empty, too long or not text."""
     if not key:
