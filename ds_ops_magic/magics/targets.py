@@ -115,6 +115,14 @@ def connection_target(word: str | None, scope: Scope) -> Any:
     return scope.names.get(word, word)
 
 
+def text_of(word: str, scope: Scope) -> str:
+    """Return the text that a word stands for: that of a variable or of ``{an expression}``, else the word itself."""
+    if word.startswith("{") and word.endswith("}"):
+        return str(_evaluate(word[1:-1], scope))
+    value = scope.names.get(word, word)
+    return value if isinstance(value, str) else word
+
+
 def _resolve_word(word: str, scope: Scope, ids_read: list[str]) -> Targets:
     if word.startswith("{") and word.endswith("}"):
         return resolve_value(_evaluate(word[1:-1], scope), word, ids_read)

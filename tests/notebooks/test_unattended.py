@@ -62,7 +62,7 @@ Program = Callable[[Path, Path, dict[str, str]], object]
 
 
 def run(program: Program, notebook: Path, folder: Path) -> object:
-    """Run a notebook under a program; yandex_cloud.ipynb finds a cloud, the others none."""
+    """Run a notebook under a program; datasphere_job.ipynb finds a cloud, the others none."""
     folder.mkdir()
     with contextlib.ExitStack() as stack:
         found = stack.enter_context(cloud.running_cloud(folder)) if notebook == cloud.NOTEBOOK else {}

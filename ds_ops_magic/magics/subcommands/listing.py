@@ -10,6 +10,7 @@ from IPython.core.error import UsageError
 from ds_ops_magic.connection.addresses import service_name
 from ds_ops_magic.magics.command_line import Subcommand, add_output, count, seconds
 from ds_ops_magic.magics.recent import required
+from ds_ops_magic.magics.targets import text_of
 from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.util.text import counted, tidy
 
@@ -26,7 +27,9 @@ _REFRESH_TIMEOUT = 5.0
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--project", metavar="ID", help="ask the cloud for the jobs of a project of DataSphere instead")
+    parser.add_argument(
+        "--project", metavar="ID", help="ask the cloud for the jobs of a project of DataSphere (an id or a variable)"
+    )
     parser.add_argument("--running", action="store_true", help="only those that have not ended")
     parser.add_argument("--limit", type=count, default=20, metavar="N", help="at most so many (20)")
     parser.add_argument("--since", type=seconds, metavar="TIME", help="only those used in the last 30m, 12h, 2d")
@@ -46,12 +49,13 @@ def _jobs(invocation: Invocation) -> Listing:
     if options.since is not None or options.all:
         raise UsageError("%op list: --since and --all are about what was followed from here: leave out --project.")
     client, now = invocation.client(), time.time()
-    found = client.list_jobs(options.project)
+    project_id = text_of(options.project, invocation.scope)
+    found = client.list_jobs(project_id)
     if options.running:
         found = found.running
     here = client.connection.service_key
     records = [record_of(here, job.id, job, used_at=now, seen_at=now) for job in found[: options.limit]]
-    project = tidy(options.project, 60)
+    project = tidy(project_id, 60)
     remarks = [] if found else [f"No job of project {project} {'runs' if options.running else 'is known'}."]
     if len(found) > len(records):
         remarks.append(f"{len(records):,} of {counted(len(found), 'job')} shown; --limit {len(found)} shows all.")

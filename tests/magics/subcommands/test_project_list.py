@@ -49,6 +49,11 @@ def test_those_that_run_come_first_and_can_be_waited_for(run: Op, jobs: ProjectJ
     assert run("wait job:lost").id == "job:lost"
 
 
+def test_the_project_is_an_id_a_variable_or_an_expression(run: Op, jobs: ProjectJobs, shell: Any) -> None:
+    shell.user_ns.update(mine=PROJECT, other={"id": PROJECT})
+    assert len(run("list --project mine")) == len(run("list --project {other['id']}")) == 3
+
+
 def test_some_of_them(run: Op, jobs: ProjectJobs) -> None:
     found = run(f"list --project {PROJECT} --limit 1")
     assert [record.id for record in found] == ["job:lost"]
