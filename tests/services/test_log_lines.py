@@ -26,9 +26,7 @@ def test_where_it_is_cut_makes_no_difference(seed: int) -> None:
     words = ["", "x", "строка", "日本 😀", "50%\r100%", "\r", "y" * 300, "ы" * (LONGEST_LINE // 2), "z" * LONGEST_LINE]
     ends = [b"\n", b"\r\n"]
     logs = {
-        source: b"".join(
-            chance.choice(words).encode() + chance.choice(ends) + chance.randbytes(3) for _ in range(60)
-        )
+        source: b"".join(chance.choice(words).encode() + chance.choice(ends) + chance.randbytes(3) for _ in range(60))
         for source in ("stdout", "stderr", "a/b.log")
     }
     whole = assembled([(source, log) for source, log in logs.items() if log])
