@@ -44,7 +44,7 @@ def job_id_of(key: str, operation: Operation) -> str:
     found = str(metadata.job.id) if hasattr(metadata, "job") else ""
     if not found:
         raise OperationsError(
-            f"{shown_id(key)} has no log: it is no DataSphere job, and the logs of jobs are all that can be read."
+            f"{shown_id(key)} has no log: it names no DataSphere job, and the logs of jobs are all that can be read."
         )
     return found
 
