@@ -129,3 +129,14 @@ def test_a_failure_is_saved_with_the_end_of_its_stderr(kernel: Kernel, job: Job)
         assert "line 49" not in str(kernel.run("%op wait op1").displays)
     finally:
         kernel.ok("%config OpMagics.log_lines = 20")
+
+
+def test_a_watch_in_the_background_has_it_too(kernel: Kernel, job: Job) -> None:
+    request = kernel.send("%config OpMagics.display = 'html'\nw = %op watch op1", page=True)
+    kernel.cell(request)
+    job.write(("stderr", b"Killed\n"))
+    job.end(error=(9, "boom"))
+    updated = "update_display_data"
+    kernel.until(
+        lambda: any("| Killed" in str(one["content"]) for one in kernel.messages if one["msg_type"] == updated)
+    )
