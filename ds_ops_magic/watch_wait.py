@@ -74,8 +74,7 @@ class WatchWait:
         deadline = self._deadline(timeout, return_when, time.monotonic())
         with self._logged(deadline):
             self._block(lambda: self._is_over(deadline), deadline, tick)
-            with self._stderr(deadline, time.monotonic()) as reading:
-                self._block(lambda: reading.is_over, reading.deadline, tick)
+            self.read_stderr(deadline, tick)
             return self._outcome(deadline)
 
     def wait_until(
@@ -98,6 +97,11 @@ class WatchWait:
         deadline = Deadline.of(timeout, ReturnWhen.ALL, time.monotonic(), once=0.0)
         self._block(lambda: condition() or self.done or self._is_stopped(), deadline, tick)
         return condition()
+
+    def read_stderr(self, deadline: Deadline, tick: Callable[[], object] | None = None) -> None:
+        """Read the end of stderr of what has failed, for 3 s at most: for who shows what nobody waits for."""
+        with self._stderr(deadline, time.monotonic()) as reading:
+            self._block(lambda: reading.is_over, reading.deadline, tick)
 
     async def wait_async(
         self, timeout: float | None = None, return_when: ReturnWhen = ReturnWhen.ALL

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import threading
 import time
 import tracemalloc
@@ -20,6 +19,7 @@ from tests.support.scripted_logs import (
     LogServer,
     cut,
     cut_anywhere,
+    seeded,
     standing_still,
     until_the_end,
     what_is_there,
@@ -53,7 +53,7 @@ def in_background(work: Callable[[], Any]) -> threading.Thread:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_cut_anywhere(job: Job, client: OperationClient, seed: int) -> None:
-    chance = random.Random(seed)
+    chance = seeded(seed)
     for piece in cut("".join(f"{line}\n" for line in LINES).encode(), chance, 300):
         job.write(("stdout", piece))
     codes = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED)

@@ -45,6 +45,7 @@ VALUES = [
     operation(done=True, response=packed(job_response(137, a="not found"))),
     ds_ops_magic.Progress(0.5, "half"),
     ds_ops_magic.UnknownPayload("x/a.B", 3),
+    ds_ops_magic.LogLine(("stdout", "a line", None)),
     ds_ops_magic.Update("op1", None, FAILED),
     ds_ops_magic.Schedule(fraction=0.2),
     *ds_ops_magic.ReturnWhen,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,10 @@ from ds_ops_magic.display import render
 from ds_ops_magic.display.panel import live_panel, static_panel
 from ds_ops_magic.display.redraw import RedrawThread
 from ds_ops_magic.display.text_display import SHOW_AFTER, Display, publish
-from ds_ops_magic.model.errors import thread_limit
+from ds_ops_magic.model.errors import OperationsError, thread_limit
+from ds_ops_magic.model.outcome import Status
+from ds_ops_magic.model.waiting import Deadline, ReturnWhen
+from ds_ops_magic.util import threads
 from ds_ops_magic.util.threads import ThreadLimitReached
 
 if TYPE_CHECKING:
@@ -89,7 +94,18 @@ class HtmlDisplay(Display):
         if not (self._watch.done or self._watch.view().stopped):
             return False
         self.finish()
+        ends = {operation.status for operation in self._watch.operations if operation is not None}
+        if self._watch.stderr_lines and Status.FAILED in ends:
+            # Not here, where the panels of all others are drawn: it may take seconds.
+            with contextlib.suppress(ThreadLimitReached):
+                threads.start(threading.Thread(target=self._add_stderr, name="ds_ops_magic stderr", daemon=True))
         return True
+
+    def _add_stderr(self) -> None:
+        with contextlib.suppress(OperationsError):
+            self._watch.read_stderr(Deadline.of(None, ReturnWhen.ALL, 0.0, once=0.0))
+        if any(entry.stderr for entry in self._watch.view().entries):
+            self._handle.update(render.bundle(static_panel(self._watch)), raw=True)
 
 
 class WidgetDisplay(HtmlDisplay):

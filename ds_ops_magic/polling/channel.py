@@ -61,6 +61,7 @@ class Channel:
         self._pauses = 0
         self._loop = asyncio.get_running_loop()
         self._overdue_at: dict[grpc.aio.Call, float] = {}  # the calls under way
+        self._readers: dict[grpc.aio.Call, asyncio.Task[Any]] = {}  # of those that many messages answer
         self._next_check: asyncio.TimerHandle | None = None
         self._given_up_at = 0.0
 
@@ -78,7 +79,10 @@ class Channel:
     async def stream(
         self, method: str, request: bytes, timeout: float, *, wait_for_ready: bool = False
     ) -> AsyncGenerator[bytes, None]:
-        """Make a call that many messages answer. One that a fork cuts ends as CANCELLED; raises CallFailed."""
+        """Make a call that many messages answer; raises CallFailed. A fork cuts it, and may cancel the task that reads.
+
+        Cut while it waits for a message, it ends as CANCELLED.
+        """
         while not self._opened.is_set():
             await self._opened.wait()
         make = getattr(self._channel, "unary_stream", None)
@@ -88,9 +92,13 @@ class Channel:
             request, timeout=timeout, metadata=self._connection.metadata(), wait_for_ready=wait_for_ready
         )
         self._overdue_at[call] = self._loop.time() + timeout + 1.0
+        if (task := asyncio.current_task()) is not None:
+            self._readers[call] = task
+        del task
         self._check_later()
         try:
-            async for message in call:
+            # Not `async for`: its iterator and the call would refer to each other, and so keep the channel open.
+            while (message := await call.read()) is not grpc.aio.EOF:
                 yield self._connection.without_secrets(message, request)
             return
         except asyncio.CancelledError:
@@ -102,11 +110,16 @@ class Channel:
             failed = CallFailed(code, "the stream was cut on this side")
         except grpc.RpcError as error:
             failed = self._failed(error)
+        except Exception as error:  # of a call that gRPC cannot even make, as in `_attempt`
+            error.with_traceback(None)
+            failed = CallFailed("INTERNAL", f"gRPC could not make the call ({type(error).__name__})")
         finally:
             if not call.done():
                 call.cancel()
                 self._given_up_at = self._loop.time()
             del self._overdue_at[call]
+            self._readers.pop(call, None)
+        del make, call  # the traceback holds this frame, and they the channel
         raise failed
 
     async def close(self) -> None:
@@ -129,6 +142,8 @@ class Channel:
             return
         for call in self._overdue_at:
             self._overdue_at[call] = _PAUSED
+        for reader in self._readers.values():
+            reader.cancel()  # it may be busy with a message, and would not notice that its stream was cut
         await self.close()
         while self._overdue_at and self._pauses:  # until no call that was under way refers to the channel
             await asyncio.sleep(0.001)

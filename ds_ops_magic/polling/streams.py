@@ -138,6 +138,8 @@ class _Reading:
                 if now - max(self._last_came, over_since) >= patience:
                     break
             if reading.done():
+                if reading.cancelled():
+                    raise CallFailed("CANCELLED", "the channel was closed for a fork")
                 reading.result()
         finally:
             if not reading.done():

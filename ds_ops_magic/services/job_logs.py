@@ -48,7 +48,7 @@ def job_id_of(key: str, operation: Operation) -> str:
     job = job_of(operation)
     if job is None:
         raise OperationsError(
-            f"{shown_id(key)} has no log: it is no DataSphere job, and the logs of jobs are all that can be read."
+            f"{shown_id(key)} has no log: it names no DataSphere job, and the logs of jobs are all that can be read."
         )
     return job.id
 

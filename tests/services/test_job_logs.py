@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from ds_ops_magic.model.waiting import Patience
 from ds_ops_magic.services.job_logs import JobLog, job_id_of
 from ds_ops_magic.services.log_readers import LogReader
 from tests.support.messages import operation, packed
-from tests.support.scripted_logs import cut, log_message
+from tests.support.scripted_logs import cut, log_message, seeded
 
 LINES = [f"{number} строка 😀" for number in range(100_000)]
 
@@ -38,7 +37,7 @@ def job_log(**how: Any) -> tuple[JobLog, LogReader]:
 
 
 def test_a_thousand_cuts() -> None:
-    chance = random.Random(1)
+    chance = seeded(1)
     served = answers(cut("".join(f"{line}\n" for line in LINES).encode(), chance, 1200))
 
     async def read() -> list[str]:
@@ -93,7 +92,7 @@ def test_the_job_of_an_operation() -> None:
     assert job_id_of("op1", operation(metadata=packed(metadata))) == "bt1job"
     assert job_id_of("job:bt1abc", operation()) == "bt1abc"
     for other in (operation(), operation(metadata=packed(ExecuteProjectJobMetadata()))):
-        with pytest.raises(OperationsError, match=r"op1 has no log: it is no DataSphere job") as caught:
+        with pytest.raises(OperationsError, match=r"op1 has no log: it names no DataSphere job") as caught:
             job_id_of("op1", other)
         assert "\n" not in str(caught.value)
 

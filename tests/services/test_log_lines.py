@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from ds_ops_magic.services.log_lines import LONGEST_LINE, MOST_SOURCES, LineAssembler
-from tests.support.scripted_logs import cut
+from tests.support.scripted_logs import cut, seeded
 
 
 def assembled(pieces: list[tuple[str, bytes]]) -> dict[str, list[str]]:
@@ -22,7 +20,7 @@ def assembled(pieces: list[tuple[str, bytes]]) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_where_it_is_cut_makes_no_difference(seed: int) -> None:
-    chance = random.Random(seed)
+    chance = seeded(seed)
     words = ["", "x", "строка", "日本 😀", "50%\r100%", "\r", "y" * 300, "ы" * (LONGEST_LINE // 2), "z" * LONGEST_LINE]
     ends = [b"\n", b"\r\n"]
     logs = {
@@ -49,7 +47,7 @@ def test_an_unfinished_line_is_one_at_the_end() -> None:
 @pytest.mark.parametrize("longest", [1000, 20_000_000])
 def test_ten_megabytes_without_a_line_feed(longest: int) -> None:
     log = ("я" * 5_000_000).encode()
-    pieces = cut(log, random.Random(1), longest)
+    pieces = cut(log, seeded(1), longest)
     assembler = LineAssembler()
     texts, most = [], 0
     for piece in pieces:

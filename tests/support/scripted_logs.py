@@ -24,6 +24,10 @@ Piece = tuple[str, bytes]
 """A message of a log: ``stdout``, ``stderr`` or the path of a file, and what was written."""
 
 
+def seeded(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311  # a test is to come out the same
+
+
 def log_message(source: str, content: bytes, created_at: float | None = 1_700_000_000.0) -> LogMessage:
     made = LogMessage(content=content)
     if source in ("stdout", "stderr"):

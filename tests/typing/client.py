@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from typing_extensions import assert_type
 from yandexcloud.operations import OperationError
 
@@ -11,6 +13,7 @@ from ds_ops_magic import (
     FIRST_FAILURE,
     History,
     Job,
+    LogLine,
     Operation,
     OperationClient,
     Operations,
@@ -47,6 +50,10 @@ assert_type(watch.wait(), Operations[Operation | None])
 for change in watch:
     assert_type(change, Update)
 
+for line in client.logs("a", follow=False, tail=20, sources=None):
+    assert_type(line, LogLine)
+    assert_type((line.source, line.text, line.created_at), tuple[str, str, datetime | None])
+
 Schedule(longest="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 client.wait_all(["a"], 5, "FIRST")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
 client.wait(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -61,6 +68,8 @@ async def in_a_loop() -> None:
     assert_type(await watch, Operations[Operation | None])
     async for change in watch:
         assert_type(change, Update)
+    async for line in client.logs_async("a"):
+        assert_type(line, LogLine)
 
 
 class TuningTask:

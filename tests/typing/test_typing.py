@@ -14,7 +14,8 @@ import pytest
 
 from tests.support import REPOSITORY
 
-GIVEN = "id, other_id, project_id = 'bt1k9s3c2nq8r5v7m0fd', 'bt1aaaaaaaaaaaaaaaaa', 'bt1bbbbbbbbbbbbbbbbb'\n"  # what the examples take for granted
+# What the examples take for granted.
+GIVEN = "id, other_id, project_id = 'bt1k9s3c2nq8r5v7m0fd', 'bt1aaaaaaaaaaaaaaaaa', 'bt1bbbbbbbbbbbbbbbbb'\n"
 PYRIGHT = {
     "extraPaths": [str(REPOSITORY)],
     "pythonVersion": "3.10",

@@ -40,6 +40,7 @@ def _watch(invocation: Invocation) -> Watch:
     targets = invocation.targets()
     callbacks = invocation.callbacks(invocation.options.notify)
     watch = invocation.client_for(targets).watch(*targets.ids)
+    watch.stderr_lines = invocation.settings.log_lines
     notify.call_when_over(watch, callbacks, lambda: targets.result(watch.operations))
     invocation.session.watches.add(watch)
     invocation.assign(watch)

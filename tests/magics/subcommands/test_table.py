@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ds_ops_magic.magics.command_line import parse, parser_of
 from ds_ops_magic.magics.invocation import Invocation
 from ds_ops_magic.magics.subcommands import OVERVIEW, SUBCOMMANDS
 from ds_ops_magic.magics.targets import scope_of
+from tests.support.scripted_logs import Job, LogServer
 
 # What follows each subcommand in a plain line of it.
 EXAMPLES = {
@@ -25,6 +27,15 @@ EXAMPLES = {
     "list": "",
     "help": "wait",
 }
+
+
+@pytest.fixture
+def log_server() -> Iterator[LogServer]:
+    job = Job()
+    job.write(("stdout", b"a line\n"))
+    job.end()
+    with LogServer(job) as server:
+        yield server
 
 
 class Recorded(Namespace):
@@ -42,10 +53,15 @@ def test_each_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("name", SUBCOMMANDS)
-def test_it_takes_what_its_parser_gives(name: str, shell: Any, operation_service: LocalService) -> None:
+def test_it_takes_what_its_parser_gives(
+    name: str, shell: Any, operation_service: LocalService, log_server: LogServer
+) -> None:
     shell.run_line_magic("op", f"connect {operation_service.address};")
     ids = [operation_service.simulate(seconds).id for seconds in (0, 60)]
     shell.run_line_magic("op", f"get {' '.join(ids)};")  # for `list` to list
+    if name == "logs":
+        shell.run_line_magic("op", f"connect {log_server.address};")
+        ids = [log_server.job.operation_id]
     magics = shell.magics_manager.registry["OpMagics"]
     words = EXAMPLES[name].format(address=operation_service.address, id=ids[0])
     parsed = parse(SUBCOMMANDS[name], words.split())
