@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.model.errors import thread_limit
 from ds_ops_magic.util.threads import DaemonThreads, ThreadLimitReached
@@ -26,6 +26,8 @@ _THREADS = 16
 
 class StubChannel:
     """The part of ``grpc.aio.Channel`` that is used: calls of raw bytes, and closing. A few threads make the calls.
+
+    It has no streams: each would hold a thread.
 
     Args:
         client: Makes a stub of its class; it may block.
@@ -57,9 +59,6 @@ class StubChannel:
             return future
 
         return call
-
-    def unary_stream(self, path: str) -> Callable[..., _NoStream]:
-        return lambda *_, **__: _NoStream()
 
     async def close(self, grace: float | None) -> None:
         self._threads.shutdown(wait=False)
@@ -95,21 +94,6 @@ class StubChannel:
             return getattr(self._stubs[service], name), GetMessageClass(request)
         except (ImportError, AttributeError, KeyError, RuntimeError):  # as of one whose yandexcloud is older
             raise _error("UNIMPLEMENTED", f"the given SDK has no {short}") from None
-
-
-class _NoStream:
-    """A stream of answers that does not begin: the stubs of an SDK would hold a thread for each."""
-
-    def __aiter__(self) -> _NoStream:
-        return self
-
-    async def __anext__(self) -> NoReturn:
-        raise _error("UNIMPLEMENTED", "no streams by the public names of the given SDK")
-
-    read = __anext__
-
-    def cancel(self) -> bool:
-        return False
 
 
 def _error(code: str, message: str) -> grpc.RpcError:

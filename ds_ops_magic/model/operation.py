@@ -176,7 +176,7 @@ class Operation:
     @cached_property
     def progress(self) -> Progress:
         """How far it is, as far as its metadata says."""
-        return progress_of(self.metadata)
+        return progress_of(self.metadata, ended=self.done)
 
     @property
     def kind(self) -> str:

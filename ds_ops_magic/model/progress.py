@@ -51,13 +51,16 @@ class _Number(NamedTuple):
     sent: bool  # a zero that is not known to have been sent may just be unset
 
 
-def progress_of(metadata: object) -> Progress:
-    """Read progress out of decoded metadata; a fraction out of range is clamped, NaN is unknown. It never raises."""
+def progress_of(metadata: object, *, ended: bool = False) -> Progress:
+    """Read progress out of decoded metadata; a fraction out of range is clamped, NaN is unknown. It never raises.
+
+    Of an operation that has ended, the words about its status are no progress.
+    """
     if not isinstance(metadata, Message):
         return Progress()
     numbers = _numbers(metadata)
     found = _nested(metadata) or _counts(numbers) or _percentage(numbers) or Progress()
-    return found if found.text else Progress(found.fraction, _status_details(metadata))
+    return found if found.text or ended else Progress(found.fraction, _status_details(metadata))
 
 
 def _status_details(metadata: Message) -> str | None:

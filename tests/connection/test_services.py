@@ -40,7 +40,6 @@ SECRET = "t1.s3cr3t-t0ken"
 OPERATION_GET = "/yandex.cloud.operation.OperationService/Get"
 JOB_GET = "/yandex.cloud.datasphere.v2.jobs.ProjectJobService/Get"
 PROJECT_GET = "/yandex.cloud.datasphere.v2.ProjectService/Get"
-READ_LOGS = "/yandex.cloud.datasphere.v2.jobs.ProjectJobService/ReadLogs"
 MODELS = "ai-foundation-models"
 
 
@@ -168,21 +167,3 @@ def test_what_stubs_do_not_have(connection: Connection, path: str, said: str) ->
     failed: Any = caught.value
     assert (failed.code(), failed.details()) == (grpc.StatusCode.UNIMPLEMENTED, said)
     assert failed.trailing_metadata() == ()
-
-
-@pytest.mark.parametrize("connection", [StubConnection], indirect=True)
-def test_stubs_give_no_streams(connection: Connection) -> None:
-    async def read() -> None:
-        channel: Any = connection.channel((), "datasphere")
-        call = channel.unary_stream(READ_LOGS)(b"", timeout=1, metadata=())
-        assert call.cancel() is False
-        with pytest.raises(grpc.RpcError) as caught:
-            await call.read()
-        failed: Any = caught.value
-        assert failed.code() is grpc.StatusCode.UNIMPLEMENTED
-        with pytest.raises(grpc.RpcError):
-            async for _ in call:
-                pass
-        await channel.close(None)
-
-    asyncio.run(read())

@@ -13,8 +13,8 @@ from ds_ops_magic.connection.sdk import StubConnection
 from ds_ops_magic.model.errors import OperationsError
 from ds_ops_magic.model.ids import OPERATION
 from ds_ops_magic.model.waiting import Patience
+from ds_ops_magic.polling.host import Host
 from ds_ops_magic.polling.retry import CallFailed
-from ds_ops_magic.polling.service import OperationService
 from ds_ops_magic.polling.streams import read_to_end
 from ds_ops_magic.services.job_logs import READ_LOGS, JobLog
 from ds_ops_magic.services.log_readers import LogReader, Room
@@ -24,9 +24,9 @@ from tests.support.following import lasting, poller_threads, until
 from tests.support.scripted_logs import Job, LogServer, standing_still, until_the_end
 
 
-async def drained(service: OperationService, log: JobLog, timeout: float = 30.0) -> CallFailed | None:
+async def drained(host: Host, log: JobLog, timeout: float = 30.0) -> CallFailed | None:
     try:
-        async for answer in service.stream(READ_LOGS, "op1", log.request(), timeout):
+        async for answer in host.stream(READ_LOGS, "op1", log.request(), timeout):
             log.take(answer)
     except CallFailed as failed:
         return failed
@@ -60,7 +60,7 @@ def test_a_stream_ends_though_grpc_forgets_its_deadline() -> None:
     job = Job()
     job.stream = standing_still
     with LogServer(job) as server, lasting(1.0, 3.5):
-        failed = calling(WithoutDeadlines(server.address), lambda service: drained(service, job_log(job)[0], 0.1))
+        failed = calling(WithoutDeadlines(server.address), lambda host: drained(host, job_log(job)[0], 0.1))
     assert failed is not None
     assert failed.code == "DEADLINE_EXCEEDED"
 
@@ -69,11 +69,11 @@ def test_a_quiet_stream_is_no_silence_of_the_service() -> None:
     job = Job()
     job.stream = standing_still
 
-    async def work(service: OperationService) -> None:
-        failed = await drained(service, job_log(job)[0], 0.2)
+    async def work(host: Host) -> None:
+        failed = await drained(host, job_log(job)[0], 0.2)
         assert failed is not None
         assert failed.code == "DEADLINE_EXCEEDED"
-        assert (service.health.failures, service.health.current.silent_for) == (0, None)
+        assert (host.health.failures, host.health.current.silent_for) == (0, None)
 
     with LogServer(job) as server:
         calling(server, work)
@@ -82,7 +82,7 @@ def test_a_quiet_stream_is_no_silence_of_the_service() -> None:
 def test_a_stream_that_cannot_be_asked_for_tells_no_secret() -> None:
     job = Job()
     with LogServer(job) as server:
-        failed = calling(OddToken(server.address), lambda service: drained(service, job_log(job)[0]))
+        failed = calling(OddToken(server.address), lambda host: drained(host, job_log(job)[0]))
     assert failed is not None
     assert failed.code == "INTERNAL"
     assert "s3cr3t" not in failed.message
@@ -97,7 +97,7 @@ def test_an_sdk_that_only_makes_single_calls() -> None:
     job = Job()
     log, _ = job_log(job)
 
-    calling(StubConnection(Sdk()), lambda service: read_to_end(service, log))
+    calling(StubConnection(Sdk()), lambda host: read_to_end(host, log))
     assert isinstance(log.error, OperationsError)
     assert str(log.error).splitlines()[:2] == [
         "op1: its service has no logs that can be read.",
@@ -112,14 +112,14 @@ def test_a_fork_cuts_a_stream_which_goes_on_afterwards() -> None:
     for number in range(20):
         job.write(("stdout", b"%d %s\n" % (number, b"x" * 100)))
 
-    async def work(service: OperationService) -> list[str]:
+    async def work(host: Host) -> list[str]:
         quick, slow = job_log(job), job_log(job, waits=True, room=Room(size=500))
-        reading = [asyncio.create_task(read_to_end(service, log)) for log, _ in (quick, slow)]
+        reading = [asyncio.create_task(read_to_end(host, log)) for log, _ in (quick, slow)]
         await asyncio.to_thread(until, lambda: quick[1].held() and slow[1].is_full)
-        service.channel.pause()
-        await asyncio.wait_for(service.channel.close_while_paused(), 1.0)
+        host.channel.pause()
+        await asyncio.wait_for(host.channel.close_while_paused(), 1.0)
         await asyncio.to_thread(until, lambda: not any("_poll_wrapper" in name for name in poller_threads(before)), 2.0)
-        service.channel.resume()
+        host.channel.resume()
         job.end()
         found = []
         while not all(task.done() for task in reading):
