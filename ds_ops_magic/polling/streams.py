@@ -33,6 +33,7 @@ _CHECK_INTERVAL = 0.25  # seconds between two looks at whether a stream that sta
 class Stream(Protocol):
     """What is read: where to go on, and who takes the answers. All of it is called on the poller's loop."""
 
+    service: str  # whose host is asked, by its id in endpoint discovery
     method: str
     operation_id: str
     patience: Patience

@@ -62,6 +62,7 @@ class JobLog:
         until: Lines of later than that end the reading, where the log is read as it is now; UTC.
     """
 
+    service = "datasphere"
     method = READ_LOGS
 
     def __init__(
