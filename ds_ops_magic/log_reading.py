@@ -12,6 +12,7 @@ from ds_ops_magic.model.wait_errors import stopped
 from ds_ops_magic.model.waiting import Deadline, Patience
 from ds_ops_magic.services.job_logs import JobLog, job_id_of
 from ds_ops_magic.services.log_readers import LogReader, Room
+from ds_ops_magic.util import fork
 from ds_ops_magic.util.text import log_text
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class LogReading:
         self._log = log
         self._reader = reader
         self._pending = pending
-        self._close = weakref.finalize(self, close)
+        # In a forked child the locks of what was read in the parent may be held for ever.
+        self._close = weakref.finalize(self, lambda: None if poller.left_in_parent else close())
         self._close.atexit = False
 
     def __enter__(self) -> LogReading:
@@ -60,7 +62,7 @@ class LogReading:
 
     def take(self) -> list[Batch]:
         """Return what has come since the last time."""
-        return self._reader.take()
+        return [] if self._poller.left_in_parent else self._reader.take()
 
     @property
     def dropped(self) -> int:
@@ -111,6 +113,15 @@ class _Shared:
 
 _shared: weakref.WeakKeyDictionary[Poller, dict[str, _Shared]] = weakref.WeakKeyDictionary()
 _lock = threading.RLock()
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.RLock()
+    _shared.clear()
+
+
+fork.register(after_in_child=_renew_lock)
 
 
 def join_log(

@@ -37,20 +37,27 @@ def taken(reading: LogReading) -> list[str]:
     return [text for batch in reading.take() for text in batch.texts()]
 
 
+def first_of(reading: LogReading, number: int) -> list[str]:
+    """Wait for so many lines, which may come one by one."""
+    found: list[str] = []
+    until(lambda: found.extend(taken(reading)) or len(found) >= number)
+    return found
+
+
 def test_one_stream_for_all_who_look(job: Job, client: OperationClient) -> None:
     assert job.reads == []
     with joined(client, job) as first:
         job.write(("stdout", b"one\n"), ("stderr", b"two\n"))
         until(lambda: first.size)
         with joined(client, job, sources=("stdout",)) as second:
-            assert until(lambda: taken(second)) == ["one"]  # of before it came
+            assert first_of(second, 1) == ["one"]  # of before it came
             job.write(("stdout", b"three\n"))
-            assert until(lambda: taken(second)) == ["three"]
-        assert until(lambda: taken(first)) == ["one", "two", "three"]
+            assert first_of(second, 1) == ["three"]
+        assert first_of(first, 3) == ["one", "two", "three"]
         assert (job.most_open, len(job.reads)) == (1, 1)
     until(lambda: job.open == 0)
     with joined(client, job) as again:
-        assert until(lambda: taken(again)) == ["one", "two", "three"]
+        assert first_of(again, 3) == ["one", "two", "three"]
     until(lambda: job.open == 0)
     assert len(job.reads) == 2
 

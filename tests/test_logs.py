@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 import time
 import tracemalloc
@@ -12,8 +13,17 @@ from typing import Any
 import grpc
 import pytest
 
-from ds_ops_magic import LogLine, OperationClient, OperationNotFound, OperationsError, ServiceRefused, WatchStopped
+from ds_ops_magic import (
+    LogLine,
+    OperationClient,
+    OperationNotFound,
+    OperationsError,
+    ServiceRefused,
+    WaitInterrupted,
+    WatchStopped,
+)
 from tests.support.following import client_of, lasting, until
+from tests.support.local_service import in_child
 from tests.support.scripted_logs import (
     Job,
     LogServer,
@@ -157,6 +167,41 @@ def test_nobody_reads_any_more(job: Job, client: OperationClient) -> None:
     until(lambda: job.open == 0)
     assert client.logs("op1") is not None  # not begun: nothing is asked for
     assert len(job.reads) == 1
+
+
+def test_stop(job: Job, client: OperationClient) -> None:
+    job.write(("stdout", b"one\n"))
+    lines = client.logs("op1")
+    assert next(lines).text == "one"
+    timer = threading.Timer(0.3, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+    timer.start()
+    with lasting(0.0, 2.0), pytest.raises(WaitInterrupted, match=r"To go on reading: %op logs op1 -f$"):
+        next(lines)
+    until(lambda: job.open == 0)
+
+
+def test_a_forked_child_reads_nothing_and_the_parent_goes_on(job: Job, client: OperationClient) -> None:
+    job.write(("stdout", b"one\n"))
+    lines = client.logs("op1")
+    assert next(lines).text == "one"
+
+    def refused() -> bool:
+        with pytest.raises(WatchStopped):
+            next(lines)
+        return True
+
+    assert in_child(refused) == 0
+    job.write(("stdout", b"two\n"))
+    job.end()
+    assert [line.text for line in lines] == ["two"]
+
+
+def test_a_watch_opens_no_stream(job: Job, client: OperationClient) -> None:
+    with client.watch("op1") as watch:
+        watch.wait_until(lambda: watch.view().all_seen)
+        job.end()
+        watch.wait()
+    assert job.reads == []
 
 
 def test_a_slow_reader_loses_nothing(job: Job, client: OperationClient) -> None:
