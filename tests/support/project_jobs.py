@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -90,6 +91,10 @@ class ProjectJobs(project_job_service_pb2_grpc.ProjectJobServiceServicer):
         found = list(self.jobs.values())
         end = begin + self.page_size
         return ListProjectJobResponse(jobs=found[begin:end], next_page_token=str(end) if end < len(found) else "")
+
+    def ReadLogs(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:  # noqa: N802
+        self._count("ReadLogs")
+        yield from ()
 
     def _count(self, name: str) -> None:
         with self._lock:
