@@ -138,7 +138,7 @@ class Invocation:
     def tell_jobs(self, targets: Targets, operations: Sequence[Operation | None]) -> None:
         """Say in one line which ids were found to be those of jobs, and not of operations."""
         pairs = dict(zip(targets.ids, operations, strict=True)).items()
-        found = [asked for asked, operation in pairs if operation is not None and is_by_job_id(asked, operation)]
+        found = [asked for asked, operation in pairs if operation is not None and is_by_job_id(asked, operation.id)]
         if found and not self.hidden:
             what = "a job's id" if len(found) == 1 else f"ids of {counted(len(found), 'job')}"
             print(f"%op: {first_ids(found)}: {what}, seen as job:ID; the id of its operation tells more.")

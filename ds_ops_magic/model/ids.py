@@ -16,8 +16,6 @@ from ds_ops_magic.util.text import counted, tidy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ds_ops_magic.model.operation import Operation
-
 MAX_ID_LENGTH = 50
 """The most characters an operation id has (``operation_service.proto``: length ``<=50``)."""
 
@@ -45,9 +43,9 @@ class Job(PickledByName):
         return key_of(JOB, self.id)
 
 
-def is_by_job_id(asked: str, operation: Operation) -> bool:
-    """Tell whether a plain id was asked about, and an operation found that is known by it as a job's."""
-    return operation.id != asked and operation.id == key_of(JOB, asked)
+def is_by_job_id(asked: str, found: str) -> bool:
+    """Tell whether a plain id was asked about, and what was found is known by it as a job's."""
+    return found != asked and found == key_of(JOB, asked)
 
 
 def key_of(service: str, bare_id: str) -> str:

@@ -71,7 +71,7 @@ class Entry(PickledByName):
     @property
     def is_by_job_id(self) -> bool:
         """Whether its id was found to be that of a job, and not of an operation."""
-        return self.operation is not None and is_by_job_id(self.id, self.operation)
+        return self.operation is not None and is_by_job_id(self.id, self.operation.id)
 
     @property
     def failure(self) -> OperationsError | None:
