@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,7 +27,7 @@ class Cloud(NamedTuple):
 
 
 Start = Callable[[str, str], Program]
-"""Starts a program in an environment, by the names of both."""
+"""Starts a program in an environment, by the names of both; ``here`` is the environment of the tests."""
 
 
 @pytest.fixture(scope="session")
@@ -70,11 +71,13 @@ def start(
         "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(cloud.ca),
     }
     told = {"address": cloud.service.address, "ca": str(cloud.ca), "repository": str(REPOSITORY)}
+    told["datasphere"] = str(environments["datasphere"].packages)
     with ExitStack() as stack:
 
         def started(environment: str, name: str) -> Program:
             folder = tmp_path_factory.mktemp(environment)
-            program = Program(environments[environment].python(), name, folder, variables, told)
+            python = Path(sys.executable) if environment == "here" else environments[environment].python()
+            program = Program(python, name, folder, variables, told)
             stack.callback(program.close)
             return program
 

@@ -1,4 +1,4 @@
-"""How our client says that an operation ended, in the words of the vendor's."""
+"""Jobs and their operations, and how our client says that an operation ended, in the words of the vendor's."""
 
 from __future__ import annotations
 
@@ -31,3 +31,8 @@ def as_theirs(ours: Operation | OperationFailed) -> dict[str, Any]:
 
 def error_of(ours: OperationFailed) -> dict[str, Any]:
     return {"code": ours.status.code, "message": ours.status.message}
+
+
+def job_of(operation: Operation) -> str:
+    """Return the id of the job that an operation of the local service runs."""
+    return str(operation.metadata.job.id)  # type: ignore[union-attr]

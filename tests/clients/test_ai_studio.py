@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -20,6 +21,9 @@ CASES: dict[str, dict[str, Any]] = {
     "failing": {"outcome": "failing"},
     "cancelled": {"outcome": "cancelled"},
 }
+
+Case: TypeAlias = tuple[str, str, str]
+ALL: list[Case] = list(itertools.product(CASES, ("wait", "wait_async"), SERVICES))
 
 
 @pytest.fixture(params=SERVICES)
@@ -40,17 +44,30 @@ def as_theirs(ours: Operation | OperationFailed) -> dict[str, Any]:
     return {"response": operation.response.SerializeToString().hex()}  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("wait", ["wait", "wait_async"])
-@pytest.mark.parametrize("name", CASES)
-def test_waiting(name: str, wait: str, service: str, cloud: Cloud, ai_studio: Program, ours: OperationClient) -> None:
-    operation_id = cloud.service.simulate(0.5, **CASES[name]).id
-    theirs = ai_studio.ask(wait, operation_id=operation_id, service=SERVICES[service])
-    mine = waited(ours, key(service, operation_id))
-    assert theirs.result(ANSWER_TIMEOUT) == as_theirs(mine)
+@pytest.fixture(scope="module")
+def ended(cloud: Cloud, ai_studio: Program, ours: OperationClient) -> dict[Case, Any]:
+    """Have both wait for all of them while they run, at once: the id, what theirs said, and what ours did."""
+    found = {}
+    with ThreadPoolExecutor(len(ALL)) as pool:
+        for name, wait, service in ALL:
+            operation_id = cloud.service.simulate(1.0, **CASES[name]).id
+            theirs = ai_studio.ask(wait, operation_id=operation_id, service=SERVICES[service])
+            found[name, wait, service] = operation_id, theirs, pool.submit(waited, ours, key(service, operation_id))
+    return {
+        each: (operation_id, theirs.result(ANSWER_TIMEOUT), mine.result())
+        for each, (operation_id, theirs, mine) in found.items()
+    }
+
+
+@pytest.mark.parametrize(("name", "wait", "service"), ALL)
+def test_waiting(name: str, wait: str, service: str, ended: dict[Case, Any], ai_studio: Program) -> None:
+    operation_id, theirs, mine = ended[name, wait, service]
+    assert theirs == as_theirs(mine)
     assert isinstance(mine, ProgramFailed) == ("return_code" in CASES[name])
     found = ai_studio.call("status", operation_id=operation_id, service=SERVICES[service])
     failed = isinstance(mine, OperationFailed) and not isinstance(mine, ProgramFailed)
     assert found == {"running": False, "succeeded": not failed, "failed": failed}
+    assert failed == ("outcome" in CASES[name])
 
 
 def test_cancel_by_theirs(service: str, cloud: Cloud, ai_studio: Program, ours: OperationClient) -> None:

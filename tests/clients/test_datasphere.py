@@ -11,7 +11,7 @@ import pytest
 from ds_ops_magic import Job, Operation, OperationClient, OperationFailed, Status
 from tests.clients.conftest import Cloud
 from tests.clients.environments import ANSWER_TIMEOUT, Program
-from tests.clients.outcomes import as_theirs, waited
+from tests.clients.outcomes import as_theirs, job_of, waited
 
 DURATION = 2.0  # seconds; less than they wait before they ask again, and more than it takes to begin
 LONG = 600.0
@@ -86,10 +86,6 @@ def ended(cloud: Cloud, datasphere: Program, ours: OperationClient) -> Iterator[
             name: Ended(begun["job"], begun["operation"], theirs.result(ANSWER_TIMEOUT), mine.result(ANSWER_TIMEOUT))
             for name, (begun, theirs, mine) in waiting.items()
         }
-
-
-def job_of(operation: Operation) -> str:
-    return str(operation.metadata.job.id)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -10,7 +10,6 @@ from ds_ops_magic import (
     CancelNotSupported,
     Job,
     LocalService,
-    Operation,
     OperationCancelled,
     OperationClient,
     OperationNotFound,
@@ -18,7 +17,7 @@ from ds_ops_magic import (
 )
 from tests.clients.conftest import Cloud
 from tests.clients.environments import Program
-from tests.clients.outcomes import WAIT
+from tests.clients.outcomes import WAIT, job_of
 from tests.support.following import until
 
 PROJECT = "local-project"
@@ -39,10 +38,6 @@ STATUSES = {
     "CANCELLING": Status.FAILING,
     "CANCELLED": Status.CANCELLED,
 }
-
-
-def job_of(operation: Operation) -> str:
-    return str(operation.metadata.job.id)  # type: ignore[union-attr]
 
 
 def lines_of(log: list[str | tuple[str, str]], own_file: str = "out/own.txt") -> list[list[str]]:

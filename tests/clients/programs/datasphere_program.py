@@ -10,27 +10,22 @@ import threading
 import time
 from collections import defaultdict
 
-import datasphere.channel
 import grpc
 from answering import serve
+from at_address import at
 from datasphere import client as vendor
 from datasphere.sdk import SDK
 
-ADDRESS = json.loads(sys.argv[1])["address"]
-for endpoint in ("job_endpoint", "project_endpoint", "op_endpoint"):
-    assert hasattr(datasphere.channel, endpoint)
-    setattr(datasphere.channel, endpoint, ADDRESS)
-
+at(json.loads(sys.argv[1])["address"])
 sdk = SDK()
 client = sdk.client
 executed = {}
+lines_of = defaultdict(list)  # by the thread that they were logged on: of a call, or "log" for what reads a log
 one_reader = threading.Lock()
 
 
 class Lines(logging.Handler):
-    """Keeps what is logged, by the thread: that of a call, or the one that the client reads a log on."""
-
-    by_thread = defaultdict(list)
+    """Keeps what is logged."""
 
     def __init__(self, source):
         super().__init__()
@@ -38,7 +33,7 @@ class Lines(logging.Handler):
 
     def emit(self, record):
         thread = "log" if "_print_logs" in record.threadName else record.thread
-        self.by_thread[thread].append((self.source, record.levelname, record.getMessage()))
+        lines_of[thread].append((self.source, record.levelname, record.getMessage()))
 
 
 SOURCES = {
@@ -59,13 +54,14 @@ def fork(job):
 
 
 def execute(job):
-    operation, call = executed[job] = client.execute(job)
+    executed[job] = client.execute(job)
+    operation, _ = executed[job]
     return {"operation": operation.id, "done": operation.done}
 
 
 def wait(job):
     """Wait for a job that was executed, and say how it ended, and which files were not stored."""
-    Lines.by_thread.pop(threading.get_ident(), None)
+    lines_of.pop(threading.get_ident(), None)
     return _outcome(lambda: client.wait_for_completion(*executed[job])) | {"lost": _lost_files()}
 
 
@@ -107,11 +103,11 @@ def refusal(function, arguments):
 def read_logs(job, offset=0):
     """Read a log to its end; what is of other files is in the working directory."""
     with one_reader:
-        Lines.by_thread.pop("log", None)
+        lines_of.pop("log", None)
         client.read_logs(job, offset)
         while any("_print_logs" in thread.name for thread in threading.enumerate()):
             time.sleep(0.01)
-        return [(source, text) for source, _, text in Lines.by_thread["log"]]
+        return [(source, text) for source, _, text in lines_of["log"]]
 
 
 def installed():
@@ -132,7 +128,7 @@ def _outcome(wait_for_it):
 
 
 def _lost_files():
-    said = Lines.by_thread[threading.get_ident()]
+    said = lines_of[threading.get_ident()]
     return [text[4:] for _, level, text in said if level == "ERROR" and text.startswith("  * ")]
 
 
