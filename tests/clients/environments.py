@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -15,7 +16,7 @@ from typing import IO, Any
 
 import pytest
 
-INSTALL_TIMEOUT = 100.0  # seconds
+INSTALL_TIMEOUT = 200.0  # seconds
 ANSWER_TIMEOUT = 60.0
 _PROGRAMS = Path(__file__).parent / "programs"
 
@@ -100,6 +101,7 @@ class Program:
         self._numbers = itertools.count()
         self._pending: dict[int, Future[Any]] = {}
         self._lock = threading.Lock()
+        self._ended = False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -109,8 +111,11 @@ class Program:
         line = {"number": next(self._numbers), "name": name, "arguments": arguments}
         with self._lock:
             self._pending[line["number"]] = asked
-            _stream(self._process.stdin).write(f"{json.dumps(line)}\n")
-            _stream(self._process.stdin).flush()
+            with contextlib.suppress(BrokenPipeError):  # said below
+                _stream(self._process.stdin).write(f"{json.dumps(line)}\n")
+                _stream(self._process.stdin).flush()
+            if self._ended:
+                self._fail_pending()
         return asked
 
     def call(self, name: str, **arguments: Any) -> Any:
@@ -120,7 +125,8 @@ class Program:
     def close(self) -> None:
         self._process.kill()
         self._reader.join()
-        self._process.communicate()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.communicate()
 
     def _read(self) -> None:
         for line in _stream(self._process.stdout):
@@ -130,7 +136,13 @@ class Program:
                 asked.set_exception(AssertionError(answer["raised"]))
             else:
                 asked.set_result(answer["returned"])
-        for asked in self._pending.values():
+        with self._lock:
+            self._ended = True
+            self._fail_pending()
+
+    def _fail_pending(self) -> None:
+        while self._pending:
+            _, asked = self._pending.popitem()
             asked.set_exception(AssertionError(f"the program has ended: {self._said.read_text()[-5000:]}"))
 
 

@@ -13,6 +13,8 @@ from tests.clients.conftest import Cloud
 from tests.clients.environments import ANSWER_TIMEOUT, Program
 from tests.clients.outcomes import WAIT, error_of, waited
 
+pytestmark = pytest.mark.timeout(300)  # an environment may have to be waited for
+
 SERVICES = {"operation": None, "ai-foundation-models": "ai-foundation-models"}
 CASES: dict[str, dict[str, Any]] = {
     "success": {},

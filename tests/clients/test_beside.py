@@ -12,6 +12,8 @@ from tests.clients.environments import Environment, Program
 from tests.clients.outcomes import job_of
 from tests.clients.test_ai_studio import SERVICES, key
 
+pytestmark = pytest.mark.timeout(300)  # an environment may have to be waited for
+
 
 @pytest.fixture(scope="module")
 def beside_datasphere(start: Start, environments: dict[str, Environment]) -> Program:

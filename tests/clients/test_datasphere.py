@@ -13,6 +13,8 @@ from tests.clients.conftest import Cloud
 from tests.clients.environments import ANSWER_TIMEOUT, Program
 from tests.clients.outcomes import as_theirs, job_of, waited
 
+pytestmark = pytest.mark.timeout(300)  # an environment may have to be waited for
+
 DURATION = 2.0  # seconds; less than they wait before they ask again, and more than it takes to begin
 LONG = 600.0
 LOST = ["out/model.bin", "b.txt"]

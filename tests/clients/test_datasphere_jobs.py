@@ -20,6 +20,8 @@ from tests.clients.environments import Program
 from tests.clients.outcomes import WAIT, job_of
 from tests.support.following import until
 
+pytestmark = pytest.mark.timeout(300)  # an environment may have to be waited for
+
 PROJECT = "local-project"
 LOG = [
     "first",
