@@ -15,6 +15,7 @@ from ds_ops_magic import (
     OperationNotFound,
     Status,
 )
+from ds_ops_magic.model.references import Reference
 from tests.clients.conftest import Cloud
 from tests.clients.environments import Program
 from tests.clients.outcomes import WAIT, job_of
@@ -42,10 +43,18 @@ STATUSES = {
 }
 
 
-def lines_of(log: list[str | tuple[str, str]], own_file: str = "out/own.txt") -> list[list[str]]:
-    """Return the lines that their client is to log, which those of a file of the user are not."""
-    pairs = [[*line] if isinstance(line, tuple) else ["stdout", line] for line in log]
-    return [pair for pair in pairs if pair[0] != own_file]
+def lines_of(log: list[str | tuple[str, str]]) -> list[list[str]]:
+    """Return the lines of a log, each with its source."""
+    return [[*line] if isinstance(line, tuple) else ["stdout", line] for line in log]
+
+
+def logged(lines: list[list[str]]) -> list[list[str]]:
+    """Return which of them their client logs: those of a file of the user go into a file."""
+    return [line for line in lines if line[0] != "out/own.txt"]
+
+
+def read_by(ours: OperationClient, operation: Reference) -> list[list[str]]:
+    return [[line.source, line.text] for line in ours.logs(operation, sources=None)]
 
 
 @pytest.fixture
@@ -117,12 +126,16 @@ def test_what_is_refused(service: LocalService, datasphere: Program, ours: Opera
         ours.get(Job("job-unknown"))
 
 
-def test_log_of_a_job_that_is_over(service: LocalService, datasphere: Program) -> None:
+def test_log_of_a_job_that_is_over(service: LocalService, datasphere: Program, ours: OperationClient) -> None:
     log = LOG[:-1] + [f"line {number}" for number in range(3000)] + LOG[-1:]  # several messages
-    job = job_of(service.simulate(0, return_code=137, log=log))
-    assert datasphere.call("read_logs", job=job) == lines_of(log)
+    operation = service.simulate(0, return_code=137, log=log)
+    job = job_of(operation)
+    lines = read_by(ours, operation)
+    assert lines == lines_of(log)
+    assert datasphere.call("read_logs", job=job) == logged(lines)
     assert (datasphere.folder / "out/own.txt").read_text() == "in a file of its own\n"
-    assert datasphere.call("read_logs", job=job, offset=len(log) - 2) == lines_of(log[-2:])
+    assert read_by(ours, Job(job)) == lines
+    assert datasphere.call("read_logs", job=job, offset=len(log) - 2) == logged(lines[-2:])
     assert datasphere.call("read_logs", job=job, offset=-1) == [], "from now on"
 
 
@@ -131,5 +144,7 @@ def test_log_of_a_job_that_runs(service: LocalService, datasphere: Program, ours
     begun = datasphere.call("fork", job=job_of(service.simulate(1.5, log=log)))
     reading = datasphere.ask("read_logs", job=begun["job"])
     assert not ours.get(begun["operation"]).done
-    assert reading.result(WAIT) == lines_of(log)
+    lines = read_by(ours, begun["operation"])
+    assert lines == lines_of(log)
+    assert reading.result(WAIT) == logged(lines)
     assert ours.get(begun["operation"]).done
