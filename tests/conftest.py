@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Have no file in two workers, and in one all that share a JupyterLab and its page.
+    """Have no file in two workers, and in one all that share a JupyterLab and its page, or virtual environments.
 
     Said here by the paths of the tests, and not by ``xdist_group``: pytest 9.2 has made the name private that
     pytest-xdist 3.8 writes groups to, and then silently mixes everything.
@@ -38,6 +38,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.split("::")[0]
             shares_a_lab = path.startswith("tests/browser/") and path != "tests/browser/test_front_ends.py"
+            if path.startswith("tests/clients/"):
+                return "clients"
             return "browser" if shares_a_lab else path
 
     return Scheduling(config, log)
