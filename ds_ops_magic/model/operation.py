@@ -15,7 +15,7 @@ from ds_ops_magic.model.outcome import ErrorStatus, Failure, Status, status_of, 
 from ds_ops_magic.model.outcome_errors import operation_failed
 from ds_ops_magic.model.payload import decode, target_id, to_plain, type_words
 from ds_ops_magic.model.progress import Progress, progress_of
-from ds_ops_magic.model.responses import Verdict, verdict_on
+from ds_ops_magic.model.responses import Verdict, lost_files, verdict_on
 from ds_ops_magic.util.public_names import restore
 from ds_ops_magic.util.text import one_line, tidy
 
@@ -161,7 +161,7 @@ class Operation:
 
         As they came: hostile until escaped.
         """
-        return self._verdict.warnings
+        return self._verdict.warnings or (lost_files(self.kind, lambda: self.metadata) if self.done else ())
 
     @cached_property
     def status(self) -> Status:

@@ -36,6 +36,14 @@ def verdict_on(type_url: str, decode: Callable[[], Payload | None]) -> Verdict:
     return Verdict()
 
 
+def lost_files(kind: str, decode: Callable[[], Payload | None]) -> tuple[str, ...]:
+    """Return the files of a job that were not kept, out of metadata of this type: where it failed is no response."""
+    metadata: Any = decode() if kind == _JOB_METADATA else None
+    with contextlib.suppress(AttributeError, ValueError):  # as above, and where it cannot be read
+        return tuple(map(_lost_file, metadata.job.file_errors))
+    return ()
+
+
 def exit_meaning(code: int) -> str:
     """Say what an exit code means by the rules of Linux, empty where it means what the program wants it to.
 
@@ -70,6 +78,7 @@ _JUDGES: Mapping[str, Callable[[Any], Verdict]] = {
     "yandex.cloud.datasphere.v2.jobs.ExecuteProjectJobResponse": _job,
     "yandex.cloud.datasphere.v2.ProjectExecutionResponse": _cell,
 }
+_JOB_METADATA = "yandex.cloud.datasphere.v2.jobs.ExecuteProjectJobMetadata"
 _REASONS = {1: "upload failed", 2: "not found"}  # FileUploadError.ErrorType
 _CELL_FAILURES = {2: ("ERROR", "the cell raised an error"), 3: ("ABORTED", "the cell was aborted")}  # ExecutionStatus
 _SHELL = {126: "its command cannot be executed", 127: "its command was not found"}

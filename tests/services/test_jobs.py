@@ -58,6 +58,10 @@ def test_what_the_service_says_of_the_status() -> None:
 def test_files_that_were_not_kept() -> None:
     done = jobs.operation_of(job("j1", jobs_pb2.SUCCESS, file_errors=[FileUploadError(log_file_name="a.log")]))
     assert done.response.output_files_errors[0].log_file_name == "a.log"  # type: ignore[union-attr]
+    lost = {"file_errors": [FileUploadError(log_file_name="a.log", description="too large")]}
+    for status in (jobs_pb2.SUCCESS, jobs_pb2.ERROR, jobs_pb2.CANCELLED):
+        assert jobs.operation_of(job("j1", status, **lost)).warnings == ("a.log (too large)",)
+    assert jobs.operation_of(job("j1", jobs_pb2.EXECUTING, **lost)).warnings == ()
 
 
 def test_a_job_without_times_has_none() -> None:
