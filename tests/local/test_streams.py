@@ -112,16 +112,19 @@ def test_close_ends_them():
 
 
 def test_client_that_does_not_read():
-    # What it is sent fills its window. Nobody else waits for it, nor does the end of the service.
+    # What it is sent fills its window, which gRPC must not widen. Nobody else waits for it, nor does the service's end.
+    narrow = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65_536)]
     lines = ["x" * 100_000] * 50
-    with LocalService() as service, calling(service.address) as caller, calling(service.address) as other:
+    with (
+        LocalService() as service,
+        calling(service.address) as caller,
+        grpc.insecure_channel(service.address, narrow) as channel,
+    ):
         operation = service.simulate(0, log=lines)
-        stub = ProjectJobServiceStub(other.channel)
+        stub = ProjectJobServiceStub(channel)
         calls = [stub.ReadLogs(ReadProjectJobLogsRequest(job_id=job_id_of(operation.id))) for _ in range(30)]
         assert sum(len(answer.logs) for answer in calls[0]) == 50
-        wait_until(
-            lambda: len(stream_threads()) > 5
-        )  # gRPC itself takes what its windows and buffers hold: several logs
+        wait_until(lambda: len(stream_threads()) == 29)
         for _ in range(50):
             assert caller.get(operation.id).done
         began = time.monotonic()
