@@ -23,8 +23,9 @@ def interrupted(
     """
     asked = server.calls["get", "op1"]
     requests = [kernel.send(code, page=page), *map(kernel.send, behind)]
-    # Asked twice: then the kernel has had an answer, and waits for the next.
-    kernel.until(lambda: server.calls["get", "op1"] >= asked + 2)
+    # Asked twice: then the kernel has had an answer, and waits for the next. A cancel looks first, which is once more.
+    enough = asked + 2 + code.startswith("%op cancel")
+    kernel.until(lambda: server.calls["get", "op1"] >= enough)
     if live:
         kernel.until(lambda: any(one["msg_type"] == "display_data" for one in kernel.of(requests[0])))
     pressed = time.monotonic()
