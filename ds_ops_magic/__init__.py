@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         WaitTimeout,
         WatchStopped,
     )
-    from ds_ops_magic.model.ids import Job
+    from ds_ops_magic.model.job import Job
     from ds_ops_magic.model.log_line import LogLine
     from ds_ops_magic.model.operation import Operation
     from ds_ops_magic.model.operations import Operations
@@ -116,7 +116,7 @@ _HOMES = {
     "local.retention": ("Retention",),
     "local.service": ("LocalService",),
     "model.estimates": ("Durations",),
-    "model.ids": ("Job",),
+    "model.job": ("Job",),
     "model.log_line": ("LogLine",),
     "model.operation": ("Operation",),
     "model.operations": ("Operations",),

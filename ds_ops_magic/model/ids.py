@@ -6,11 +6,10 @@ service of DataSphere's jobs, ``SERVICE:ID`` at another host that has an Operati
 
 from __future__ import annotations
 
+import functools
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ds_ops_magic.util.public_names import PickledByName
 from ds_ops_magic.util.text import counted, tidy
 
 if TYPE_CHECKING:
@@ -24,24 +23,6 @@ OPERATION = "operation"
 JOB = "job"
 """What keys of jobs begin with."""
 
-_KEY = re.compile(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*):([A-Za-z0-9_-]+)")
-
-
-@dataclass(frozen=True)
-class Job(PickledByName):
-    """A DataSphere job by its job id, as the console shows it; what takes an operation takes this too.
-
-    Attributes:
-        id: The id of the job, which is not that of an operation.
-    """
-
-    id: str
-
-    @property
-    def key(self) -> str:
-        """The job as a text that stands for it: ``job:ID``."""
-        return key_of(JOB, self.id)
-
 
 def is_by_job_id(asked: str, found: str) -> bool:
     """Tell whether a plain id was asked about, and what was found is known by it as a job's."""
@@ -54,7 +35,7 @@ def key_of(service: str, bare_id: str) -> str:
 
 def split_key(key: str) -> tuple[str, str]:
     """Return what a key begins with, or `OPERATION`, and the id in it: ``("job", ID)``, ``("operation", ID)``."""
-    found = _KEY.fullmatch(key)
+    found = _keys().fullmatch(key)
     return (found[1], found[2]) if found else (OPERATION, key)
 
 
@@ -80,3 +61,9 @@ def go_on(ids: Sequence[str]) -> str:
     if not ids:
         return "the operations go on"
     return "the operation goes on" if len(ids) == 1 else f"{counted(len(ids))} go on"
+
+
+@functools.cache
+def _keys() -> re.Pattern[str]:
+    # Not made while the magics are loaded, for which it is not needed.
+    return re.compile(r"([a-z][a-z0-9]*(?:-[a-z0-9]+)*):([A-Za-z0-9_-]+)")

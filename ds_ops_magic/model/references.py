@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from ds_ops_magic.model.errors import InvalidOperationId, NotAnOperation
-from ds_ops_magic.model.ids import JOB, MAX_ID_LENGTH, OPERATION, Job, split_key
+from ds_ops_magic.model.ids import JOB, MAX_ID_LENGTH, OPERATION, split_key
+from ds_ops_magic.model.job import Job
 from ds_ops_magic.model.sdk_references import (
     attribute,
     has_attribute,

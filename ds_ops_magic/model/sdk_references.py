@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ds_ops_magic.model.errors import NotAnOperation
-from ds_ops_magic.model.ids import Job, key_of
+from ds_ops_magic.model.ids import key_of
+from ds_ops_magic.model.job import Job
 from ds_ops_magic.util.text import one_line, tidy
 
 if TYPE_CHECKING:
