@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ds_ops_magic.client import DEFAULT_RATE, OperationClient
-from ds_ops_magic.connection import sdk, sdk_ai_studio, sdk_datasphere, yandex
+from ds_ops_magic.connection import yandex
 from ds_ops_magic.connection.addresses import check_no_scheme, is_address, normalized
 from ds_ops_magic.connection.connection import Connection, EndpointConnection, read_certificates
 from ds_ops_magic.connection.credentials import (
@@ -122,11 +122,15 @@ def _connection(target: object, options: Mapping[str, Any]) -> Connection:
 
 def _sdk_connect(target: object) -> Callable[[Any], Connection] | None:
     """Return what connects by an object of an SDK, None for any other object."""
+    if hasattr(target, "client") and hasattr(target, "waiter"):
+        from ds_ops_magic.connection import sdk
+
+        return sdk.connect
+    from ds_ops_magic.connection import sdk_ai_studio, sdk_datasphere
+
     if sdk_ai_studio.is_ai_studio(target):
         return sdk_ai_studio.connect
-    if sdk_datasphere.is_datasphere(target):
-        return sdk_datasphere.connect
-    return sdk.connect if hasattr(target, "client") and hasattr(target, "waiter") else None
+    return sdk_datasphere.connect if sdk_datasphere.is_datasphere(target) else None
 
 
 def _to_yandex(options: Mapping[str, Any]) -> Connection:

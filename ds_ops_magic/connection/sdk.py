@@ -9,7 +9,6 @@ from ds_ops_magic.connection.addresses import channel_options
 from ds_ops_magic.connection.background import in_background
 from ds_ops_magic.connection.connection import Connection, Options, no_such_service
 from ds_ops_magic.connection.redaction import redacted
-from ds_ops_magic.connection.sdk_stubs import StubChannel
 from ds_ops_magic.connection.tokens import Token, Tokens
 from ds_ops_magic.connection.yandex_api import DATASPHERE, IAM
 from ds_ops_magic.model.errors import NotConnected, OperationsError
@@ -97,6 +96,8 @@ class StubConnection(_BySdk):
 
     def channel(self, options: Options, service: str = OPERATION) -> Any:
         self.address_of(service)  # raises where it has none
+        from ds_ops_magic.connection.sdk_stubs import StubChannel
+
         return StubChannel(self._client, self._stub)  # whose options are the SDK's own
 
 

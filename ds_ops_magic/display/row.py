@@ -10,7 +10,7 @@ from ds_ops_magic.display.status_style import STATUS_STYLES, StatusStyle
 from ds_ops_magic.model.outcome import Status
 from ds_ops_magic.model.payload import UnknownPayload, to_line, to_plain
 from ds_ops_magic.services.console import console_link, job_link
-from ds_ops_magic.services.jobs import job_of, stops_gracefully
+from ds_ops_magic.services.job_facts import job_of, stops_gracefully
 from ds_ops_magic.util.text import counted, duration, one_line, tidy
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from ds_ops_magic.model.grpc_codes import error_for
 from ds_ops_magic.model.ids import JOB, shown_id, split_key
 from ds_ops_magic.model.log_line import STDERR, STDOUT, Batch, utc
 from ds_ops_magic.model.waiting import Patience
-from ds_ops_magic.services.jobs import SERVICE, job_of
+from ds_ops_magic.services.job_facts import job_of
+from ds_ops_magic.services.jobs import SERVICE
 from ds_ops_magic.services.log_lines import LineAssembler
 from ds_ops_magic.util.text import one_line
 

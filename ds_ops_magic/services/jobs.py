@@ -21,6 +21,7 @@ from ds_ops_magic.model.errors import CancelNotSupported
 from ds_ops_magic.model.ids import JOB, key_of, shown_id, split_key
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.sources import Call, Source
+from ds_ops_magic.services.job_facts import job_of, stops_gracefully
 
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 SERVICE = "datasphere"
 """Id in endpoint discovery of the service that has the jobs."""
 _METHODS = "/yandex.cloud.datasphere.v2.jobs.ProjectJobService"
-_KIND = ExecuteProjectJobMetadata.DESCRIPTOR.full_name
 # What a status of jobs_pb2.JobStatus says; one that is not here is taken for running.
 _WORDS = {
     jobs_pb2.CREATING: "being created",
@@ -45,34 +45,6 @@ _ERRORS = {
     jobs_pb2.ERROR: (code_pb2.UNKNOWN, "the job failed"),
 }
 _ENDED = {jobs_pb2.SUCCESS, jobs_pb2.ERROR, jobs_pb2.CANCELLED}
-
-
-def job_of(operation: Operation) -> jobs_pb2.Job | None:
-    """Return the job that an operation executes, None for an operation of another kind."""
-    if operation.kind != _KIND or not isinstance(operation.metadata, ExecuteProjectJobMetadata):
-        return None
-    job: jobs_pb2.Job = operation.metadata.job
-    return job if job.id else None
-
-
-def stops_gracefully(operation: Operation) -> bool:
-    """Tell whether a cancel lets the program of a job end by itself, so that forcing it is an act of its own."""
-    job = job_of(operation)
-    return job is not None and job.job_parameters.HasField("graceful_shutdown_parameters")
-
-
-def has_stopped(operation: Operation, *, graceful: bool) -> bool:
-    """Tell whether the program of a job ended as it was asked to, though the job was not cancelled.
-
-    Args:
-        operation: What has ended after it was to be cancelled.
-        graceful: Whether it was asked to stop by itself, however it was started.
-    """
-    if job_of(operation) is None:
-        return False
-    failure = operation.failure
-    by_signal = failure is not None and failure.code is not None and (failure.code > 128 or failure.code < 0)
-    return by_signal or graceful or stops_gracefully(operation)
 
 
 def cancel_call(operation: Operation, options: CancelOptions) -> Call | None:

@@ -12,7 +12,8 @@ from yandex.cloud.datasphere.v2.project_service_pb2 import GetProjectRequest
 
 from ds_ops_magic.model.sources import Call
 from ds_ops_magic.services.console import project_link
-from ds_ops_magic.services.jobs import SERVICE, job_of
+from ds_ops_magic.services.job_facts import job_of
+from ds_ops_magic.services.jobs import SERVICE
 from ds_ops_magic.util.text import tidy
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from yandex.cloud.datasphere.v2.jobs.project_job_service_pb2 import CancelProjec
 from ds_ops_magic import CancelNotSupported, Status
 from ds_ops_magic.model.operation import Operation
 from ds_ops_magic.model.sources import CancelOptions
-from ds_ops_magic.services import jobs
-from tests.support.messages import job_response
+from ds_ops_magic.services import job_facts, jobs
 from tests.support.project_jobs import executing, job
 from tests.support.scripted import message
 
@@ -77,13 +76,6 @@ def test_the_source_of_jobs() -> None:
     assert jobs.SOURCE.read("job:j1", b"").id == "job:j1"
 
 
-def test_which_operation_executes_a_job() -> None:
-    assert jobs.job_of(Operation(executing("a", job("j1")))) == job("j1")
-    assert jobs.job_of(jobs.operation_of(job("j1"))) == job("j1")
-    assert jobs.job_of(Operation(executing("a", Job()))) is None
-    assert jobs.job_of(Operation(message("a"))) is None
-
-
 @pytest.mark.parametrize(
     ("started_gracefully", "options", "graceful"),
     [
@@ -97,7 +89,7 @@ def test_which_operation_executes_a_job() -> None:
 )
 def test_how_a_job_is_cancelled(started_gracefully: bool, options: CancelOptions, graceful: bool) -> None:
     operation = Operation(executing("a", job("j1", graceful=started_gracefully)))
-    assert jobs.stops_gracefully(operation) is started_gracefully
+    assert job_facts.stops_gracefully(operation) is started_gracefully
     call = jobs.cancel_call(operation, CancelOptions(options.graceful, options.force, "too slow"))
     assert call is not None
     assert (call.service, call.method) == ("datasphere", "/yandex.cloud.datasphere.v2.jobs.ProjectJobService/Cancel")
@@ -105,32 +97,9 @@ def test_how_a_job_is_cancelled(started_gracefully: bool, options: CancelOptions
     assert (sent.job_id, sent.reason, sent.graceful) == ("j1", "too slow", graceful)
 
 
-@pytest.mark.parametrize(
-    ("code", "started_gracefully", "graceful", "stopped"),
-    [
-        (0, False, False, False),
-        (1, False, False, False),
-        (143, False, False, True),
-        (137, False, False, True),
-        (-15, False, False, True),
-        (0, False, True, True),
-        (0, True, False, True),
-        (3, True, False, True),
-    ],
-)
-def test_a_program_that_stopped_when_it_was_asked(
-    code: int, started_gracefully: bool, graceful: bool, stopped: bool
-) -> None:
-    what = job("j1", graceful=started_gracefully)
-    operation = Operation(executing("a", what, done=True, response=job_response(code)))
-    assert jobs.has_stopped(operation, graceful=graceful) is stopped
-    no_job = Operation(message("a", done=True, response=job_response(code)))
-    assert not jobs.has_stopped(no_job, graceful=graceful)
-
-
 def test_what_is_no_job_is_not_stopped_gracefully() -> None:
     operation = Operation(message("a"))
     assert jobs.cancel_call(operation, CancelOptions(force=True, reason="why")) is None
     with pytest.raises(CancelNotSupported, match="a is no DataSphere job, and only jobs can be stopped gracefully"):
         jobs.cancel_call(operation, CancelOptions(graceful=True))
-    assert not jobs.stops_gracefully(operation)
+    assert not job_facts.stops_gracefully(operation)

@@ -56,7 +56,7 @@ def _run(invocation: Invocation) -> Any:
 
 
 def _wait_for_cancelled(invocation: Invocation, watch: Watch, ended_before: Collection[str]) -> None:
-    from ds_ops_magic.services.jobs import has_stopped
+    from ds_ops_magic.services.job_facts import has_stopped
 
     # Whoever waits for a result takes cancelled for a failure; here it is what was asked for.
     with contextlib.suppress(OperationFailed, OperationsFailed):
