@@ -55,10 +55,11 @@ def test_stop_withdraws_what_was_not_sent(ask: Callable[..., Any]) -> None:
 def test_what_a_peek_gave_up_on_is_withdrawn() -> None:
     with ScriptedServer(lambda call: message(call.id)) as server, client_of(server, rate=RATE) as client:
         client.get("first")
-        assert 1 <= len(client.peek(NAMES, 0.3)) <= 12
+        # Five at once and 20 more in this second; in less than that a busy machine may answer none.
+        assert 1 <= len(client.peek(NAMES, 1.0)) <= 26
         with lasting(0.0, 1.0):
             client.get("next")
-        assert server.gets() <= 20
+        assert server.gets() <= 34
 
 
 def test_what_a_peek_sent_in_vain_holds_up_nobody() -> None:
