@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import socket
 
 _HELD: list[socket.socket] = []
+
+
+@atexit.register
+def _close_held() -> None:
+    for held in _HELD:
+        held.close()
 
 
 def own_port() -> int:
