@@ -189,16 +189,16 @@ def test_the_link_of_a_job_costs_one_call_a_project() -> None:
         assert jobs.calls["Project"] == 1  # an endpoint that is no cloud's has no console
 
 
-def test_jobs_among_ten_thousand_operations_cost_what_others_do() -> None:
+def test_jobs_among_thousands_of_operations_cost_what_others_do() -> None:
     """Nobody reads their logs, and what they are is known from the answers."""
     jobs = ProjectJobs()
 
     def get(call: Call) -> Any:
         done = call.number > 1
-        return executing(call.id, job(f"j{call.id}"), done=done) if int(call.id) < 3000 else message(call.id, done=done)
+        return executing(call.id, job(f"j{call.id}"), done=done) if int(call.id) < 600 else message(call.id, done=done)
 
     with with_jobs(jobs, get) as server, client_of(server, rate=10_000.0) as client:
-        assert len(client.wait_all(map(str, range(10_000)), 60).succeeded) == 10_000
-        assert server.gets() == 20_000
+        assert len(client.wait_all(map(str, range(2_000)), 60).succeeded) == 2_000
+        assert server.gets() == 4_000
         assert server.cancels() == 0
         assert not jobs.calls

@@ -18,7 +18,7 @@ def assembled(pieces: list[tuple[str, bytes]]) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_where_it_is_cut_makes_no_difference(seed: int) -> None:
     chance = seeded(seed)
     words = ["", "x", "строка", "日本 😀", "50%\r100%", "\r", "y" * 300, "ы" * (LONGEST_LINE // 2), "z" * LONGEST_LINE]
