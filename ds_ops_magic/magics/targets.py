@@ -108,23 +108,25 @@ def with_progress(ids: Iterable[str], name: str, clock: Callable[[], float] = ti
 
 def connection_target(word: str | None, scope: Scope) -> Any:
     """Find what to connect to: the value of a variable or of ``{an expression}``, else the word itself."""
-    if word is None or word in ("local", "yandex"):
-        return word
-    if word.startswith("{") and word.endswith("}"):
-        return _evaluate(word[1:-1], scope)
-    return scope.names.get(word, word)
+    return word if word is None or word in ("local", "yandex") else _value_of(word, scope)
 
 
 def text_of(word: str, scope: Scope) -> str:
     """Return the text that a word stands for: that of a variable or of ``{an expression}``, else the word itself."""
-    if word.startswith("{") and word.endswith("}"):
-        return str(_evaluate(word[1:-1], scope))
-    value = scope.names.get(word, word)
-    return value if isinstance(value, str) else word
+    value = _value_of(word, scope)
+    return str(value) if isinstance(value, str) or _is_expression(word) else word
+
+
+def _is_expression(word: str) -> bool:
+    return word.startswith("{") and word.endswith("}")
+
+
+def _value_of(word: str, scope: Scope) -> Any:
+    return _evaluate(word[1:-1], scope) if _is_expression(word) else scope.names.get(word, word)
 
 
 def _resolve_word(word: str, scope: Scope, ids_read: list[str]) -> Targets:
-    if word.startswith("{") and word.endswith("}"):
+    if _is_expression(word):
         return resolve_value(_evaluate(word[1:-1], scope), word, ids_read)
     root = _root_name(word)
     if root is not None and root in scope.names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,8 +75,7 @@ class Services:
 
     def source(self, key: str) -> Source:
         """Return what is asked about a key."""
-        service = split_key(key)[0]
-        return PLAIN if service == OPERATION else operation_source(service)
+        return operation_source(split_key(key)[0])
 
     def other_key(self, key: str) -> str | None:
         """Return the key by which an operation may be found that is not found by this one."""
@@ -86,6 +86,7 @@ class Services:
         return None
 
 
+@functools.lru_cache(64)  # it is asked for with each call
 def operation_source(service: str) -> Source:
     """Return the source of a service that has an OperationService of its own."""
 

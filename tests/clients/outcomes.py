@@ -8,6 +8,15 @@ from ds_ops_magic import Operation, OperationCancelled, OperationClient, Operati
 
 WAIT = 60.0  # seconds
 
+ENDS: dict[str, dict[str, Any]] = {
+    "success": {},
+    "exit code 137": {"return_code": 137},
+    "failure": {"outcome": "failure"},
+    "failing": {"outcome": "failing"},
+    "cancelled": {"outcome": "cancelled"},
+}
+"""Ways to end by oneself, as arguments of a simulation."""
+
 
 def waited(client: OperationClient, operation: Any) -> Operation | OperationFailed:
     """Return what a wait returns or raises."""

@@ -11,21 +11,13 @@ import pytest
 from ds_ops_magic import Operation, OperationCancelled, OperationClient, OperationFailed, ProgramFailed, Status
 from tests.clients.conftest import Cloud
 from tests.clients.environments import ANSWER_TIMEOUT, Program
-from tests.clients.outcomes import WAIT, error_of, waited
+from tests.clients.outcomes import ENDS, WAIT, error_of, waited
 
 pytestmark = pytest.mark.timeout(300)  # an environment may have to be waited for
 
 SERVICES = {"operation": None, "ai-foundation-models": "ai-foundation-models"}
-CASES: dict[str, dict[str, Any]] = {
-    "success": {},
-    "exit code 137": {"return_code": 137},
-    "failure": {"outcome": "failure"},
-    "failing": {"outcome": "failing"},
-    "cancelled": {"outcome": "cancelled"},
-}
-
 Case: TypeAlias = tuple[str, str, str]
-ALL: list[Case] = list(itertools.product(CASES, ("wait", "wait_async"), SERVICES))
+ALL: list[Case] = list(itertools.product(ENDS, ("wait", "wait_async"), SERVICES))
 
 
 @pytest.fixture(params=SERVICES)
@@ -52,7 +44,7 @@ def ended(cloud: Cloud, ai_studio: Program, ours: OperationClient) -> dict[Case,
     found = {}
     with ThreadPoolExecutor(len(ALL)) as pool:
         for name, wait, service in ALL:
-            operation_id = cloud.service.simulate(1.0, **CASES[name]).id
+            operation_id = cloud.service.simulate(1.0, **ENDS[name]).id
             theirs = ai_studio.ask(wait, operation_id=operation_id, service=SERVICES[service])
             found[name, wait, service] = operation_id, theirs, pool.submit(waited, ours, key(service, operation_id))
     return {
@@ -65,11 +57,11 @@ def ended(cloud: Cloud, ai_studio: Program, ours: OperationClient) -> dict[Case,
 def test_waiting(name: str, wait: str, service: str, ended: dict[Case, Any], ai_studio: Program) -> None:
     operation_id, theirs, mine = ended[name, wait, service]
     assert theirs == as_theirs(mine)
-    assert isinstance(mine, ProgramFailed) == ("return_code" in CASES[name])
+    assert isinstance(mine, ProgramFailed) == ("return_code" in ENDS[name])
     found = ai_studio.call("status", operation_id=operation_id, service=SERVICES[service])
     failed = isinstance(mine, OperationFailed) and not isinstance(mine, ProgramFailed)
     assert found == {"running": False, "succeeded": not failed, "failed": failed}
-    assert failed == ("outcome" in CASES[name])
+    assert failed == ("outcome" in ENDS[name])
 
 
 def test_cancel_by_theirs(service: str, cloud: Cloud, ai_studio: Program, ours: OperationClient) -> None:

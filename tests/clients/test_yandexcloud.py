@@ -13,18 +13,11 @@ from yandexcloud.operations import OperationError, OperationResult
 from ds_ops_magic import Operation, OperationCancelled, OperationClient, OperationFailed, ProgramFailed, connect
 from tests.clients.conftest import TOKEN, Cloud
 from tests.clients.environments import ANSWER_TIMEOUT
-from tests.clients.outcomes import waited
+from tests.clients.outcomes import ENDS, waited
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated class RetryInterceptor")  # the waiter's own
 
-CASES: dict[str, dict[str, Any]] = {
-    "success": {},
-    "exit code 137": {"return_code": 137},
-    "failure": {"outcome": "failure"},
-    "failing": {"outcome": "failing"},
-    "cancelled": {"outcome": "cancelled"},
-    "cancelled by ours": {"duration": 600.0},
-}
+CASES: dict[str, dict[str, Any]] = {**ENDS, "cancelled by ours": {"duration": 600.0}}
 
 
 @pytest.fixture(scope="module")
